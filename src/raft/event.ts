@@ -1,0 +1,44 @@
+/** What happened in the core that people or metrics want to hear of. `narrate` turns each into a log line and a metric. */
+
+import type { Configuration, LogIndex, ServerId, Term } from "./types.ts";
+
+export type RaftEvent =
+  | { readonly kind: "becameFollower"; readonly term: Term; readonly reason: string }
+  /** A follower heard from this term's leader for the first time. */
+  | { readonly kind: "followingLeader"; readonly term: Term; readonly leaderId: ServerId }
+  | { readonly kind: "electionTimeout"; readonly term: Term; readonly silentMs: number }
+  /** The leader's process is gone: its socket closed and its port refuses (P10). */
+  | { readonly kind: "leaderProcessGone"; readonly term: Term; readonly leaderId: ServerId }
+  | { readonly kind: "becamePreCandidate"; readonly term: Term }
+  | { readonly kind: "becameCandidate"; readonly term: Term; readonly isTransfer: boolean }
+  | { readonly kind: "electionWon"; readonly term: Term; readonly tally: number }
+  /** The first entry of the own term is committed: everything before it is too. */
+  | { readonly kind: "becameLeader"; readonly term: Term; readonly lastLogIndex: LogIndex }
+  | { readonly kind: "leaderLeaseLost"; readonly term: Term; readonly silent: readonly ServerId[] }
+  | {
+      readonly kind: "voteRefused";
+      readonly term: Term;
+      readonly candidateId: ServerId;
+      readonly isPreVote: boolean;
+      readonly reason: string;
+    }
+  | {
+      readonly kind: "logTruncated";
+      readonly fromIndex: LogIndex;
+      readonly leaderId: ServerId;
+    }
+  | {
+      readonly kind: "configurationChanged";
+      readonly index: LogIndex;
+      readonly configuration: Configuration;
+    }
+  | { readonly kind: "transferStarted"; readonly targetId: ServerId }
+  | {
+      readonly kind: "transferEnded";
+      readonly targetId: ServerId;
+      readonly outcome: "done" | "timeout" | "aborted";
+    }
+  | { readonly kind: "snapshotSent"; readonly peerId: ServerId; readonly index: LogIndex }
+  | { readonly kind: "snapshotInstalled"; readonly leaderId: ServerId; readonly index: LogIndex }
+  /** A follower's log no longer holds what it acknowledged: it lost its disk. */
+  | { readonly kind: "matchForgotten"; readonly peerId: ServerId; readonly matchIndex: LogIndex };

@@ -1,0 +1,64 @@
+/** The words of the protocol: terms, indexes, entries, configurations, readiness (Raft §5, Fig. 2). */
+
+export type Term = number;
+export type LogIndex = number;
+/** A member's `raft.node_id`: an identity is never an address. */
+export type ServerId = string;
+
+export interface EntryId {
+  readonly term: Term;
+  readonly index: LogIndex;
+}
+
+/** hashicorp/raft's log types 0-5. A node writes command, noop and configuration only. */
+export type EntryKind = "command" | "noop" | "addPeer" | "removePeer" | "barrier" | "configuration";
+
+export interface Entry {
+  readonly index: LogIndex;
+  readonly term: Term;
+  readonly kind: EntryKind;
+  /** Payload; null where hashicorp has nil. */
+  readonly data: Uint8Array | null;
+  /** hashicorp's Extensions: stored and forwarded unchanged. */
+  readonly extensions: Uint8Array | null;
+  /** The leader's clock at first append, in Go's binary time format (15 or 16 bytes); null is the zero time. Opaque here. */
+  readonly appendedAt: Uint8Array | null;
+}
+
+/** Whether a server counts towards majorities. `staging` is hashicorp's deprecated third value: it does not. */
+export type Suffrage = "voter" | "nonvoter" | "staging";
+
+export interface Server {
+  readonly id: ServerId;
+  /** Where peers reach it, `host:port`; informational here. */
+  readonly address: string;
+  readonly suffrage: Suffrage;
+}
+
+export interface Configuration {
+  readonly servers: readonly Server[];
+}
+
+export interface HardState {
+  readonly currentTerm: Term;
+  /** Whom this server voted for in `currentTerm`. */
+  readonly votedFor: ServerId | null;
+}
+
+/** The state machine as of an entry, with the configuration then in force. */
+export interface Snapshot {
+  readonly last: EntryId;
+  readonly configuration: Configuration;
+  readonly configurationIndex: LogIndex;
+  readonly data: Uint8Array;
+}
+
+/** How fit a node is to lead (P5); travels in RPCs as extra keys that Go peers ignore. */
+export interface Readiness {
+  /** Blocks applied up to the commit index and execution client healthy. */
+  readonly isReady: boolean;
+  /** Height of the last applied block. */
+  readonly appliedHeight: number;
+  /** The operator's preference among equally ready nodes; higher leads. */
+  readonly priority: number;
+}
