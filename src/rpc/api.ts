@@ -1,0 +1,120 @@
+/** What the HTTP server asks of the node. `node/` implements it; tests give it a chain of their own. */
+
+import type { BlockReader, Height, TxLocation } from "../block/types.ts";
+
+export type NodeRole = "follower" | "preCandidate" | "candidate" | "leader";
+
+/** DESIGN section 6: what the node itself is doing. */
+export type NodeStateName = "recovering" | "following" | "catchingUp" | "producing" | "draining";
+
+/** `result.raft_info` of `GET /status`. */
+export interface RaftStatus {
+  readonly nodeId: string;
+  readonly role: NodeRole;
+  readonly leaderId: string | null;
+  readonly term: number;
+  readonly commitIndex: number;
+  readonly appliedIndex: number;
+  readonly lastLogIndex: number;
+  readonly firstLogIndex: number;
+  readonly state: NodeStateName;
+}
+
+export interface StatusFacts {
+  readonly chainId: string;
+  readonly moniker: string;
+  /** libp2p peer id. */
+  readonly peerId: string;
+  readonly p2pListenAddress: string;
+  readonly rpcAddress: string;
+  readonly version: string;
+  readonly validatorAddress: Uint8Array;
+  readonly validatorPublicKey: Uint8Array;
+  /** Committed blocks exist that this node has not applied. */
+  readonly catchingUp: boolean;
+  /** null on a single sequencer (`raft.enable: false`). */
+  readonly raft: RaftStatus | null;
+}
+
+export interface ClusterMember {
+  readonly id: string;
+  readonly address: string;
+  readonly role: NodeRole | "unknown";
+  readonly suffrage: "voter" | "nonvoter" | "staging";
+  readonly health: "Healthy" | "Degraded" | "Unreachable";
+  /** ISO 8601, UTC; null if never. */
+  readonly lastHeartbeat: string | null;
+  readonly rttMs: number | null;
+  readonly matchIndex: number | null;
+  readonly height: number | null;
+}
+
+export interface ClusterStatus {
+  readonly leaderId: string | null;
+  readonly term: number;
+  readonly nodes: readonly ClusterMember[];
+  readonly commitIndex: number;
+  readonly lastApplied: number;
+}
+
+export interface Health {
+  readonly isHealthy: boolean;
+  /** A sentence; ev-node's words where it has them (features.md E.6). */
+  readonly reason: string;
+}
+
+export interface SubmitRequest {
+  readonly tx: Uint8Array;
+  /** The caller's `Idempotency-Key`; null for a fresh identity. */
+  readonly idempotencyKey: string | null;
+  readonly wait: "commit" | "accept";
+  readonly signal: AbortSignal;
+}
+
+export type SubmitOutcome =
+  | { readonly kind: "committed"; readonly txId: Uint8Array; readonly location: TxLocation }
+  /** Durable on this node, which offers it to whoever leads until it is committed. */
+  | { readonly kind: "accepted"; readonly txId: Uint8Array }
+  /** A limit was hit; nothing was kept. */
+  | { readonly kind: "queueFull"; readonly retryAfterMs: number }
+  | { readonly kind: "tooLarge"; readonly maxBytes: number }
+  /** Malformed for the executor (for `kv`: not `key=value`). */
+  | { readonly kind: "invalid"; readonly reason: string }
+  /** No leader, or no commit, within the configured wait; `mayCommit` if it was offered to a leader. */
+  | {
+      readonly kind: "unavailable";
+      readonly reason: string;
+      readonly txId: Uint8Array;
+      readonly mayCommit: boolean;
+    };
+
+export type ReadOutcome =
+  | { readonly kind: "value"; readonly value: Uint8Array | null; readonly height: Height }
+  | { readonly kind: "unavailable"; readonly reason: string }
+  /** The executor keeps no readable state (`engine`). */
+  | { readonly kind: "unsupported"; readonly reason: string };
+
+export type TransferOutcome =
+  | { readonly kind: "transferred"; readonly leaderId: string }
+  | { readonly kind: "notLeader"; readonly leaderId: string | null }
+  | { readonly kind: "failed"; readonly reason: string };
+
+export interface NodeApi {
+  readonly blocks: BlockReader;
+  status(): Promise<StatusFacts>;
+  cluster(): Promise<ClusterStatus>;
+  /** The process and its event loop work. Never depends on peers or on the execution client. */
+  live(): Promise<Health>;
+  /** Follows or leads, is not behind, executes, is not draining. */
+  ready(): Promise<Health>;
+  /** Leader with a valid lease. */
+  leader(): Promise<Health>;
+  submit(request: SubmitRequest): Promise<SubmitOutcome>;
+  readState(
+    key: Uint8Array,
+    consistency: "linearizable" | "stale",
+    signal: AbortSignal,
+  ): Promise<ReadOutcome>;
+  /** Hands leadership to `targetId`, or to the readiest peer. */
+  transferLeadership(targetId: string | null): Promise<TransferOutcome>;
+}
