@@ -36,13 +36,7 @@ export type RaftInput =
   /** Confirm by a heartbeat round that this server still leads (thesis §6.4). */
   | { readonly kind: "confirmLeadership"; readonly readId: number }
   /** A peer's socket closed and its port refuses: its process is gone (P10). */
-  | { readonly kind: "processGone"; readonly peerId: ServerId }
-  /** A snapshot of the state machine at `snapshot.last` is durable; the log before it may go. */
-  | {
-      readonly kind: "snapshotTaken";
-      readonly snapshot: Snapshot;
-      readonly trailingEntries: number;
-    };
+  | { readonly kind: "processGone"; readonly peerId: ServerId };
 
 export interface RpcFailure {
   readonly kind: RequestMessage["kind"];
@@ -114,6 +108,11 @@ export interface LogReader {
    * least one. Throws a storage error that names the entry if its checksum is wrong.
    */
   entries(from: LogIndex, to: LogIndex, maxBytes: number): readonly Entry[];
+  /**
+   * The held entries of kind `configuration` (and hashicorp's `addPeer`, `removePeer`), oldest
+   * first. Few, and found without reading the log: a server needs them before anything else.
+   */
+  configurationEntries(): readonly Entry[];
   /** The newest good snapshot; null without one. */
   snapshot(): Snapshot | null;
 }
