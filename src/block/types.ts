@@ -8,6 +8,13 @@ export interface Version {
   readonly app: number;
 }
 
+/** Hashes of ev-node's first releases; each may be empty. */
+export interface LegacyHashes {
+  readonly lastCommitHash: Uint8Array;
+  readonly consensusHash: Uint8Array;
+  readonly lastResultsHash: Uint8Array;
+}
+
 export interface Header {
   readonly version: Version;
   readonly height: Height;
@@ -22,6 +29,8 @@ export interface Header {
   /** Empty in ev-node's default and EVM set-ups. */
   readonly validatorHash: Uint8Array;
   readonly chainId: string;
+  /** Only on headers of the first releases, whose hash depends on them. */
+  readonly legacy?: LegacyHashes;
 }
 
 export interface Signer {
