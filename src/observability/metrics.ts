@@ -1,0 +1,340 @@
+/**
+ * Every metric of the node, with its help text. Names are `<namespace>_<part>_<name>`: `sequencer`
+ * holds ev-node's metrics under its names, and `raft` has hashicorp's stems (`raft.state.leader` is
+ * `raft_state_leader_total`). All carry the labels chain_id and node_id; other labels have few values.
+ */
+import { Registry } from "prom-client";
+import type { MetricMaker } from "./metric-maker.ts";
+import { collectProcessMetrics, metricMaker } from "./metric-maker.ts";
+
+export interface MetricsOptions {
+  /** `instrumentation.namespace`. */
+  readonly namespace: string;
+  readonly chainId: string;
+  readonly nodeId: string;
+  readonly version: string;
+}
+
+export type Metrics = ReturnType<typeof createMetrics>;
+
+/** The node's metrics in a registry of their own. */
+export function createMetrics({ namespace, chainId, nodeId, version }: MetricsOptions) {
+  const registry = new Registry();
+  registry.setDefaultLabels({ chain_id: chainId, node_id: nodeId });
+  const make = metricMaker(registry, namespace);
+  const beforeScrape: (() => void)[] = [];
+  const metrics = {
+    registry,
+    raft: { ...raftMetrics(make), ...raftLogMetrics(make), ...raftPeerMetrics(make) },
+    sequencer: { ...sequencerMetrics(make), ...failoverMetrics(make) },
+    transactions: transactionMetrics(make),
+    execution: executionMetrics(make),
+    p2p: p2pMetrics(make),
+    rpc: rpcMetrics(make),
+    process: processMetrics(make),
+    /** For gauges that are cheaper read when asked than kept current: `sample` runs before each scrape. */
+    onScrape(sample: () => void): void {
+      beforeScrape.push(sample);
+    },
+    /** The exposition in Prometheus' text format, content type `registry.contentType`. */
+    render(): Promise<string> {
+      for (const sample of beforeScrape) sample();
+      return registry.metrics();
+    },
+  };
+  metrics.process.buildInfo.set({ version }, 1);
+  collectProcessMetrics(registry);
+  return metrics;
+}
+
+function raftMetrics({ gauge, counter }: MetricMaker) {
+  return {
+    role: gauge(
+      "raft_role",
+      "1 for the role this node has: follower, preCandidate, candidate or leader",
+      ["role"],
+    ),
+    term: gauge("raft_term", "Current term"),
+    hasLeader: gauge(
+      "raft_has_leader",
+      "1 if this node knows the leader of its term, itself included",
+    ),
+    leader: gauge("raft_leader_info", "1 for the leader that this node knows", ["leader_id"]),
+    peers: gauge("raft_peers", "Voting members of the cluster, this node included"),
+    leaderChanges: counter(
+      "raft_leader_changes_total",
+      "Times this node saw another server become leader. Frequent changes mean timeouts too short for the network, or an overloaded host",
+    ),
+    becameFollower: counter("raft_state_follower_total", "Times this node became a follower"),
+    becamePreCandidate: counter(
+      "raft_candidate_pre_elect_self_total",
+      "Pre-votes that this node asked for",
+    ),
+    becameCandidate: counter("raft_state_candidate_total", "Times this node became a candidate"),
+    becameLeader: counter("raft_state_leader_total", "Times this node became leader"),
+    electionTimeouts: counter(
+      "raft_transition_heartbeat_timeout_total",
+      "Election timeouts: nothing was heard from a leader in time. Look for lost packets, a firewall, an MTU mismatch or congestion",
+    ),
+    leaderLeaseLost: counter(
+      "raft_transition_leader_lease_timeout_total",
+      "Times this node stepped down because no majority answered within leader_lease_timeout",
+    ),
+    leaderProcessGone: counter(
+      "raft_leader_process_gone_total",
+      "Times a crashed leader was noticed by its closed connection, before any timeout",
+    ),
+    votesRefused: counter(
+      "raft_votes_refused_total",
+      "Votes this node refused, by kind: vote or pre_vote",
+      ["kind"],
+    ),
+    leadershipTransfers: counter(
+      "raft_leadership_transfers_total",
+      "Leadership transfers that this node began, by outcome: done, timeout or aborted",
+      ["outcome"],
+    ),
+    leaseAge: gauge(
+      "raft_leader_lease_age_seconds",
+      "Leader: time since a majority last answered; it steps down at leader_lease_timeout. NaN on other nodes",
+    ),
+    lastContact: gauge(
+      "raft_leader_last_contact_seconds",
+      "Follower: time since the leader was last heard. NaN on the leader",
+    ),
+  };
+}
+
+function raftLogMetrics({ gauge, counter, histogram }: MetricMaker) {
+  return {
+    commitIndex: gauge("raft_commit_index", "Highest log index known to be committed"),
+    appliedIndex: gauge(
+      "raft_applied_index",
+      "Highest log index applied: its block is executed and stored",
+    ),
+    appliedIndexLag: gauge(
+      "raft_applied_index_lag",
+      "Committed entries not yet applied. Growth means the execution client or the disk is too slow",
+    ),
+    firstLogIndex: gauge(
+      "raft_first_log_index",
+      "Lowest index still in the log; a follower that needs an earlier one gets a snapshot",
+    ),
+    lastLogIndex: gauge("raft_last_log_index", "Highest index in the log, committed or not"),
+    snapshotLastIndex: gauge("raft_snapshot_last_index", "Log index of the newest snapshot"),
+    commitTime: histogram(
+      "raft_commit_time_seconds",
+      "Leader: from a proposal to its commit",
+      fastSeconds,
+    ),
+    fsyncDuration: histogram(
+      "raft_log_fsync_duration_seconds",
+      "One durable write of the Raft log. A p99 above 10 ms asks for a faster disk",
+      fastSeconds,
+    ),
+    logTruncations: counter(
+      "raft_log_truncations_total",
+      "Times a leader replaced uncommitted entries of this node's log",
+    ),
+    snapshotsTaken: counter("raft_snapshot_create_total", "Snapshots this node wrote"),
+    snapshotsSent: counter(
+      "raft_replication_install_snapshot_total",
+      "Snapshots this leader sent to a follower that fell behind trailing_logs",
+      ["peer_id"],
+    ),
+    snapshotsInstalled: counter(
+      "raft_rpc_install_snapshot_total",
+      "Snapshots this node installed because it had fallen behind trailing_logs",
+    ),
+    matchesForgotten: counter(
+      "raft_match_forgotten_total",
+      "Times a follower's log no longer held what it had acknowledged: it lost its disk",
+      ["peer_id"],
+    ),
+  };
+}
+
+function raftPeerMetrics({ gauge, counter, histogram }: MetricMaker) {
+  return {
+    peerRoundTripTime: histogram(
+      "raft_peer_round_trip_time_seconds",
+      "Round trip of a heartbeat to a peer. heartbeat_timeout should be four times the highest",
+      fastSeconds,
+      ["peer_id"],
+    ),
+    peerMatchLag: gauge(
+      "raft_peer_match_lag",
+      "Leader: log entries that a peer does not have yet",
+      ["peer_id"],
+    ),
+    peerHeartbeatAge: gauge("raft_peer_heartbeat_age_seconds", "Time since a peer was last heard", [
+      "peer_id",
+    ]),
+    peerHealth: gauge(
+      "raft_peer_health",
+      "1 for a peer's health: healthy, degraded or unreachable",
+      ["peer_id", "health"],
+    ),
+    peerSentBytes: counter("raft_peer_send_bytes_total", "Bytes sent to a peer", ["peer_id"]),
+    peerReceivedBytes: counter("raft_peer_receive_bytes_total", "Bytes received from a peer", [
+      "peer_id",
+    ]),
+    peerRpcFailures: counter("raft_peer_rpc_failures_total", "RPCs to a peer that got no answer", [
+      "peer_id",
+    ]),
+    connectionsRefused: counter(
+      "raft_connections_refused_total",
+      "Connections to the Raft port that were refused or closed, by reason",
+      ["reason"],
+    ),
+  };
+}
+
+function sequencerMetrics({ gauge, counter, histogram }: MetricMaker) {
+  return {
+    height: gauge("sequencer_height", "Height of the last block executed and stored"),
+    latestBlockHeight: gauge(
+      "sequencer_latest_block_height",
+      "Height of the last block this node produced",
+    ),
+    numTxs: gauge("sequencer_num_txs", "Transactions in the last block"),
+    blockSizeBytes: gauge("sequencer_block_size_bytes", "Size of the last block"),
+    totalTxs: gauge("sequencer_total_txs", "Transactions executed since the process started"),
+    txsPerBlock: histogram("sequencer_txs_per_block", "Transactions in a block", txsPerBlock),
+    operationDuration: histogram(
+      "sequencer_operation_duration_seconds",
+      "Duration of block_production, block_retrieval, block_validation or state_update (execution)",
+      operationSeconds,
+      ["operation"],
+    ),
+    blocksSynchronized: counter(
+      "sequencer_blocks_synchronized_total",
+      "Blocks that came from others, by source: raft or p2p",
+      ["source"],
+    ),
+    blocksProduced: counter(
+      "sequencer_blocks_produced_total",
+      "Blocks this node produced that were committed",
+    ),
+    blocksRefused: counter(
+      "sequencer_blocks_refused_total",
+      "Committed blocks that failed the check and were refused on every node",
+    ),
+    divergences: counter(
+      "sequencer_divergences_total",
+      "Times this node's state disagreed with the cluster's. It stops and must be looked at",
+    ),
+    blockInterval: histogram(
+      "sequencer_block_interval_seconds",
+      "Time between two blocks by their timestamps",
+      intervalSeconds,
+    ),
+    lastBlockTimestamp: gauge(
+      "sequencer_last_block_timestamp_seconds",
+      "Timestamp of the last block, Unix time",
+    ),
+    state: gauge(
+      "sequencer_state",
+      "1 for what the node is doing: recovering, following, catchingUp, producing or draining",
+      ["state"],
+    ),
+    ready: gauge("sequencer_ready", "1 if the node is not behind, executes and is not draining"),
+    backfillRemaining: gauge(
+      "sequencer_backfill_remaining_blocks",
+      "Blocks still to be fetched from other nodes",
+    ),
+  };
+}
+
+function failoverMetrics({ gauge, histogram }: MetricMaker) {
+  return {
+    failoverGap: histogram(
+      "sequencer_failover_gap_seconds",
+      "Time without blocks around a change of leaders, as this node saw it",
+      gapSeconds,
+    ),
+    lastFailoverGap: gauge("sequencer_last_failover_gap_seconds", "The most recent failover gap"),
+  };
+}
+
+function transactionMetrics({ gauge, counter, histogram }: MetricMaker) {
+  return {
+    queueLength: gauge("sequencer_queue_txs", "Transactions waiting on this node"),
+    queueBytes: gauge("sequencer_queue_bytes", "Size of the transactions waiting on this node"),
+    refused: counter("sequencer_txs_refused_total", "Transactions that were not taken, by reason", [
+      "reason",
+    ]),
+    commitDuration: histogram(
+      "sequencer_tx_commit_duration_seconds",
+      "From a transaction's arrival on this node to its execution in a committed block",
+      operationSeconds,
+    ),
+  };
+}
+
+function executionMetrics({ gauge, counter }: MetricMaker) {
+  return {
+    healthy: gauge("execution_healthy", "1 if the execution client answers and is in sync"),
+    failures: counter("execution_failures_total", "Calls to the execution client that failed"),
+  };
+}
+
+function p2pMetrics({ gauge, counter }: MetricMaker) {
+  return {
+    peers: gauge("p2p_peers", "Connected p2p peers"),
+    badPeers: counter(
+      "p2p_bad_peers_total",
+      "Peers dropped because they served a wrong or malformed block",
+    ),
+  };
+}
+
+function rpcMetrics({ counter, histogram }: MetricMaker) {
+  return {
+    requests: counter(
+      "rpc_requests_total",
+      "HTTP requests, by route pattern and status class (2xx)",
+      ["route", "status"],
+    ),
+    requestDuration: histogram(
+      "rpc_request_duration_seconds",
+      "Time to answer an HTTP request",
+      operationSeconds,
+      ["route"],
+    ),
+  };
+}
+
+function processMetrics({ gauge, counter }: MetricMaker) {
+  return {
+    buildInfo: gauge("build_info", "1 for the running version", ["version"]),
+    eventLoopDelay: gauge(
+      "event_loop_delay_seconds",
+      "How late timers ran since the last scrape, by thread (main, consensus) and stat (p50, p99, max)",
+      ["thread", "stat"],
+    ),
+    diskFreeBytes: gauge(
+      "disk_free_bytes",
+      "Space left for this user on the file system of a directory: data or raft",
+      ["directory"],
+    ),
+    diskSizeBytes: gauge(
+      "disk_size_bytes",
+      "Size of the file system of a directory: data or raft",
+      ["directory"],
+    ),
+    logLinesDropped: counter(
+      "log_lines_dropped_total",
+      "Log lines lost to a slow reader or a full disk",
+    ),
+  };
+}
+
+const fastSeconds = [
+  0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5,
+];
+const operationSeconds = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+const intervalSeconds = [0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 1.1, 1.25, 1.5, 2, 3, 5, 10, 30, 60];
+const gapSeconds = [0.1, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 3, 5, 10, 30, 60];
+/** ev-node's. */
+const txsPerBlock = [0, 1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000];
