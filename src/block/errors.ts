@@ -15,8 +15,6 @@ export class BlockError extends CodedError<
       readonly limit: number;
       readonly got: number;
     }
-  /** A key of a kind that blocks are not signed with. */
-  | { readonly code: "BLOCK_KEY"; readonly what: string }
 > {}
 
 const advice =
