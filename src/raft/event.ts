@@ -33,6 +33,8 @@ export type RaftEvent =
       readonly configuration: Configuration;
     }
   | { readonly kind: "transferStarted"; readonly targetId: ServerId }
+  | { readonly kind: "transferRefused"; readonly reason: string }
+  | { readonly kind: "configurationRefused"; readonly reason: string }
   | {
       readonly kind: "transferEnded";
       readonly targetId: ServerId;

@@ -1,0 +1,147 @@
+/** Becoming leader: silence, pre-vote, vote (Raft §5.2, thesis §9.6), and not waiting for a dead one (P10). */
+
+import { becomeFollower, electionDeadline } from "./follower.ts";
+import { becomeLeader } from "./leader.ts";
+import type { RequestPreVoteResponse, RequestVoteResponse, TimeoutNowRequest } from "./message.ts";
+import { voteResult } from "./quorum.ts";
+import type { Ballot, RaftServer } from "./server.ts";
+import type { ServerId } from "./types.ts";
+
+/** A follower's, preCandidate's or candidate's deadline has passed. */
+export function onElectionDeadline(server: RaftServer): void {
+  const { role } = server;
+  if (role.kind === "leader") return;
+  if (role.kind === "follower") {
+    if (!server.isVoter) {
+      role.electionDeadlineMs = electionDeadline(server, server.nowMs);
+      return;
+    }
+    const silentMs = server.nowMs - server.leaderContactMs;
+    server.emit({ kind: "electionTimeout", term: server.currentTerm, silentMs });
+  }
+  becomePreCandidate(server);
+}
+
+/**
+ * The process of a peer is gone. If it led, nobody needs to wait out its timeout; a short random
+ * pause lets one of the followers be first. An unready one lets the ready go first.
+ */
+export function onProcessGone(server: RaftServer, peerId: ServerId): void {
+  const { role } = server;
+  if (role.kind === "leader" || server.leader?.id !== peerId) return;
+  server.leader = null;
+  server.emit({ kind: "leaderProcessGone", term: server.currentTerm, leaderId: peerId });
+  const spreadMs = (server.options.heartbeatTimeoutMs / 10) * server.dependencies.random();
+  const patienceMs = server.readiness.isReady ? 0 : server.options.heartbeatTimeoutMs;
+  if (role.kind === "follower") {
+    const campaignMs = server.nowMs + spreadMs + patienceMs;
+    role.electionDeadlineMs = Math.min(role.electionDeadlineMs, campaignMs);
+  }
+}
+
+/** TimeoutNow: the leader wants this server to take over, without pre-vote (thesis §3.10). */
+export function handleTimeoutNow(server: RaftServer, request: TimeoutNowRequest): void {
+  server.sendNow({ kind: "timeoutNowResponse", to: request.from, id: request.id });
+  if (server.role.kind === "leader" || !server.isVoter) return;
+  // One that was under way while leadership changed would only disturb the new leader.
+  if (server.leaderId !== null && server.leaderId !== request.from) return;
+  becomeCandidate(server, true);
+}
+
+function becomePreCandidate(server: RaftServer): void {
+  const isRetry = server.role.kind === "preCandidate";
+  server.leader = null;
+  // Nothing is at stake in a pre-vote, so an unsuccessful one is soon repeated.
+  const retryMs = server.options.heartbeatTimeoutMs * (0.25 + server.dependencies.random() / 2);
+  server.role = { kind: "preCandidate", ...newBallot(server, server.nowMs + retryMs) };
+  if (!isRetry) server.emit({ kind: "becamePreCandidate", term: server.currentTerm });
+  if (ballotResult(server, server.role) === "won") return becomeCandidate(server, false);
+  for (const id of server.voters) {
+    if (id === server.id) continue;
+    server.sendNow({
+      kind: "requestPreVoteRequest",
+      to: id,
+      term: server.currentTerm + 1,
+      last: server.log.last,
+      readiness: server.readiness,
+    });
+  }
+}
+
+function becomeCandidate(server: RaftServer, isTransfer: boolean): void {
+  server.leader = null;
+  server.setHardState({ currentTerm: server.currentTerm + 1, votedFor: server.id });
+  const deadlineMs = server.nowMs + server.spread(server.options.electionTimeoutMs);
+  server.role = { kind: "candidate", isTransfer, ...newBallot(server, deadlineMs) };
+  server.emit({ kind: "becameCandidate", term: server.currentTerm, isTransfer });
+  if (ballotResult(server, server.role) === "won") return win(server, server.role);
+  for (const id of server.voters) {
+    if (id === server.id) continue;
+    server.sendAfterHardState({
+      kind: "requestVoteRequest",
+      to: id,
+      term: server.currentTerm,
+      last: server.log.last,
+      leadershipTransfer: isTransfer,
+    });
+  }
+}
+
+export function handleRequestPreVoteResponse(
+  server: RaftServer,
+  response: RequestPreVoteResponse,
+): void {
+  // A grant carries the term that was asked for: one above ours is no newer term (hashicorp).
+  if (response.term > server.currentTerm + 1) {
+    return becomeFollower(server, response.term, `${response.from} is in term ${response.term}`);
+  }
+  if (server.role.kind !== "preCandidate" || response.term < server.currentTerm) return;
+  if (response.granted && response.term !== server.currentTerm + 1) return;
+  record(server.role, response.from, response.granted);
+  if (ballotResult(server, server.role) === "won") becomeCandidate(server, false);
+}
+
+export function handleRequestVoteResponse(server: RaftServer, response: RequestVoteResponse): void {
+  if (response.term > server.currentTerm) {
+    return becomeFollower(server, response.term, `${response.from} is in term ${response.term}`);
+  }
+  if (server.role.kind !== "candidate" || response.term !== server.currentTerm) return;
+  recordVote(server, response.from, response.granted);
+}
+
+/** An RPC that failed is a refusal (hashicorp). */
+export function onBallotFailed(server: RaftServer, peerId: ServerId): void {
+  if (server.role.kind === "candidate") recordVote(server, peerId, false);
+  if (server.role.kind === "preCandidate") record(server.role, peerId, false);
+}
+
+function recordVote(server: RaftServer, from: ServerId, granted: boolean): void {
+  const { role } = server;
+  if (role.kind !== "candidate") return;
+  record(role, from, granted);
+  const result = ballotResult(server, role);
+  if (result === "won") win(server, role);
+  // A lost ballot is not worth waiting for: the next one may begin, after others had their chance.
+  if (result === "lost") {
+    const retryMs = server.options.heartbeatTimeoutMs * (0.5 + server.dependencies.random());
+    role.deadlineMs = Math.min(role.deadlineMs, server.nowMs + retryMs);
+  }
+}
+
+function win(server: RaftServer, ballot: Ballot): void {
+  server.emit({ kind: "electionWon", term: server.currentTerm, tally: ballot.granted.size });
+  becomeLeader(server);
+}
+
+function newBallot(server: RaftServer, deadlineMs: number): Ballot {
+  return { granted: new Set([server.id]), refused: new Set(), deadlineMs };
+}
+
+function record(ballot: Ballot, from: ServerId, granted: boolean): void {
+  if (granted) ballot.granted.add(from);
+  else if (!ballot.granted.has(from)) ballot.refused.add(from);
+}
+
+function ballotResult(server: RaftServer, { granted, refused }: Ballot) {
+  return voteResult(server.voters, granted, refused);
+}

@@ -1,0 +1,298 @@
+/**
+ * The protocol as a function: `step(input, nowMs) -> Ready`. No clock, disk, socket or promise; the
+ * same core runs in production and in the simulator. README.md has the contract.
+ */
+
+import { assert, unreachable } from "../base/assert.ts";
+import { applyWindowMaxBytes } from "../base/limits.ts";
+import {
+  handleRequestPreVoteResponse,
+  handleRequestVoteResponse,
+  handleTimeoutNow,
+  onBallotFailed,
+  onElectionDeadline,
+  onProcessGone,
+} from "./campaign.ts";
+import {
+  becomeFollower,
+  electionDeadline,
+  handleAppendEntries,
+  handleHeartbeat,
+  handleInstallSnapshot,
+} from "./follower.ts";
+import {
+  advanceCommit,
+  checkQuorum,
+  heartbeatIntervalMs,
+  propose,
+  proposeConfiguration,
+  quorumDeadlineMs,
+  sendHeartbeats,
+} from "./leader.ts";
+import type { Leadership } from "./leadership.ts";
+import { confirmReads, leaseUntilMs, requestRead } from "./lease.ts";
+import type {
+  AppendEntriesResponse,
+  HeartbeatResponse,
+  InstallSnapshotResponse,
+  Message,
+} from "./message.ts";
+import type { RaftInput, Ready, RpcFailure, StoredState } from "./ready.ts";
+import {
+  forgetLostMatch,
+  onAppendAnswered,
+  onReplicationFailed,
+  onSnapshotAnswered,
+  replicate,
+  replicationDeadlineMs,
+} from "./replication.ts";
+import { type RaftDependencies, type RaftOptions, RaftServer } from "./server.ts";
+import { type RaftStatus, statusOf } from "./status.ts";
+import { continueTransfer, endTransfer, handOverIfUnready, startTransfer } from "./transfer.ts";
+import type { Entry, LogIndex } from "./types.ts";
+import { handleRequestPreVote, handleRequestVote } from "./voting.ts";
+
+export class RaftCore {
+  readonly #server: RaftServer;
+  #deadlineMs: number;
+
+  /** A server that begins, or goes on from what it had stored. It is a follower at first. */
+  constructor(
+    options: RaftOptions,
+    dependencies: RaftDependencies,
+    stored: StoredState,
+    nowMs: number,
+  ) {
+    this.#server = new RaftServer(options, dependencies, stored, nowMs);
+    const { role } = this.#server;
+    if (role.kind === "follower") role.electionDeadlineMs = electionDeadline(this.#server, nowMs);
+    this.#deadlineMs = this.#nextDeadline();
+  }
+
+  get status(): RaftStatus {
+    return statusOf(this.#server);
+  }
+
+  get commitIndex(): LogIndex {
+    return this.#server.commitIndex;
+  }
+
+  /** Until when this server, as leader, may trust that nobody else leads; -Infinity if it may not. */
+  get leaseUntilMs(): number {
+    return leaseUntilMs(this.#server);
+  }
+
+  /**
+   * Committed entries from `from` on, as many as `maxBytes` of payload allow, but at least one if
+   * there is one. null if they were compacted away: the snapshot has them.
+   */
+  committedEntries(from: LogIndex, maxBytes = applyWindowMaxBytes): readonly Entry[] | null {
+    const { log, commitIndex } = this.#server;
+    if (from > commitIndex) return [];
+    return from < log.firstIndex ? null : log.entries(from, commitIndex, maxBytes);
+  }
+
+  /** Takes one input at `nowMs` of a monotonic clock. Throws InvariantError on a bug, and is then unusable. */
+  step(input: RaftInput, nowMs: number): Ready {
+    const server = this.#server;
+    const { commitIndex, currentTerm } = server;
+    server.nowMs = Math.max(server.nowMs, nowMs);
+    this.#forgiveOwnPause();
+    this.#passDeadlines();
+    this.#take(input);
+    if (server.role.kind === "leader") this.#lead(server.role.leadership);
+    assert(server.commitIndex >= commitIndex, "commitIndex never goes back");
+    assert(server.currentTerm >= currentTerm, "currentTerm never goes back");
+    this.#checkInvariants();
+    this.#deadlineMs = this.#nextDeadline();
+    return {
+      ...server.takeOutput(),
+      commitIndex: server.commitIndex,
+      deadlineMs: this.#deadlineMs,
+    };
+  }
+
+  /**
+   * A tick that comes late means that this process stood still (SIGSTOP, a long collection of
+   * garbage): what others said meanwhile waits in the sockets. It is heard before silence is blamed
+   * on them (P13). No safety rests on it: a deposed leader commits nothing.
+   */
+  #forgiveOwnPause(): void {
+    const server = this.#server;
+    const graceMs = heartbeatIntervalMs(server);
+    if (server.nowMs - this.#deadlineMs < graceMs) return;
+    const { role } = server;
+    if (role.kind === "leader") {
+      role.leadership.quorumCheckFromMs = server.nowMs + server.options.leaderLeaseTimeoutMs;
+    } else {
+      if (role.kind === "follower") {
+        role.electionDeadlineMs = Math.max(role.electionDeadlineMs, server.nowMs + 2 * graceMs);
+      }
+    }
+  }
+
+  #passDeadlines(): void {
+    const server = this.#server;
+    const { role, nowMs } = server;
+    if (role.kind === "leader") {
+      const { leadership } = role;
+      const { transfer } = leadership;
+      if (transfer !== null && nowMs >= transfer.deadlineMs) {
+        endTransfer(server, leadership, "timeout");
+      }
+      checkQuorum(server, leadership);
+      return;
+    }
+    const deadlineMs = role.kind === "follower" ? role.electionDeadlineMs : role.deadlineMs;
+    if (nowMs >= deadlineMs) onElectionDeadline(server);
+  }
+
+  /** What a leader does in every step, whatever came in. */
+  #lead(leadership: Leadership): void {
+    const server = this.#server;
+    if (server.nowMs >= leadership.nextHeartbeatMs) sendHeartbeats(server, leadership);
+    for (const progress of leadership.progress.values()) {
+      if (replicationDeadlineMs(progress) <= server.nowMs) replicate(server, progress);
+    }
+    continueTransfer(server, leadership);
+    handOverIfUnready(server, leadership);
+  }
+
+  #take(input: RaftInput): void {
+    const server = this.#server;
+    switch (input.kind) {
+      case "tick":
+        return;
+      case "message":
+        return this.#receive(input.message);
+      case "rpcFailed":
+        return this.#rpcFailed(input.request);
+      case "persisted":
+        server.persisted(input.sequence);
+        if (server.role.kind === "leader") advanceCommit(server, server.role.leadership);
+        return;
+      case "propose":
+        return propose(server, input.term, input.commands);
+      case "proposeConfiguration": {
+        const problem = proposeConfiguration(server, input.configuration);
+        if (problem !== null) server.emit({ kind: "configurationRefused", reason: problem });
+        return;
+      }
+      case "readiness":
+        server.readiness = input.readiness;
+        return;
+      case "transferLeadership": {
+        const reason = startTransfer(server, input.targetId);
+        if (reason !== null) server.emit({ kind: "transferRefused", reason });
+        return;
+      }
+      case "confirmLeadership":
+        return requestRead(server, input.readId);
+      case "processGone":
+        return onProcessGone(server, input.peerId);
+      default:
+        return unreachable(input);
+    }
+  }
+
+  #receive(message: Message): void {
+    const server = this.#server;
+    assert(message.to === server.id, "a message reaches whom it is for", { to: message.to });
+    switch (message.kind) {
+      case "heartbeatRequest":
+        return handleHeartbeat(server, message);
+      case "appendEntriesRequest":
+        return handleAppendEntries(server, message);
+      case "installSnapshotRequest":
+        return handleInstallSnapshot(server, message);
+      case "requestVoteRequest":
+        return handleRequestVote(server, message);
+      case "requestPreVoteRequest":
+        return handleRequestPreVote(server, message);
+      case "timeoutNowRequest":
+        return handleTimeoutNow(server, message);
+      case "requestVoteResponse":
+        return handleRequestVoteResponse(server, message);
+      case "requestPreVoteResponse":
+        return handleRequestPreVoteResponse(server, message);
+      case "heartbeatResponse":
+      case "appendEntriesResponse":
+      case "installSnapshotResponse":
+        return this.#followerAnswered(message);
+      case "timeoutNowResponse":
+        return;
+      default:
+        return unreachable(message);
+    }
+  }
+
+  #followerAnswered(
+    response: HeartbeatResponse | AppendEntriesResponse | InstallSnapshotResponse,
+  ): void {
+    const server = this.#server;
+    if (response.term > server.currentTerm) {
+      return becomeFollower(server, response.term, `${response.from} is in term ${response.term}`);
+    }
+    // An answer to an earlier leadership of ours says nothing about this one.
+    if (server.role.kind !== "leader" || response.term < server.currentTerm) return;
+    const { leadership } = server.role;
+    const progress = leadership.progress.get(response.from);
+    if (progress === undefined) return;
+    progress.lastContactMs = server.nowMs;
+    if (response.kind === "installSnapshotResponse") {
+      onSnapshotAnswered(server, progress, response);
+    } else {
+      progress.ackedStamp = Math.max(progress.ackedStamp, response.sentAtMs);
+      progress.readiness = response.readiness ?? progress.readiness;
+      if (response.kind === "appendEntriesResponse") onAppendAnswered(server, progress, response);
+      else forgetLostMatch(server, progress, response);
+    }
+    confirmReads(server, leadership);
+    advanceCommit(server, leadership);
+    if (server.role.kind === "leader") replicate(server, progress);
+  }
+
+  #rpcFailed({ kind, to, term }: RpcFailure): void {
+    const server = this.#server;
+    if (kind === "requestVoteRequest" || kind === "requestPreVoteRequest") {
+      return onBallotFailed(server, to);
+    }
+    if (server.role.kind !== "leader" || term !== server.currentTerm) return;
+    const { leadership } = server.role;
+    if (kind === "timeoutNowRequest") return endTransfer(server, leadership, "aborted");
+    const progress = leadership.progress.get(to);
+    if (progress !== undefined && kind !== "heartbeatRequest")
+      onReplicationFailed(server, progress);
+  }
+
+  #nextDeadline(): number {
+    const server = this.#server;
+    const { role } = server;
+    if (role.kind === "follower") return role.electionDeadlineMs;
+    if (role.kind !== "leader") return role.deadlineMs;
+    const { leadership } = role;
+    let deadlineMs = Math.min(leadership.nextHeartbeatMs, quorumDeadlineMs(server, leadership));
+    if (leadership.transfer !== null) {
+      deadlineMs = Math.min(deadlineMs, leadership.transfer.deadlineMs);
+    }
+    for (const progress of leadership.progress.values()) {
+      deadlineMs = Math.min(deadlineMs, replicationDeadlineMs(progress));
+    }
+    return deadlineMs;
+  }
+
+  #checkInvariants(): void {
+    const server = this.#server;
+    const { log, commitIndex, role } = server;
+    assert(commitIndex <= log.lastIndex, "what is committed is in the log", { commitIndex });
+    assert(commitIndex >= log.snapshotLast.index, "what is in a snapshot is committed");
+    assert(log.durableIndex <= log.lastIndex, "what is durable is in the log");
+    if (role.kind === "leader") {
+      assert(server.votedFor === server.id, "a leader voted for itself");
+      assert(server.leader === null, "a leader follows nobody");
+    }
+    if (role.kind === "candidate") {
+      assert(server.votedFor === server.id, "a candidate voted for itself");
+    }
+  }
+}

@@ -1,0 +1,191 @@
+/** Leading: taking office, the log, commitment, and stepping down (Raft §5.3, §5.4; thesis §6.2). */
+
+import { assert } from "../base/assert.ts";
+import { becomeFollower } from "./follower.ts";
+import { type Leadership, quorumContact } from "./leadership.ts";
+import { confirmReads } from "./lease.ts";
+import { bootstrapIndex, changeProblem, configurationProblem, suffrageOf } from "./membership.ts";
+import { Progress } from "./progress.ts";
+import { quorumValue } from "./quorum.ts";
+import type { Command } from "./ready.ts";
+import { replicateToAll } from "./replication.ts";
+import type { RaftServer } from "./server.ts";
+import type { Configuration, Entry, Term } from "./types.ts";
+
+/** Three heartbeats fit into a lease, so that one lost does not end it. */
+export function heartbeatIntervalMs(server: RaftServer): number {
+  return server.options.leaderLeaseTimeoutMs / 3;
+}
+
+export function becomeLeader(server: RaftServer): void {
+  assert(server.votedFor === server.id, "a leader voted for itself", { votedFor: server.votedFor });
+  const { log, nowMs } = server;
+  const leadership: Leadership = {
+    progress: new Map(),
+    firstIndex: log.lastIndex + 1,
+    nextHeartbeatMs: nowMs,
+    quorumCheckFromMs: nowMs + server.options.leaderLeaseTimeoutMs,
+    transfer: null,
+    leaseFloorStamp: server.lastStamp,
+    handOverTriedMs: nowMs,
+    reads: [],
+  };
+  server.leader = null;
+  server.role = { kind: "leader", leadership };
+  server.appendEntries([firstEntry(server)]);
+  followMembership(server, leadership);
+  sendHeartbeats(server, leadership);
+  replicateToAll(server, leadership);
+  advanceCommit(server, leadership);
+}
+
+/**
+ * A leader's first entry commits all before it (Raft §8). In a cluster that has only its bootstrap
+ * entry, it is the configuration with the addresses as this leader knows them, instead of a no-op.
+ */
+function firstEntry(server: RaftServer): Entry {
+  const { latest, latestIndex } = server.membership;
+  const entry = { index: server.log.lastIndex + 1, term: server.currentTerm };
+  const nothing = { extensions: null, appendedAt: null };
+  if (latestIndex <= bootstrapIndex) {
+    const servers = latest.servers.map((member) => ({
+      ...member,
+      address: server.dependencies.addressOf(member.id) ?? member.address,
+    }));
+    if (configurationProblem({ servers }) === null) {
+      const data = server.dependencies.codec.encode({ servers });
+      return { ...entry, ...nothing, kind: "configuration", data };
+    }
+  }
+  return { ...entry, ...nothing, kind: "noop", data: null };
+}
+
+/** Keeps one Progress for each other server of the latest configuration. */
+function followMembership(server: RaftServer, { progress }: Leadership): void {
+  const { peers } = server;
+  for (const id of [...progress.keys()]) if (!peers.includes(id)) progress.delete(id);
+  for (const id of peers) {
+    if (progress.has(id)) continue;
+    // From the first own entry: it goes out at once, and tells whether all before it matches.
+    progress.set(id, new Progress(id, server.log.lastIndex, server.nowMs));
+  }
+}
+
+export function propose(server: RaftServer, term: Term, commands: readonly Command[]): void {
+  const reason = whyNotPropose(server, term);
+  if (reason !== null) {
+    for (const { proposalId } of commands) {
+      if (reason === "notLeader") {
+        server.answerProposal({ kind: "notLeader", proposalId, leaderId: server.leaderId });
+      } else {
+        server.answerProposal({ kind: "unavailable", proposalId, reason });
+      }
+    }
+    return;
+  }
+  const { role, log, currentTerm } = server;
+  assert(role.kind === "leader", "only a leader appends");
+  const entries = commands.map(
+    ({ data, appendedAt }, at): Entry => ({
+      index: log.lastIndex + 1 + at,
+      term: currentTerm,
+      kind: "command",
+      data,
+      extensions: null,
+      appendedAt,
+    }),
+  );
+  server.appendEntries(entries);
+  for (const [at, { proposalId }] of commands.entries()) {
+    const index = log.lastIndex - commands.length + 1 + at;
+    server.answerProposal({ kind: "appended", proposalId, index, term: currentTerm });
+  }
+  replicateToAll(server, role.leadership);
+}
+
+function whyNotPropose(server: RaftServer, term: Term): string | null {
+  if (server.role.kind !== "leader" || server.currentTerm !== term) return "notLeader";
+  return server.role.leadership.transfer === null ? null : "leadership is being handed over";
+}
+
+/** Appends a configuration; returns why it may not be, or null (hashicorp 5.8: one change at a time). */
+export function proposeConfiguration(
+  server: RaftServer,
+  configuration: Configuration,
+): string | null {
+  const { role, membership } = server;
+  if (role.kind !== "leader") return "this server does not lead";
+  if (role.leadership.transfer !== null) return "leadership is being handed over";
+  if (server.commitIndex < role.leadership.firstIndex) return "this leader's term has not begun";
+  if (membership.latestIndex !== membership.committedIndex) return "another change is under way";
+  const problem = changeProblem(membership.latest, configuration);
+  if (problem !== null) return problem;
+  server.appendEntries([
+    {
+      index: server.log.lastIndex + 1,
+      term: server.currentTerm,
+      kind: "configuration",
+      data: server.dependencies.codec.encode(configuration),
+      extensions: null,
+      appendedAt: null,
+    },
+  ]);
+  followMembership(server, role.leadership);
+  replicateToAll(server, role.leadership);
+  return null;
+}
+
+/**
+ * Commits what a majority of voters has on disk.
+ *
+ * Only an entry of our own term commits by counting copies (Raft §5.4.2). Copies of an older one
+ * prove nothing; S5 could still win S2 and S3 with its higher last term, and erase entry 2 (Fig. 8):
+ *   index     1 2 3
+ *   S1        1 2 4    leads term 4; entry 2 is on a majority, and yet not committed
+ *   S2, S3    1 2
+ *   S5        1 3
+ */
+export function advanceCommit(server: RaftServer, leadership: Leadership): void {
+  const { log, commitIndex } = server;
+  const stored = quorumValue(
+    server.voters.map((id) =>
+      id === server.id ? log.durableIndex : (leadership.progress.get(id)?.matchIndex ?? 0),
+    ),
+  );
+  if (stored <= commitIndex || log.termAt(stored) !== server.currentTerm) return;
+  server.commitThrough(stored);
+  if (commitIndex < leadership.firstIndex) {
+    const { currentTerm: term } = server;
+    server.emit({ kind: "becameLeader", term, lastLogIndex: log.lastIndex });
+    confirmReads(server, leadership);
+  }
+  if (suffrageOf(server.membership.committed, server.id) !== "voter") {
+    return becomeFollower(server, server.currentTerm, "this server is no voter any more");
+  }
+  replicateToAll(server, leadership);
+}
+
+export function sendHeartbeats(server: RaftServer, leadership: Leadership): void {
+  leadership.nextHeartbeatMs = server.nowMs + heartbeatIntervalMs(server);
+  const sentAtMs = server.nextStamp();
+  for (const to of leadership.progress.keys()) {
+    server.sendNow({ kind: "heartbeatRequest", to, term: server.currentTerm, sentAtMs });
+  }
+}
+
+/** Steps down if no majority has been heard for a lease (check-quorum, thesis §6.2). */
+export function checkQuorum(server: RaftServer, leadership: Leadership): void {
+  const { nowMs } = server;
+  if (nowMs < quorumDeadlineMs(server, leadership)) return;
+  const silent = [...leadership.progress.values()]
+    .filter((peer) => nowMs - peer.lastContactMs >= server.options.leaderLeaseTimeoutMs)
+    .map((peer) => peer.id);
+  server.emit({ kind: "leaderLeaseLost", term: server.currentTerm, silent });
+  becomeFollower(server, server.currentTerm, "no majority answered within the leader lease");
+}
+
+export function quorumDeadlineMs(server: RaftServer, leadership: Leadership): number {
+  const contactMs = quorumContact(leadership, server.id, server.voters, (p) => p.lastContactMs);
+  const deadlineMs = contactMs + server.options.leaderLeaseTimeoutMs;
+  return Math.max(leadership.quorumCheckFromMs, deadlineMs);
+}

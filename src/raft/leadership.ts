@@ -1,0 +1,52 @@
+/** What a server holds only while it leads. */
+
+import type { Progress } from "./progress.ts";
+import { quorumValue } from "./quorum.ts";
+import type { LogIndex, ServerId } from "./types.ts";
+
+/** A read that waits for a round of heartbeats sent after it came (thesis §6.4). */
+export interface PendingRead {
+  readonly readId: number;
+  /** A majority must answer a stamp above this one. */
+  readonly afterStamp: number;
+}
+
+export interface Transfer {
+  readonly targetId: ServerId;
+  readonly deadlineMs: number;
+  timeoutNowSent: boolean;
+}
+
+export interface Leadership {
+  readonly progress: Map<ServerId, Progress>;
+  /** The first entry of the own term; once it is committed, everything before it is. */
+  readonly firstIndex: LogIndex;
+  nextHeartbeatMs: number;
+  /** Not before: lack of a quorum is no reason to step down (just elected, or just awoken). */
+  quorumCheckFromMs: number;
+  transfer: Transfer | null;
+  /** Answers to stamps up to here extend no lease: a transfer was under way. */
+  leaseFloorStamp: number;
+  /** When an unready leader last looked for somebody to hand over to. */
+  handOverTriedMs: number;
+  reads: PendingRead[];
+}
+
+/**
+ * The newest moment, by `contactOf`, that a majority of `voters` vouches for. The leader itself does at
+ * any time.
+ */
+export function quorumContact(
+  { progress }: Leadership,
+  selfId: ServerId,
+  voters: readonly ServerId[],
+  contactOf: (progress: Progress) => number,
+): number {
+  return quorumValue(
+    voters.map((id) => {
+      if (id === selfId) return Number.POSITIVE_INFINITY;
+      const peer = progress.get(id);
+      return peer === undefined ? Number.NEGATIVE_INFINITY : contactOf(peer);
+    }),
+  );
+}

@@ -1,0 +1,111 @@
+/**
+ * What a leader knows of one follower, and how fast it may send to it.
+ *
+ *              success                       entry compacted away
+ *     probe ------------> replicate   probe, replicate ------------> snapshot
+ *       ^                    |                                          |
+ *       +--------------------+------------------------------------------+
+ *          mismatch, failed RPC                installed, or failed
+ */
+
+import { appendsInFlightMax, bytesInFlightMax } from "../base/limits.ts";
+import type { LogIndex, Readiness, ServerId } from "./types.ts";
+
+interface InFlight {
+  readonly lastIndex: LogIndex;
+  readonly bytes: number;
+}
+
+export type Pace =
+  /** Looking for the last common entry, one request at a time. */
+  | {
+      readonly kind: "probe";
+      readonly nextIndex: LogIndex;
+      readonly awaitingReply: boolean;
+      /** Nothing is sent before; after a request it is when to give up on its reply. */
+      readonly retryAtMs: number;
+      readonly failures: number;
+    }
+  /** The logs match: requests follow one another without waiting. */
+  | {
+      readonly kind: "replicate";
+      nextIndex: LogIndex;
+      readonly inFlight: InFlight[];
+      inFlightBytes: number;
+    }
+  | { readonly kind: "snapshot"; readonly snapshotIndex: LogIndex; readonly giveUpAtMs: number };
+
+export class Progress {
+  readonly id: ServerId;
+  matchIndex: LogIndex = 0;
+  /** The last clock stamp (see `Contact`) given out when `matchIndex` last grew. */
+  matchedStamp = 0;
+  /** Highest commit index told to it. */
+  sentCommitIndex: LogIndex = 0;
+  pace: Pace;
+  /** The newest stamp of ours that it has answered in this term: it held us for leader since then. */
+  ackedStamp = Number.NEGATIVE_INFINITY;
+  /** When its last answer arrived. */
+  lastContactMs: number;
+  /** null until it says so; Go peers never do. */
+  readiness: Readiness | null = null;
+
+  constructor(id: ServerId, nextIndex: LogIndex, nowMs: number) {
+    this.id = id;
+    this.lastContactMs = nowMs;
+    this.pace = { kind: "probe", nextIndex, awaitingReply: false, retryAtMs: 0, failures: 0 };
+  }
+
+  get nextIndex(): LogIndex {
+    return this.pace.kind === "snapshot" ? this.pace.snapshotIndex + 1 : this.pace.nextIndex;
+  }
+
+  get hasRoom(): boolean {
+    if (this.pace.kind !== "replicate") return false;
+    return (
+      this.pace.inFlight.length < appendsInFlightMax && this.pace.inFlightBytes < bytesInFlightMax
+    );
+  }
+
+  probeFrom(nextIndex: LogIndex, retryAtMs: number, failures: number): void {
+    this.pace = { kind: "probe", nextIndex, awaitingReply: false, retryAtMs, failures };
+  }
+
+  probeSent(giveUpAtMs: number): void {
+    if (this.pace.kind !== "probe") return;
+    this.pace = { ...this.pace, awaitingReply: true, retryAtMs: giveUpAtMs };
+  }
+
+  appendSent(lastIndex: LogIndex, bytes: number): void {
+    if (this.pace.kind !== "replicate") return;
+    this.pace.inFlight.push({ lastIndex, bytes });
+    this.pace.inFlightBytes += bytes;
+    this.pace.nextIndex = Math.max(this.pace.nextIndex, lastIndex + 1);
+  }
+
+  /** A success covered everything up to `index`. */
+  matched(index: LogIndex, stamp: number): void {
+    if (index > this.matchIndex) {
+      this.matchIndex = index;
+      this.matchedStamp = stamp;
+    }
+    if (this.pace.kind === "replicate") {
+      const done = this.pace.inFlight.findIndex((request) => request.lastIndex > index);
+      const answered = this.pace.inFlight.splice(0, done < 0 ? this.pace.inFlight.length : done);
+      for (const request of answered) this.pace.inFlightBytes -= request.bytes;
+      return;
+    }
+    // An answer from before the snapshot was sent says nothing about the snapshot.
+    if (this.pace.kind === "snapshot" && index < this.pace.snapshotIndex) return;
+    this.pace = {
+      kind: "replicate",
+      nextIndex: this.matchIndex + 1,
+      inFlight: [],
+      inFlightBytes: 0,
+    };
+  }
+
+  snapshotSent(snapshotIndex: LogIndex, giveUpAtMs: number): void {
+    this.pace = { kind: "snapshot", snapshotIndex, giveUpAtMs };
+  }
+}

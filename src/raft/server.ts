@@ -1,0 +1,310 @@
+/**
+ * The state of one Raft server (Fig. 2), its role, and what the current step has produced so far.
+ * The role modules read and change it; `RaftCore` turns it into a Ready.
+ */
+
+import { assert } from "../base/assert.ts";
+import type { Random } from "../base/random.ts";
+import type { RaftEvent } from "./event.ts";
+import type { Leadership } from "./leadership.ts";
+import { RaftLog } from "./log.ts";
+import { type ConfigurationCodec, Membership, suffrageOf, votersOf } from "./membership.ts";
+import type { Message } from "./message.ts";
+import type {
+  OutboundMessage,
+  Persist,
+  PersistSequence,
+  ProposalAnswer,
+  ReadAnswer,
+  StoredState,
+} from "./ready.ts";
+import type { Entry, HardState, LogIndex, Readiness, ServerId, Snapshot, Term } from "./types.ts";
+
+export interface RaftOptions {
+  readonly id: ServerId;
+  /** The follower's, randomised 1-2x: how long a silent leader is believed in (hashicorp). */
+  readonly heartbeatTimeoutMs: number;
+  /** The candidate's, randomised 1-2x: how long an unanswered campaign lasts (hashicorp). */
+  readonly electionTimeoutMs: number;
+  /** A leader that no majority has answered for so long steps down. */
+  readonly leaderLeaseTimeoutMs: number;
+}
+
+export interface RaftDependencies {
+  readonly random: Random;
+  readonly codec: ConfigurationCodec;
+  /** Where peers reach a server, from local configuration; null if that is not known. */
+  readonly addressOf: (id: ServerId) => string | null;
+}
+
+/**
+ *              silence of the leader             majority of pre-votes
+ *   follower ------------------------> preCandidate ------------> candidate
+ *      ^  ^                                 |                         | majority of votes
+ *      |  +---------------------------------+                         v
+ *      +----------- newer term, a leader, or no majority ---------- leader
+ */
+export type Role =
+  | { readonly kind: "follower"; electionDeadlineMs: number }
+  | (Ballot & { readonly kind: "preCandidate" })
+  | (Ballot & { readonly kind: "candidate"; readonly isTransfer: boolean })
+  | { readonly kind: "leader"; readonly leadership: Leadership };
+
+export interface Ballot {
+  readonly granted: Set<ServerId>;
+  readonly refused: Set<ServerId>;
+  deadlineMs: number;
+}
+
+/** The leader that a follower believes in. */
+export interface KnownLeader {
+  readonly id: ServerId;
+  /** Set once an AppendEntries of its term matched this log: the server has really joined. */
+  joined: boolean;
+}
+
+/** Bit sets of 2^-10 ms: stamps of one millisecond can still be told apart. */
+const stampStepMs = 1 / 1024;
+
+export class RaftServer {
+  readonly options: RaftOptions;
+  readonly dependencies: RaftDependencies;
+  readonly log: RaftLog;
+  readonly membership: Membership;
+  currentTerm: Term;
+  votedFor: ServerId | null;
+  commitIndex: LogIndex;
+  role: Role;
+  leader: KnownLeader | null = null;
+  /** When a leader was last heard, whatever happened since. */
+  leaderContactMs: number;
+  readiness: Readiness = { isReady: true, appliedHeight: 0, priority: 0 };
+  nowMs: number;
+
+  #stamp = 0;
+  #messageId = 0;
+  #sequence: PersistSequence = 0;
+  #durableSequence: PersistSequence = 0;
+  #hardStateSequence: PersistSequence = 0;
+  #logSequence: PersistSequence = 0;
+  #persist: Mutable<Persist> | null = null;
+  #send: OutboundMessage[] = [];
+  #events: RaftEvent[] = [];
+  #proposals: ProposalAnswer[] = [];
+  #reads: ReadAnswer[] = [];
+
+  constructor(
+    options: RaftOptions,
+    dependencies: RaftDependencies,
+    stored: StoredState,
+    nowMs: number,
+  ) {
+    const { leaderLeaseTimeoutMs: lease, heartbeatTimeoutMs, electionTimeoutMs } = options;
+    assert(lease <= heartbeatTimeoutMs, "lease <= heartbeat timeout", { ...options });
+    assert(heartbeatTimeoutMs <= electionTimeoutMs, "heartbeat <= election timeout", {
+      ...options,
+    });
+    this.options = options;
+    this.dependencies = dependencies;
+    this.log = new RaftLog(stored.log);
+    this.membership = new Membership(
+      dependencies.codec,
+      stored.log.snapshot(),
+      stored.log.configurationEntries(),
+    );
+    this.currentTerm = stored.hardState.currentTerm;
+    this.votedFor = stored.hardState.votedFor;
+    this.commitIndex = this.log.snapshotLast.index;
+    this.nowMs = nowMs;
+    this.leaderContactMs = nowMs;
+    this.role = { kind: "follower", electionDeadlineMs: nowMs };
+  }
+
+  get id(): ServerId {
+    return this.options.id;
+  }
+
+  get voters(): readonly ServerId[] {
+    return votersOf(this.membership.latest);
+  }
+
+  get isVoter(): boolean {
+    return suffrageOf(this.membership.latest, this.id) === "voter";
+  }
+
+  get peers(): readonly ServerId[] {
+    return this.membership.latest.servers.map((s) => s.id).filter((id) => id !== this.id);
+  }
+
+  /** The leader as others are told: believed in only while it is heard. */
+  get leaderId(): ServerId | null {
+    if (this.role.kind === "leader") return this.id;
+    const silentMs = this.nowMs - this.leaderContactMs;
+    return silentMs < this.options.heartbeatTimeoutMs ? (this.leader?.id ?? null) : null;
+  }
+
+  /** Uniform in [`durationMs`, 2 x `durationMs`), hashicorp's spread. */
+  spread(durationMs: number): number {
+    return durationMs * (1 + this.dependencies.random());
+  }
+
+  /** The clock, but never the same twice: so that an answer tells which of two requests it is for. */
+  nextStamp(): number {
+    this.#stamp = Math.max(this.nowMs, this.#stamp + stampStepMs);
+    return this.#stamp;
+  }
+
+  get lastStamp(): number {
+    return this.#stamp;
+  }
+
+  // -- what the step produces -------------------------------------------------------------------
+
+  emit(event: RaftEvent): void {
+    this.#events.push(event);
+  }
+
+  /** Leaves with this Ready, before anything is durable: for messages that promise nothing. */
+  sendNow(message: Unaddressed): void {
+    this.#queue(message, 0);
+  }
+
+  /** Leaves once currentTerm and votedFor, as they are now, are durable. */
+  sendAfterHardState(message: Unaddressed): void {
+    this.#queue(message, this.#hardStateSequence);
+  }
+
+  /** Leaves once currentTerm, votedFor and the log, as they are now, are durable. */
+  sendAfterLog(message: Unaddressed): void {
+    this.#queue(message, Math.max(this.#hardStateSequence, this.#logSequence));
+  }
+
+  answerProposal(answer: ProposalAnswer): void {
+    this.#proposals.push(answer);
+  }
+
+  answerRead(answer: ReadAnswer): void {
+    this.#reads.push(answer);
+  }
+
+  // -- what is persisted ------------------------------------------------------------------------
+
+  setHardState({ currentTerm, votedFor }: HardState): void {
+    assert(currentTerm >= this.currentTerm, "currentTerm never goes back", { currentTerm });
+    assert(
+      currentTerm > this.currentTerm || this.votedFor === null || votedFor === this.votedFor,
+      "a vote is never changed within its term",
+      { currentTerm, votedFor },
+    );
+    if (currentTerm === this.currentTerm && votedFor === this.votedFor) return;
+    this.currentTerm = currentTerm;
+    this.votedFor = votedFor;
+    const persist = this.#persisting();
+    persist.hardState = { currentTerm, votedFor };
+    this.#hardStateSequence = persist.sequence;
+  }
+
+  appendEntries(entries: readonly Entry[]): void {
+    if (entries.length === 0) return;
+    const persist = this.#persisting();
+    this.log.append(entries, persist.sequence);
+    persist.entries = [...persist.entries, ...entries];
+    this.#logSequence = persist.sequence;
+    for (const entry of entries) {
+      if (!this.membership.append(entry)) continue;
+      const configuration = this.membership.latest;
+      this.emit({ kind: "configurationChanged", index: entry.index, configuration });
+    }
+  }
+
+  truncateFrom(index: LogIndex): void {
+    assert(index > this.commitIndex, "a committed entry is never truncated", {
+      index,
+      commitIndex: this.commitIndex,
+    });
+    const persist = this.#persisting();
+    assert(persist.entries.length === 0, "a step truncates before it appends");
+    this.log.truncateFrom(index);
+    this.membership.truncateFrom(index);
+    persist.truncateFrom = index;
+    this.#logSequence = persist.sequence;
+  }
+
+  installSnapshot(snapshot: Snapshot): void {
+    const persist = this.#persisting();
+    assert(persist.entries.length === 0, "a step installs before it appends");
+    this.log.install(snapshot, persist.sequence);
+    this.membership.install(snapshot);
+    persist.snapshot = snapshot;
+    persist.truncateFrom = null;
+    this.#logSequence = persist.sequence;
+    this.commitIndex = snapshot.last.index;
+  }
+
+  commitThrough(index: LogIndex): void {
+    assert(index >= this.commitIndex, "commitIndex never goes back", { index });
+    assert(index <= this.log.lastIndex, "what is committed is in the log", { index });
+    this.commitIndex = index;
+    this.membership.commitThrough(index);
+  }
+
+  persisted(sequence: PersistSequence): void {
+    assert(sequence <= this.#sequence, "only what was handed out becomes durable", { sequence });
+    this.#durableSequence = Math.max(this.#durableSequence, sequence);
+    this.log.persisted(sequence);
+  }
+
+  /** Hands over what the step produced and begins anew. */
+  takeOutput(): Output {
+    const output: Output = {
+      persist: this.#persist,
+      send: this.#send,
+      events: this.#events,
+      proposals: this.#proposals,
+      reads: this.#reads,
+    };
+    this.#persist = null;
+    this.#send = [];
+    this.#events = [];
+    this.#proposals = [];
+    this.#reads = [];
+    return output;
+  }
+
+  #persisting(): Mutable<Persist> {
+    if (this.#persist === null) {
+      this.#sequence++;
+      this.#persist = {
+        sequence: this.#sequence,
+        hardState: null,
+        snapshot: null,
+        truncateFrom: null,
+        entries: [],
+      };
+    }
+    return this.#persist;
+  }
+
+  #queue(message: Unaddressed, waitsFor: PersistSequence): void {
+    const afterSequence = waitsFor > this.#durableSequence ? waitsFor : 0;
+    const id = message.id ?? ++this.#messageId;
+    this.#send.push({ message: { ...message, id, from: this.id } as Message, afterSequence });
+  }
+}
+
+interface Output {
+  readonly persist: Persist | null;
+  readonly send: readonly OutboundMessage[];
+  readonly events: readonly RaftEvent[];
+  readonly proposals: readonly ProposalAnswer[];
+  readonly reads: readonly ReadAnswer[];
+}
+
+type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
+
+/** A message without what is the same for all: its sender, and for a request its number. */
+type Unaddressed = Message extends infer M
+  ? M extends Message
+    ? Omit<M, "from" | "id"> & { readonly id?: number }
+    : never
+  : never;

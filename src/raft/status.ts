@@ -1,0 +1,67 @@
+/** A server as `GET /status`, `GET /cluster` and the metrics show it: a copy, taken between steps. */
+
+import { leaseUntilMs } from "./lease.ts";
+import type { RaftServer, Role } from "./server.ts";
+import type { Configuration, LogIndex, Readiness, ServerId, Term } from "./types.ts";
+
+export interface PeerStatus {
+  readonly id: ServerId;
+  readonly matchIndex: LogIndex;
+  /** Since its last answer; as long as this server has led if it never answered. */
+  readonly silentMs: number;
+  readonly hasAnswered: boolean;
+  readonly pace: "probe" | "replicate" | "snapshot";
+  readonly readiness: Readiness | null;
+}
+
+export interface RaftStatus {
+  readonly id: ServerId;
+  readonly role: Role["kind"];
+  readonly term: Term;
+  readonly leaderId: ServerId | null;
+  readonly commitIndex: LogIndex;
+  readonly firstIndex: LogIndex;
+  readonly lastIndex: LogIndex;
+  readonly durableIndex: LogIndex;
+  readonly snapshotIndex: LogIndex;
+  readonly configuration: Configuration;
+  /** This server follows a leader whose log it matches, or leads and has committed in its term. */
+  readonly hasJoined: boolean;
+  /** For how long this leader may still trust its lease; null unless it leads with a valid one. */
+  readonly leaseLeftMs: number | null;
+  readonly isTransferring: boolean;
+  /** What the leader knows of the others; empty elsewhere. */
+  readonly peers: readonly PeerStatus[];
+}
+
+export function statusOf(server: RaftServer): RaftStatus {
+  const { role, log, nowMs } = server;
+  const leadership = role.kind === "leader" ? role.leadership : null;
+  const leaseLeftMs = leaseUntilMs(server) - nowMs;
+  return {
+    id: server.id,
+    role: role.kind,
+    term: server.currentTerm,
+    leaderId: server.leaderId,
+    commitIndex: server.commitIndex,
+    firstIndex: log.firstIndex,
+    lastIndex: log.lastIndex,
+    durableIndex: log.durableIndex,
+    snapshotIndex: log.snapshotLast.index,
+    configuration: server.membership.latest,
+    hasJoined:
+      leadership === null
+        ? server.leaderId !== null && (server.leader?.joined ?? false)
+        : server.commitIndex >= leadership.firstIndex,
+    leaseLeftMs: leaseLeftMs > 0 ? leaseLeftMs : null,
+    isTransferring: leadership !== null && leadership.transfer !== null,
+    peers: [...(leadership?.progress.values() ?? [])].map((progress) => ({
+      id: progress.id,
+      matchIndex: progress.matchIndex,
+      silentMs: nowMs - progress.lastContactMs,
+      hasAnswered: progress.ackedStamp > Number.NEGATIVE_INFINITY,
+      pace: progress.pace.kind,
+      readiness: progress.readiness,
+    })),
+  };
+}

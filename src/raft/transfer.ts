@@ -1,0 +1,82 @@
+/** Handing leadership over (thesis §3.10), to whoever is fittest (P5, P9). */
+
+import type { Leadership } from "./leadership.ts";
+import type { Progress } from "./progress.ts";
+import { replicate } from "./replication.ts";
+import type { RaftServer } from "./server.ts";
+import type { Readiness, ServerId } from "./types.ts";
+
+/** Begins a transfer; returns why it cannot be, or null. `targetId` null: the readiest voter. */
+export function startTransfer(server: RaftServer, targetId: ServerId | null): string | null {
+  const { role } = server;
+  if (role.kind !== "leader") return "this server does not lead";
+  const { leadership } = role;
+  if (leadership.transfer !== null) return "a transfer is under way already";
+  const target = targetId ?? fittestVoter(server, leadership)?.id ?? null;
+  if (target === null) return "no other voter is in contact";
+  if (target === server.id) return "this server leads already";
+  if (!server.voters.includes(target)) return `${target} is no voter`;
+  const deadlineMs = server.nowMs + server.options.electionTimeoutMs;
+  leadership.transfer = { targetId: target, deadlineMs, timeoutNowSent: false };
+  server.emit({ kind: "transferStarted", targetId: target });
+  continueTransfer(server, leadership);
+  return null;
+}
+
+/** Sends TimeoutNow once the target has the whole log. */
+export function continueTransfer(server: RaftServer, leadership: Leadership): void {
+  const { transfer } = leadership;
+  if (transfer === null || transfer.timeoutNowSent) return;
+  const target = leadership.progress.get(transfer.targetId);
+  if (target === undefined) return endTransfer(server, leadership, "aborted");
+  if (target.matchIndex < server.log.lastIndex) return replicate(server, target);
+  transfer.timeoutNowSent = true;
+  server.sendNow({ kind: "timeoutNowRequest", to: transfer.targetId });
+}
+
+/** The target did not take over; this leader carries on, with a lease that begins anew. */
+export function endTransfer(
+  server: RaftServer,
+  leadership: Leadership,
+  outcome: "timeout" | "aborted",
+): void {
+  const { transfer } = leadership;
+  if (transfer === null) return;
+  leadership.transfer = null;
+  leadership.leaseFloorStamp = server.lastStamp;
+  server.emit({ kind: "transferEnded", targetId: transfer.targetId, outcome });
+}
+
+/** An unready leader steps aside for a ready voter, and asks again only after a while (P5). */
+export function handOverIfUnready(server: RaftServer, leadership: Leadership): void {
+  if (server.readiness.isReady || leadership.transfer !== null) return;
+  if (server.commitIndex < leadership.firstIndex) return;
+  if (server.nowMs - leadership.handOverTriedMs < server.options.electionTimeoutMs) return;
+  const fittest = fittestVoter(server, leadership);
+  if (fittest?.readiness?.isReady !== true) return;
+  leadership.handOverTriedMs = server.nowMs;
+  startTransfer(server, fittest.id);
+}
+
+/** Among the voters heard within a heartbeat timeout: by readiness, then log, then the operator's preference. */
+function fittestVoter(server: RaftServer, leadership: Leadership): Progress | null {
+  const heardSinceMs = server.nowMs - server.options.heartbeatTimeoutMs;
+  const candidates = server.voters
+    .map((id) => leadership.progress.get(id))
+    .filter((peer) => peer !== undefined)
+    .filter((peer) => peer.ackedStamp > Number.NEGATIVE_INFINITY)
+    .filter((peer) => peer.lastContactMs >= heardSinceMs);
+  candidates.sort(
+    (a, b) =>
+      rank(b.readiness) - rank(a.readiness) ||
+      b.matchIndex - a.matchIndex ||
+      (b.readiness?.priority ?? 0) - (a.readiness?.priority ?? 0),
+  );
+  return candidates[0] ?? null;
+}
+
+/** A Go peer says nothing of its readiness: better than unready, worse than ready. */
+function rank(readiness: Readiness | null): number {
+  if (readiness === null) return 1;
+  return readiness.isReady ? 2 : 0;
+}

@@ -1,0 +1,102 @@
+/** Answering those who campaign (Raft §5.2, §5.4.1; thesis §9.6; the order of checks is hashicorp's). */
+
+import { becomeFollower, electionDeadline } from "./follower.ts";
+import { suffrageOf } from "./membership.ts";
+import type { RequestPreVoteRequest, RequestVoteRequest } from "./message.ts";
+import type { RaftServer } from "./server.ts";
+import type { EntryId } from "./types.ts";
+
+export function handleRequestVote(server: RaftServer, request: RequestVoteRequest): void {
+  const reason = whyNoVote(server, request);
+  if (reason === null) {
+    server.setHardState({ currentTerm: request.term, votedFor: request.from });
+    // Whoever got the vote gets the time to win with it.
+    if (server.role.kind === "follower") {
+      server.role.electionDeadlineMs = electionDeadline(server, server.nowMs);
+    }
+  } else {
+    refused(server, request, reason);
+  }
+  server.sendAfterHardState({
+    kind: "requestVoteResponse",
+    to: request.from,
+    id: request.id,
+    term: server.currentTerm,
+    granted: reason === null,
+  });
+}
+
+function whyNoVote(server: RaftServer, request: RequestVoteRequest): string | null {
+  const { latest } = server.membership;
+  const suffrage = suffrageOf(latest, request.from);
+  if (latest.servers.length > 0 && suffrage === null) return "it is no member";
+  const { leaderId } = server;
+  if (leaderId !== null && leaderId !== request.from && !request.leadershipTransfer) {
+    return `${leaderId} leads and is heard`;
+  }
+  if (request.term < server.currentTerm) return `its term ${request.term} is over`;
+  if (request.term > server.currentTerm) {
+    becomeFollower(server, request.term, `${request.from} campaigns in term ${request.term}`);
+  }
+  if (latest.servers.length > 0 && suffrage !== "voter") return "it has no vote itself";
+  if (server.votedFor !== null && server.votedFor !== request.from) {
+    return `the vote of term ${request.term} went to ${server.votedFor}`;
+  }
+  return isUpToDate(server, request.last) ? null : "its log is behind";
+}
+
+/** Whether a campaign could succeed; promises nothing and changes nothing. */
+export function handleRequestPreVote(server: RaftServer, request: RequestPreVoteRequest): void {
+  const reason = whyNoPreVote(server, request);
+  if (reason !== null) refused(server, request, reason);
+  server.sendNow({
+    kind: "requestPreVoteResponse",
+    to: request.from,
+    id: request.id,
+    // hashicorp's echo: not a newer term, but the one that the sender asked for.
+    term: Math.max(server.currentTerm, request.term),
+    granted: reason === null,
+  });
+}
+
+function whyNoPreVote(server: RaftServer, request: RequestPreVoteRequest): string | null {
+  const suffrage = suffrageOf(server.membership.latest, request.from);
+  if (server.membership.latest.servers.length > 0 && suffrage === null) return "it is no member";
+  const { leaderId } = server;
+  if (leaderId !== null && leaderId !== request.from) return `${leaderId} leads and is heard`;
+  if (request.term < server.currentTerm) return `its term ${request.term} is over`;
+  if (server.membership.latest.servers.length > 0 && suffrage !== "voter") {
+    return "it has no vote itself";
+  }
+  if (!isUpToDate(server, request.last)) return "its log is behind";
+  return standsBack(server, request) ? "it is not ready to lead, and this node is (P5)" : null;
+}
+
+/** Ready servers keep an unready one from leading, but not for ever (P5). */
+function standsBack(server: RaftServer, request: RequestPreVoteRequest): boolean {
+  if (request.readiness === undefined || request.readiness.isReady) return false;
+  if (!server.readiness.isReady || !server.isVoter) return false;
+  const leaderlessMs = server.nowMs - server.leaderContactMs;
+  return leaderlessMs < 4 * server.options.electionTimeoutMs;
+}
+
+/** Raft §5.4.1: the later term wins, then the longer log. */
+function isUpToDate(server: RaftServer, candidateLast: EntryId): boolean {
+  const { last } = server.log;
+  if (candidateLast.term !== last.term) return candidateLast.term > last.term;
+  return candidateLast.index >= last.index;
+}
+
+function refused(
+  server: RaftServer,
+  request: RequestVoteRequest | RequestPreVoteRequest,
+  reason: string,
+): void {
+  server.emit({
+    kind: "voteRefused",
+    term: request.term,
+    candidateId: request.from,
+    isPreVote: request.kind === "requestPreVoteRequest",
+    reason,
+  });
+}
