@@ -46,10 +46,10 @@ import {
   replicate,
   replicationDeadlineMs,
 } from "./replication.ts";
-import { type RaftDependencies, type RaftOptions, RaftServer } from "./server.ts";
-import { type RaftStatus, statusOf } from "./status.ts";
+import { type RaftDependencies, type RaftOptions, RaftServer, type Role } from "./server.ts";
+import { hasJoined, type RaftStatus, statusOf } from "./status.ts";
 import { continueTransfer, endTransfer, handOverIfUnready, startTransfer } from "./transfer.ts";
-import type { Entry, LogIndex } from "./types.ts";
+import type { Entry, LogIndex, ServerId, Term } from "./types.ts";
 import { handleRequestPreVote, handleRequestVote } from "./voting.ts";
 
 export class RaftCore {
@@ -73,6 +73,23 @@ export class RaftCore {
     return statusOf(this.#server);
   }
 
+  get role(): Role["kind"] {
+    return this.#server.role.kind;
+  }
+
+  get currentTerm(): Term {
+    return this.#server.currentTerm;
+  }
+
+  get leaderId(): ServerId | null {
+    return this.#server.leaderId;
+  }
+
+  /** This server follows a leader whose log it matches, or leads and has committed in its term. */
+  get hasJoined(): boolean {
+    return hasJoined(this.#server);
+  }
+
   get commitIndex(): LogIndex {
     return this.#server.commitIndex;
   }
@@ -80,6 +97,11 @@ export class RaftCore {
   /** Until when this server, as leader, may trust that nobody else leads; -Infinity if it may not. */
   get leaseUntilMs(): number {
     return leaseUntilMs(this.#server);
+  }
+
+  /** The term of a held entry; null for one that was compacted away, or is not there yet. */
+  termAt(index: LogIndex): Term | null {
+    return this.#server.log.termAt(index);
   }
 
   /**

@@ -25,13 +25,19 @@ export interface RaftStatus {
   readonly durableIndex: LogIndex;
   readonly snapshotIndex: LogIndex;
   readonly configuration: Configuration;
-  /** This server follows a leader whose log it matches, or leads and has committed in its term. */
   readonly hasJoined: boolean;
   /** For how long this leader may still trust its lease; null unless it leads with a valid one. */
   readonly leaseLeftMs: number | null;
   readonly isTransferring: boolean;
   /** What the leader knows of the others; empty elsewhere. */
   readonly peers: readonly PeerStatus[];
+}
+
+export function hasJoined(server: RaftServer): boolean {
+  if (server.role.kind === "leader") {
+    return server.commitIndex >= server.role.leadership.firstIndex;
+  }
+  return server.leaderId !== null && (server.leader?.joined ?? false);
 }
 
 export function statusOf(server: RaftServer): RaftStatus {
@@ -49,10 +55,7 @@ export function statusOf(server: RaftServer): RaftStatus {
     durableIndex: log.durableIndex,
     snapshotIndex: log.snapshotLast.index,
     configuration: server.membership.latest,
-    hasJoined:
-      leadership === null
-        ? server.leaderId !== null && (server.leader?.joined ?? false)
-        : server.commitIndex >= leadership.firstIndex,
+    hasJoined: hasJoined(server),
     leaseLeftMs: leaseLeftMs > 0 ? leaseLeftMs : null,
     isTransferring: leadership !== null && leadership.transfer !== null,
     peers: [...(leadership?.progress.values() ?? [])].map((progress) => ({

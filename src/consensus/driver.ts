@@ -1,0 +1,348 @@
+/**
+ * What stands between the pure core and the world: it feeds the core, makes its Readies durable,
+ * sends what may be sent, and hands committed entries on. The same driver runs on the consensus
+ * thread and in the simulator; it is synchronous, and its dependencies call back.
+ *
+ *   wire, main thread, clock ---> step ---> Ready ---> disk ---> persisted ---> step ...
+ *                                            |  \                  |
+ *                                            |   +--> messages that promise nothing, at once
+ *                                            |                     +--> the others
+ *                                            +--> committed entries, as many as the host has room for
+ */
+
+import { assert } from "../base/assert.ts";
+import { applyWindowMaxBytes } from "../base/limits.ts";
+import { RaftCore } from "../raft/core.ts";
+import type { RaftEvent } from "../raft/event.ts";
+import { payloadBytes } from "../raft/log.ts";
+import type { Message } from "../raft/message.ts";
+import type {
+  Command,
+  OutboundMessage,
+  Persist,
+  PersistSequence,
+  RaftInput,
+  ReadAnswer,
+  Ready,
+  RpcFailure,
+  StoredState,
+} from "../raft/ready.ts";
+import type { RaftDependencies, RaftOptions } from "../raft/server.ts";
+import type { RaftStatus } from "../raft/status.ts";
+import type {
+  Configuration,
+  Entry,
+  LogIndex,
+  Readiness,
+  ServerId,
+  Snapshot,
+  Term,
+} from "../raft/types.ts";
+
+export interface Clock {
+  /** Milliseconds of a monotonic clock. */
+  now(): number;
+  /** Calls back once at or after `atMs`. */
+  at(atMs: number, callback: () => void): void;
+  /** Calls back soon, after what is already waiting has been taken in. */
+  soon(callback: () => void): void;
+}
+
+/** Where a Ready's writes go. */
+export interface DriverStore extends StoredState {
+  /** Calls back in the order of the calls, once everything is on disk. A failure is final. */
+  persist(persist: Persist, done: (error: Error | null) => void): void;
+}
+
+export type ProposalOutcome =
+  | { readonly kind: "committed"; readonly index: LogIndex; readonly term: Term }
+  /** Another entry was committed in its place. */
+  | { readonly kind: "lost" }
+  | { readonly kind: "notLeader"; readonly leaderId: ServerId | null }
+  | { readonly kind: "unavailable"; readonly reason: string };
+
+/** What changes rarely, and is to be heard of when it does. */
+export interface RoleReport {
+  readonly role: RaftStatus["role"];
+  readonly term: Term;
+  readonly leaderId: ServerId | null;
+  /** The log up to `commitIndex` is committed, and this server has joined the leader's log, or leads. */
+  readonly hasJoined: boolean;
+  readonly commitIndex: LogIndex;
+}
+
+export interface DriverHost {
+  send(message: Message): void;
+  /** In log order, without gaps; `applied` gives the room back. */
+  committed(entries: readonly Entry[], commitIndex: LogIndex): void;
+  /** The entries that come next were compacted away; this stands for them. */
+  snapshot(snapshot: Snapshot): void;
+  proposal(proposalId: number, outcome: ProposalOutcome): void;
+  read(answer: ReadAnswer): void;
+  role(report: RoleReport): void;
+  events(events: readonly RaftEvent[]): void;
+  /** Until when the lease holds, by the clock; -Infinity without one. */
+  lease(term: Term, untilMs: number): void;
+  sample(name: "fsync" | "commit", seconds: number): void;
+  /** The disk failed or an invariant broke: the driver has stopped for good. */
+  failed(error: Error): void;
+}
+
+interface Proposal {
+  readonly proposalId: number;
+  readonly term: Term;
+  readonly proposedMs: number;
+}
+
+export class Driver {
+  readonly #core: RaftCore;
+  readonly #clock: Clock;
+  readonly #store: DriverStore;
+  readonly #host: DriverHost;
+
+  readonly #inputs: RaftInput[] = [];
+  #isStepping = false;
+  #isStopped = false;
+  #armedMs = Number.POSITIVE_INFINITY;
+
+  #durableSequence: PersistSequence = 0;
+  #held: OutboundMessage[] = [];
+
+  #commands: { readonly term: Term; readonly command: Command; readonly proposedMs: number }[] = [];
+  readonly #proposals = new Map<LogIndex, Proposal>();
+  readonly #proposedMs = new Map<number, number>();
+
+  #deliveredIndex: LogIndex;
+  readonly #unapplied: { readonly index: LogIndex; readonly bytes: number }[] = [];
+  #unappliedBytes = 0;
+  #report: RoleReport | null = null;
+
+  /** `appliedIndex`: what the host has applied already, and durably knows. */
+  constructor(
+    options: RaftOptions & { readonly appliedIndex: LogIndex },
+    dependencies: RaftDependencies & {
+      readonly clock: Clock;
+      readonly store: DriverStore;
+      readonly host: DriverHost;
+    },
+  ) {
+    this.#clock = dependencies.clock;
+    this.#store = dependencies.store;
+    this.#host = dependencies.host;
+    this.#core = new RaftCore(options, dependencies, dependencies.store, this.#clock.now());
+    this.#deliveredIndex = options.appliedIndex;
+  }
+
+  get status(): RaftStatus {
+    return this.#core.status;
+  }
+
+  start(): void {
+    this.#input({ kind: "tick" });
+  }
+
+  /** Nothing is taken in, sent or delivered any more. What is being written may still reach the disk. */
+  stop(): void {
+    this.#isStopped = true;
+  }
+
+  receive(message: Message): void {
+    this.#input({ kind: "message", message });
+  }
+
+  rpcFailed(request: RpcFailure): void {
+    this.#input({ kind: "rpcFailed", request });
+  }
+
+  processGone(peerId: ServerId): void {
+    this.#input({ kind: "processGone", peerId });
+  }
+
+  /** Proposals that wait together share one AppendEntries and one fsync (group commit). */
+  propose(term: Term, command: Command): void {
+    if (this.#commands.length === 0) this.#clock.soon(() => this.#flushCommands());
+    this.#commands.push({ term, command, proposedMs: this.#clock.now() });
+  }
+
+  proposeConfiguration(configuration: Configuration): void {
+    this.#input({ kind: "proposeConfiguration", configuration });
+  }
+
+  setReadiness(readiness: Readiness): void {
+    this.#input({ kind: "readiness", readiness });
+  }
+
+  transferLeadership(targetId: ServerId | null): void {
+    this.#input({ kind: "transferLeadership", targetId });
+  }
+
+  confirmLeadership(readId: number): void {
+    this.#input({ kind: "confirmLeadership", readId });
+  }
+
+  /** The host has applied everything up to `index`: there is room for more (P8). */
+  applied(index: LogIndex): void {
+    while (this.#unapplied[0] !== undefined && this.#unapplied[0].index <= index) {
+      this.#unappliedBytes -= this.#unapplied[0].bytes;
+      this.#unapplied.shift();
+    }
+    this.#guard(() => this.#deliver());
+  }
+
+  #flushCommands(): void {
+    const waiting = this.#commands;
+    this.#commands = [];
+    for (const { command, proposedMs } of waiting) {
+      this.#proposedMs.set(command.proposalId, proposedMs);
+    }
+    for (const term of new Set(waiting.map((proposal) => proposal.term))) {
+      const commands = waiting.filter((p) => p.term === term).map((p) => p.command);
+      this.#input({ kind: "propose", term, commands });
+    }
+  }
+
+  #input(input: RaftInput): void {
+    this.#inputs.push(input);
+    if (this.#isStepping) return;
+    this.#isStepping = true;
+    this.#guard(() => {
+      for (;;) {
+        const next = this.#inputs.shift();
+        if (next === undefined || this.#isStopped) break;
+        this.#carryOut(this.#core.step(next, this.#clock.now()));
+      }
+    });
+    this.#isStepping = false;
+  }
+
+  #carryOut(ready: Ready): void {
+    if (ready.persist !== null) this.#persist(ready.persist);
+    for (const outbound of ready.send) {
+      if (outbound.afterSequence <= this.#durableSequence) this.#host.send(outbound.message);
+      else this.#held.push(outbound);
+    }
+    if (ready.events.length > 0) this.#host.events(ready.events);
+    for (const answer of ready.proposals) {
+      if (answer.kind === "appended") {
+        const { proposalId, index, term } = answer;
+        const proposedMs = this.#proposedMs.get(proposalId) ?? this.#clock.now();
+        this.#proposals.set(index, { proposalId, term, proposedMs });
+      } else {
+        this.#host.proposal(answer.proposalId, answer);
+      }
+      this.#proposedMs.delete(answer.proposalId);
+    }
+    for (const answer of ready.reads) this.#host.read(answer);
+    this.#host.lease(this.#core.currentTerm, this.#core.leaseUntilMs);
+    this.#reportRole();
+    this.#settleProposals(ready.commitIndex);
+    this.#deliver();
+    this.#arm(ready.deadlineMs);
+  }
+
+  #persist(persist: Persist): void {
+    const startedMs = this.#clock.now();
+    this.#store.persist(persist, (error) => {
+      if (this.#isStopped) return;
+      if (error !== null) return this.#fail(error);
+      assert(persist.sequence === this.#durableSequence + 1, "writes become durable in order", {
+        sequence: persist.sequence,
+      });
+      this.#durableSequence = persist.sequence;
+      this.#host.sample("fsync", (this.#clock.now() - startedMs) / 1000);
+      this.#releaseHeld();
+      this.#input({ kind: "persisted", sequence: persist.sequence });
+    });
+  }
+
+  #releaseHeld(): void {
+    const isDue = (outbound: OutboundMessage) => outbound.afterSequence <= this.#durableSequence;
+    const due = this.#held.filter(isDue);
+    this.#held = this.#held.filter((outbound) => !isDue(outbound));
+    for (const { message } of due) this.#host.send(message);
+  }
+
+  #settleProposals(commitIndex: LogIndex): void {
+    for (const [index, { proposalId, term, proposedMs }] of this.#proposals) {
+      if (index > commitIndex) break;
+      this.#proposals.delete(index);
+      const isCommitted = this.#core.termAt(index) === term;
+      if (isCommitted) this.#host.sample("commit", (this.#clock.now() - proposedMs) / 1000);
+      this.#host.proposal(
+        proposalId,
+        isCommitted ? { kind: "committed", index, term } : { kind: "lost" },
+      );
+    }
+  }
+
+  /** Committed entries are never dropped: what the host has no room for stays in the log (P8). */
+  #deliver(): void {
+    while (!this.#isStopped && this.#unappliedBytes < applyWindowMaxBytes) {
+      const room = applyWindowMaxBytes - this.#unappliedBytes;
+      const entries = this.#core.committedEntries(this.#deliveredIndex + 1, room);
+      if (entries === null) {
+        this.#deliverSnapshot();
+        continue;
+      }
+      const last = entries.at(-1);
+      if (last === undefined) return;
+      const bytes = entries.reduce((sum, entry) => sum + payloadBytes(entry), 0);
+      this.#deliveredIndex = last.index;
+      this.#unapplied.push({ index: last.index, bytes });
+      this.#unappliedBytes += bytes;
+      this.#host.committed(entries, this.#core.commitIndex);
+    }
+  }
+
+  #deliverSnapshot(): void {
+    const snapshot = this.#store.log.snapshot();
+    assert(snapshot !== null, "what is compacted away is in a snapshot");
+    assert(snapshot.last.index > this.#deliveredIndex, "a snapshot leads on");
+    const bytes = snapshot.data.length;
+    this.#deliveredIndex = snapshot.last.index;
+    this.#unapplied.push({ index: snapshot.last.index, bytes });
+    this.#unappliedBytes += bytes;
+    this.#host.snapshot(snapshot);
+  }
+
+  #reportRole(): void {
+    const { role, currentTerm: term, leaderId, hasJoined, commitIndex } = this.#core;
+    const last = this.#report;
+    if (
+      last?.role === role &&
+      last.term === term &&
+      last.leaderId === leaderId &&
+      last.hasJoined === hasJoined
+    ) {
+      return;
+    }
+    this.#report = { role, term, leaderId, hasJoined, commitIndex };
+    this.#host.role(this.#report);
+  }
+
+  #arm(deadlineMs: number): void {
+    if (deadlineMs >= this.#armedMs) return;
+    this.#armedMs = deadlineMs;
+    this.#clock.at(deadlineMs, () => {
+      // An earlier deadline may have come up since; its own timer has then taken this one's place.
+      if (this.#armedMs !== deadlineMs || this.#isStopped) return;
+      this.#armedMs = Number.POSITIVE_INFINITY;
+      this.#input({ kind: "tick" });
+    });
+  }
+
+  #guard(work: () => void): void {
+    if (this.#isStopped) return;
+    try {
+      work();
+    } catch (error) {
+      this.#fail(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  #fail(error: Error): void {
+    if (this.#isStopped) return;
+    this.#isStopped = true;
+    this.#host.failed(error);
+  }
+}
