@@ -43,6 +43,8 @@ export function createMetrics({ namespace, chainId, nodeId, version }: MetricsOp
     },
   };
   metrics.process.buildInfo.set({ version }, 1);
+  metrics.raft.leaseAge.set(Number.NaN);
+  metrics.raft.lastContact.set(Number.NaN);
   collectProcessMetrics(registry);
   return metrics;
 }
@@ -91,7 +93,7 @@ function raftMetrics({ gauge, counter }: MetricMaker) {
     ),
     leadershipTransfers: counter(
       "raft_leadership_transfers_total",
-      "Leadership transfers that this node began, by outcome: done, timeout or aborted",
+      "Leadership transfers that this node began, by outcome: done, timeout, aborted or refused",
       ["outcome"],
     ),
     leaseAge: gauge(
@@ -137,6 +139,10 @@ function raftLogMetrics({ gauge, counter, histogram }: MetricMaker) {
       "Times a leader replaced uncommitted entries of this node's log",
     ),
     snapshotsTaken: counter("raft_snapshot_create_total", "Snapshots this node wrote"),
+    snapshotsDamaged: counter(
+      "raft_snapshot_damaged_total",
+      "Snapshots on disk that were damaged and passed over for an older one",
+    ),
     snapshotsSent: counter(
       "raft_replication_install_snapshot_total",
       "Snapshots this leader sent to a follower that fell behind trailing_logs",
@@ -175,6 +181,9 @@ function raftPeerMetrics({ gauge, counter, histogram }: MetricMaker) {
       "1 for a peer's health: healthy, degraded or unreachable",
       ["peer_id", "health"],
     ),
+    peerConnected: gauge("raft_peer_connected", "1 while this node has a connection to a peer", [
+      "peer_id",
+    ]),
     peerSentBytes: counter("raft_peer_send_bytes_total", "Bytes sent to a peer", ["peer_id"]),
     peerReceivedBytes: counter("raft_peer_receive_bytes_total", "Bytes received from a peer", [
       "peer_id",
@@ -219,10 +228,6 @@ function sequencerMetrics({ gauge, counter, histogram }: MetricMaker) {
     blocksRefused: counter(
       "sequencer_blocks_refused_total",
       "Committed blocks that failed the check and were refused on every node",
-    ),
-    divergences: counter(
-      "sequencer_divergences_total",
-      "Times this node's state disagreed with the cluster's. It stops and must be looked at",
     ),
     blockInterval: histogram(
       "sequencer_block_interval_seconds",

@@ -1,0 +1,85 @@
+/** NodeEvent -> the metrics that it changes. */
+import { unreachable } from "../base/assert.ts";
+import type { Metrics } from "./metrics.ts";
+import type { BlockFacts, NodeEvent } from "./node-event.ts";
+import { setSequencerState } from "./state-gauge.ts";
+
+export class NodeEventCounter {
+  readonly #metrics: Metrics;
+  #lastBlock: BlockFacts | null = null;
+
+  constructor(metrics: Metrics) {
+    this.#metrics = metrics;
+  }
+
+  count(event: NodeEvent): void {
+    const { sequencer, execution, raft, p2p } = this.#metrics;
+    switch (event.kind) {
+      case "blockProduced":
+        this.#countBlock(event.block);
+        sequencer.blocksProduced.inc();
+        sequencer.latestBlockHeight.set(event.block.height);
+        break;
+      case "blockApplied":
+        this.#countBlock(event.block);
+        sequencer.blocksSynchronized.inc({ source: event.source });
+        break;
+      case "blockRefused":
+        sequencer.blocksRefused.inc();
+        break;
+      case "stateChanged":
+        setSequencerState(this.#metrics, event.to);
+        break;
+      case "readinessChanged":
+        sequencer.ready.set(event.isReady ? 1 : 0);
+        break;
+      case "backfillProgress":
+        sequencer.backfillRemaining.set(event.remaining);
+        break;
+      case "badPeer":
+        p2p.badPeers.inc();
+        break;
+      case "executionFailed":
+        execution.failures.inc();
+        execution.healthy.set(0);
+        break;
+      case "executionRecovered":
+        execution.healthy.set(1);
+        break;
+      case "snapshotTaken":
+        raft.snapshotsTaken.inc();
+        break;
+      case "snapshotDamaged":
+        raft.snapshotsDamaged.inc();
+        break;
+      case "peerConnected":
+      case "peerDisconnected":
+        raft.peerConnected.set({ peer_id: event.peerId }, event.kind === "peerConnected" ? 1 : 0);
+        break;
+      case "connectionRefused":
+        raft.connectionsRefused.inc({ reason: event.cause });
+        break;
+      default:
+        unreachable(event);
+    }
+  }
+
+  #countBlock(block: BlockFacts): void {
+    const { sequencer } = this.#metrics;
+    const last = this.#lastBlock;
+    this.#lastBlock = block;
+    sequencer.height.set(block.height);
+    sequencer.numTxs.set(block.txCount);
+    sequencer.blockSizeBytes.set(block.sizeBytes);
+    sequencer.totalTxs.inc(block.txCount);
+    sequencer.txsPerBlock.observe(block.txCount);
+    sequencer.lastBlockTimestamp.set(secondsOf(block.timeNs));
+    if (last !== null && last.height + 1 === block.height) {
+      sequencer.blockInterval.observe(secondsOf(block.timeNs - last.timeNs));
+    }
+  }
+}
+
+function secondsOf(timeNs: bigint): number {
+  return Number(timeNs / 1000n) / 1e6;
+}

@@ -1,0 +1,86 @@
+/** NodeEvent -> its log line. One line per block at info: operators measure a failover with grep. */
+import { unreachable } from "../base/assert.ts";
+import { toHex } from "../base/bytes.ts";
+import type { Narration } from "./narration.ts";
+import { line, repeated } from "./narration.ts";
+import type { NodeEvent } from "./node-event.ts";
+
+export function describeNodeEvent(event: NodeEvent): Narration {
+  switch (event.kind) {
+    case "blockProduced":
+      return line("", "info", blockFacts(event.block), "block produced");
+    case "blockApplied":
+      // A node that was away fetches thousands of these; backfillProgress tells of them.
+      return event.source === "raft"
+        ? line("", "info", blockFacts(event.block), "block applied from raft log")
+        : line("", "debug", blockFacts(event.block), "block applied from p2p");
+    case "blockRefused": {
+      const facts = { ...blockFacts(event), index: event.raftIndex, reason: event.reason };
+      return line("", "error", facts, "committed block refused");
+    }
+    case "stateChanged": {
+      const { from, to, reason } = event;
+      return line("", "info", { from, to, reason }, "node state changed");
+    }
+    case "readinessChanged":
+      return event.isReady
+        ? line("", "info", {}, "node is ready")
+        : line("", "warn", { reason: event.reason }, "node is not ready");
+    case "backfillProgress": {
+      const { height, remaining, blocksPerSecond } = event;
+      const facts = { height, remaining, blocksPerSecond: Math.round(blocksPerSecond) };
+      return line("p2p", "info", facts, "fetching missing blocks");
+    }
+    case "badPeer": {
+      const { peerId: peer, reason } = event;
+      return line(
+        "p2p",
+        "warn",
+        { peer, reason },
+        "peer served a bad block, dropped until restart",
+      );
+    }
+    case "executionFailed": {
+      const { height, error } = event;
+      const narration = line("execution", "warn", { height, error }, "execution failed, retrying");
+      return repeated("executionFailed", narration);
+    }
+    case "executionRecovered": {
+      const facts = { height: event.height, downMs: Math.round(event.downMs) };
+      return line("execution", "info", facts, "execution works again");
+    }
+    case "snapshotTaken": {
+      const { index, sizeBytes, durationMs } = event;
+      const facts = { index, sizeBytes, durationMs: Math.round(durationMs) };
+      return line("raft", "info", facts, "snapshot taken");
+    }
+    case "snapshotDamaged": {
+      const { path, reason } = event;
+      return line("raft", "error", { path, reason }, "snapshot is damaged, using an older one");
+    }
+    case "peerConnected": {
+      const { peerId: peer, address } = event;
+      return repeated(
+        `connected/${peer}`,
+        line("raft", "info", { peer, address }, "peer connected"),
+      );
+    }
+    case "peerDisconnected": {
+      const { peerId: peer, reason } = event;
+      const narration = line("raft", "info", { peer, reason }, "peer disconnected");
+      return repeated(`disconnected/${peer}`, narration);
+    }
+    case "connectionRefused": {
+      const { address, cause, reason } = event;
+      const narration = line("raft", "warn", { address, cause, reason }, "connection refused");
+      // By cause, not by address: a scan comes from one address or a thousand.
+      return repeated(`refused/${cause}`, narration);
+    }
+    default:
+      return unreachable(event);
+  }
+}
+
+function blockFacts({ height, hash }: { readonly height: number; readonly hash: Uint8Array }) {
+  return { height, hash: `0x${toHex(hash)}` };
+}

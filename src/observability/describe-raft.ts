@@ -1,0 +1,107 @@
+/**
+ * RaftEvent -> the line that operators grep for, in hashicorp/raft's phrases. The lines of the
+ * candidate, of the election and of both joined states come out character by character (DESIGN
+ * section 12), so they carry no further fact.
+ */
+import { unreachable } from "../base/assert.ts";
+import type { RaftEvent } from "../raft/event.ts";
+import type { Configuration, ServerId } from "../raft/types.ts";
+import type { Facts, LogLevel } from "./log-format.ts";
+import type { Narration } from "./narration.ts";
+import { line, repeated } from "./narration.ts";
+
+export function describeRaftEvent(event: RaftEvent, nodeId: ServerId): Narration {
+  switch (event.kind) {
+    // Not "entering follower state": that line promises that the node has joined.
+    case "becameFollower":
+      return raft("debug", { term: event.term, reason: event.reason }, "became follower");
+    case "followingLeader":
+      return raft("info", { leader: event.leaderId }, "entering follower state");
+    case "becamePreCandidate":
+      return raft("debug", { term: event.term }, "asking for pre-votes");
+    case "becameCandidate":
+      return raft("info", { node: nodeId }, "entering candidate state");
+    case "electionWon":
+      return raft("info", { tally: event.tally }, "election won");
+    case "becameLeader":
+      return raft("info", { leader: nodeId }, "entering leader state");
+    case "electionTimeout":
+      return describeElectionTimeout(event.term, event.silentMs);
+    case "leaderProcessGone":
+      return raft(
+        "warn",
+        { leader: event.leaderId, term: event.term },
+        "leader process is gone, starting election",
+      );
+    case "leaderLeaseLost":
+      return raft(
+        "warn",
+        { term: event.term, silent: event.silent },
+        "failed to contact quorum of nodes, stepping down",
+      );
+    case "voteRefused":
+      return describeRefusal(event);
+    case "logTruncated":
+      return raft("warn", { from: event.fromIndex, leader: event.leaderId }, "clearing log suffix");
+    case "configurationChanged":
+      return describeConfiguration(event.index, event.configuration);
+    case "transferStarted":
+      return raft("info", { to: event.targetId }, "starting leadership transfer");
+    case "transferRefused":
+      return raft("warn", { reason: event.reason }, "leadership transfer refused");
+    case "configurationRefused":
+      return raft("warn", { reason: event.reason }, "configuration change refused");
+    case "transferEnded":
+      return describeTransfer(event.targetId, event.outcome);
+    case "snapshotSent":
+      return raft("info", { peer: event.peerId, index: event.index }, "sent snapshot to peer");
+    case "snapshotInstalled":
+      return raft(
+        "info",
+        { leader: event.leaderId, index: event.index },
+        "installed remote snapshot",
+      );
+    case "matchForgotten":
+      return raft(
+        "warn",
+        { peer: event.peerId, acknowledged: event.matchIndex },
+        "peer lost entries it had acknowledged, sending them again",
+      );
+    default:
+      return unreachable(event);
+  }
+}
+
+/** A node cut off from a majority times out again and again. */
+function describeElectionTimeout(term: number, silentMs: number): Narration {
+  const facts = { term, silentMs: Math.round(silentMs) };
+  const sentence = "heartbeat timeout reached, starting election";
+  return repeated("electionTimeout", raft("warn", facts, sentence));
+}
+
+function describeRefusal(event: Extract<RaftEvent, { kind: "voteRefused" }>): Narration {
+  const { candidateId: candidate, term, reason } = event;
+  const sentence = event.isPreVote ? "rejecting pre-vote request" : "rejecting vote request";
+  return repeated(`voteRefused/${candidate}`, raft("info", { candidate, term, reason }, sentence));
+}
+
+function describeConfiguration(index: number, { servers }: Configuration): Narration {
+  const idsOf = (isVoter: boolean) =>
+    servers.filter(({ suffrage }) => (suffrage === "voter") === isVoter).map(({ id }) => id);
+  const nonvoters = idsOf(false);
+  return raft(
+    "info",
+    { index, voters: idsOf(true), nonvoters: nonvoters.length === 0 ? undefined : nonvoters },
+    "configuration changed",
+  );
+}
+
+function describeTransfer(to: ServerId, outcome: "done" | "timeout" | "aborted"): Narration {
+  return outcome === "done"
+    ? raft("info", { to }, "leadership transfer done")
+    : raft("warn", { to, outcome }, "leadership transfer failed");
+}
+
+function raft(level: LogLevel, facts: Facts, sentence: string): Narration {
+  return line("raft", level, facts, sentence);
+}

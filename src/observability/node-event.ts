@@ -1,0 +1,76 @@
+/** What happened in the node outside the Raft core that people or metrics want to hear of. */
+
+export interface BlockFacts {
+  readonly height: number;
+  readonly hash: Uint8Array;
+  /** The block's timestamp: Unix time in nanoseconds. */
+  readonly timeNs: bigint;
+  readonly txCount: number;
+  readonly sizeBytes: number;
+  /** The Raft term of its log entry. */
+  readonly term: number;
+}
+
+/** DESIGN section 6. */
+export const sequencerStates = [
+  "recovering",
+  "following",
+  "catchingUp",
+  "producing",
+  "draining",
+] as const;
+
+export type SequencerStateName = (typeof sequencerStates)[number];
+
+export type NodeEvent =
+  /** This node led, built the block, and it is committed, executed and stored. */
+  | { readonly kind: "blockProduced"; readonly block: BlockFacts }
+  | {
+      readonly kind: "blockApplied";
+      readonly block: BlockFacts;
+      readonly source: "raft" | "p2p";
+      /** Nothing committed is left to apply: the block has just been made, and is not history. */
+      readonly isLive: boolean;
+    }
+  /** A committed block failed the check, here as on every node. */
+  | {
+      readonly kind: "blockRefused";
+      readonly height: number;
+      readonly hash: Uint8Array;
+      readonly raftIndex: number;
+      readonly reason: string;
+    }
+  | {
+      readonly kind: "stateChanged";
+      readonly from: SequencerStateName;
+      readonly to: SequencerStateName;
+      readonly reason: string;
+    }
+  | { readonly kind: "readinessChanged"; readonly isReady: boolean; readonly reason: string }
+  /** Told every few seconds while it lasts, not for every block. */
+  | {
+      readonly kind: "backfillProgress";
+      readonly height: number;
+      readonly remaining: number;
+      readonly blocksPerSecond: number;
+    }
+  | { readonly kind: "badPeer"; readonly peerId: string; readonly reason: string }
+  | { readonly kind: "executionFailed"; readonly height: number; readonly error: Error }
+  | { readonly kind: "executionRecovered"; readonly height: number; readonly downMs: number }
+  | {
+      readonly kind: "snapshotTaken";
+      readonly index: number;
+      readonly sizeBytes: number;
+      readonly durationMs: number;
+    }
+  /** The newest snapshot was damaged and an older one is in use. */
+  | { readonly kind: "snapshotDamaged"; readonly path: string; readonly reason: string }
+  | { readonly kind: "peerConnected"; readonly peerId: string; readonly address: string }
+  | { readonly kind: "peerDisconnected"; readonly peerId: string; readonly reason: string }
+  /** Somebody knocked at the Raft port who may not, or who spoke no Raft. `cause` is one of few words. */
+  | {
+      readonly kind: "connectionRefused";
+      readonly address: string;
+      readonly cause: "stranger" | "garbage" | "timeout" | "overload";
+      readonly reason: string;
+    };
