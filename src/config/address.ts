@@ -1,0 +1,73 @@
+/** Addresses as operators write them: `host:port` for sockets, multiaddrs for libp2p. */
+
+import { fail, ok, type Parsed } from "./parsed.ts";
+
+export interface SocketAddress {
+  /** Without the brackets of an IPv6 address; empty for `:port`. */
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Reads `host:port`, `:port` and `[ipv6]:port`. */
+export function parseSocketAddress(text: string): Parsed<SocketAddress> {
+  const match = /^(?:\[([^\]]*)\]|([^:\s/@]*)):(\d+)$/.exec(text);
+  if (match === null) return fail(explainSocketAddress(text));
+  const [, bracketed, plain, digits = ""] = match;
+  const port = Number(digits);
+  if (port > 65535) return fail(`"${text}" has port ${digits}; a port is at most 65535`);
+  return ok({ host: bracketed ?? plain ?? "", port });
+}
+
+function explainSocketAddress(text: string): string {
+  const form = "write host:port, such as 10.0.0.1:5001";
+  if (text === "") return `is empty; ${form}`;
+  if (/\s/.test(text)) return `"${text}" has a space in it; ${form}`;
+  if (text.includes("://")) return `"${text}" is a URL; ${form} without the scheme`;
+  if (text.startsWith("/")) return `"${text}" is a multiaddr or a path; ${form}`;
+  if (/:.*:/.test(text)) return `"${text}" has several colons; write IPv6 as [address]:port`;
+  if (text.includes(":")) return `"${text}" has no numeric port; ${form}`;
+  return `"${text}" has no port; ${form}`;
+}
+
+export function formatSocketAddress({ host, port }: SocketAddress): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** An address to listen on, but none that a peer could dial. */
+export function isWildcardHost(host: string): boolean {
+  return host === "" || host === "0.0.0.0" || /^[0:]+$/.test(host);
+}
+
+const multiaddrForm = /^\/(ip4|ip6|dns|dns4|dns6)\/([^/\s]+)\/tcp\/(\d+)(?:\/p2p\/([^/\s]+))?\/?$/;
+/** A peer id in base58: an identity-hashed Ed25519 key (12D3KooW...) or a SHA-256 multihash (Qm...). */
+const peerIdForm = /^(12D3KooW|Qm|16Uiu2HA)[1-9A-HJ-NP-Za-km-z]+$/;
+
+/** One TCP multiaddr, returned as it was written. With `peerId: "required"` it must end in `/p2p/<id>`. */
+export function parseMultiaddr(
+  text: string,
+  { peerId }: { readonly peerId: "required" | "none" },
+): Parsed<string> {
+  const form = `/ip4/10.0.0.1/tcp/26656${peerId === "required" ? "/p2p/12D3KooW..." : ""}`;
+  const match = multiaddrForm.exec(text);
+  if (match === null) {
+    const socket = parseSocketAddress(text);
+    if (peerId === "none" && socket.ok) {
+      const host = socket.value.host === "" ? "0.0.0.0" : socket.value.host;
+      const family = host.includes(":") ? "ip6" : /^[\d.]+$/.test(host) ? "ip4" : "dns";
+      return fail(
+        `"${text}" is host:port; libp2p wants a multiaddr: write /${family}/${host}/tcp/${socket.value.port}`,
+      );
+    }
+    return fail(`"${text}" is no TCP multiaddr; write it like ${form}`);
+  }
+  const [, , , port = "", id] = match;
+  if (Number(port) > 65535) return fail(`"${text}" has port ${port}; a port is at most 65535`);
+  if (peerId === "none") return ok(text);
+  if (id === undefined) return fail(`"${text}" does not end in /p2p/<peer id>; write ${form}`);
+  if (/[<>]/.test(id)) {
+    return fail(`"${text}" still holds a placeholder; put the peer_id that net-info prints there`);
+  }
+  return peerIdForm.test(id)
+    ? ok(text)
+    : fail(`"${text}" ends in "${id}", which is no peer id; net-info prints the peer's`);
+}

@@ -1,0 +1,61 @@
+/** Who executes the blocks, and how the databases are kept. */
+
+import {
+  bool,
+  duration,
+  optionalOneOf,
+  optionalPath,
+  optionalText,
+  secret,
+  size,
+  text,
+} from "../key.ts";
+
+export const executionKeys = {
+  type: optionalOneOf(
+    ["kv", "engine"],
+    "kv: an embedded key-value store. engine: an Ethereum client over the Engine API. " +
+      "Without it: engine if any evm key is set, else kv.",
+    { example: "kv" },
+  ),
+  unready_after: duration(
+    "3s",
+    "An execution client that fails for this long makes the node not ready: it hands leadership over.",
+  ),
+};
+
+export const evmKeys = {
+  eth_url: text("http://localhost:8545", "Ethereum JSON-RPC of the execution client.", {
+    variables: ["EVM_ETH_URL"],
+    isUnsetByDefault: true,
+  }),
+  engine_url: text("http://localhost:8551", "Engine API of the execution client.", {
+    variables: ["EVM_ENGINE_URL"],
+    isUnsetByDefault: true,
+  }),
+  jwt_secret_file: optionalPath("File with the Engine API secret: 32 bytes in hexadecimal.", {
+    example: "/etc/ev-node/jwt.hex",
+  }),
+  jwt_secret: secret(
+    "The Engine API secret itself. Others can read a command line: prefer jwt_secret_file.",
+    { variables: ["EVM_JWT_SECRET"] },
+  ),
+  genesis_hash: optionalText("Hash of the execution chain's genesis block.", {
+    example: "0x2b8bbb1ea1e04f9c9809b4b278a8687806edc061a356c7dbc491930d8e922503",
+    variables: ["EVM_GENESIS_HASH"],
+  }),
+  fee_recipient: optionalText("Address that receives the fees.", {
+    example: "0x0000000000000000000000000000000000000001",
+  }),
+};
+
+export const storageKeys = {
+  map_size: size(
+    "64GiB",
+    "Address space reserved for each database: its largest size. Takes no disk until it is used.",
+  ),
+  allow_volatile: bool(
+    false,
+    "Allow raft_dir on tmpfs or NFS. A member that forgets what it promised can break the chain.",
+  ),
+};

@@ -1,0 +1,45 @@
+/** The word that somebody who wrote another one probably meant. */
+
+/** The candidate with the fewest edits from `word`; null if none is near. Case does not count. */
+export function nearest(word: string, candidates: Iterable<string>): string | null {
+  const lower = word.toLowerCase();
+  // A third of the letters may be wrong; beyond that a suggestion would only mislead.
+  let fewest = Math.max(1, Math.floor(lower.length / 3)) + 1;
+  let found: string | null = null;
+  for (const candidate of candidates) {
+    const edits = editDistance(lower, candidate.toLowerCase());
+    if (edits < fewest) {
+      fewest = edits;
+      found = candidate;
+    }
+  }
+  return found;
+}
+
+/** Optimal string alignment: insertions, deletions, substitutions, and swaps of neighbours. */
+export function editDistance(a: string, b: string): number {
+  let beforePrevious: number[] = [];
+  let previous = Array.from({ length: b.length + 1 }, (_, column) => column);
+  for (let row = 1; row <= a.length; row++) {
+    const current = [row];
+    for (let column = 1; column <= b.length; column++) {
+      const isSame = a[row - 1] === b[column - 1];
+      let edits = Math.min(
+        at(previous, column) + 1,
+        at(current, column - 1) + 1,
+        at(previous, column - 1) + (isSame ? 0 : 1),
+      );
+      const isSwap =
+        row > 1 && column > 1 && a[row - 1] === b[column - 2] && a[row - 2] === b[column - 1];
+      if (isSwap) edits = Math.min(edits, at(beforePrevious, column - 2) + 1);
+      current.push(edits);
+    }
+    beforePrevious = previous;
+    previous = current;
+  }
+  return at(previous, b.length);
+}
+
+function at(row: readonly number[], column: number): number {
+  return row[column] ?? Number.POSITIVE_INFINITY;
+}
