@@ -1,6 +1,6 @@
 /** From files, environment and flags to a checked `NodeConfig`, or to every problem there is. */
 
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { absolutePath, buildConfig } from "./build.ts";
@@ -51,6 +51,7 @@ export function loadConfig(options: LoadOptions): LoadedConfig {
     ...sources.flatMap((source) => source.problems),
     ...values.problems,
     ...notImplementedWarnings(settings),
+    ...sharedSecretWarnings(settings),
   ];
   // With a broken file every further finding would rest on defaults that nobody chose.
   if (file.isReadable) problems.push(...checkRules({ config, settings, broken: values.broken }));
@@ -124,6 +125,21 @@ function whyUnreadable(code: string, path: string): string {
     default:
       return `cannot be read: ${code}`;
   }
+}
+
+/** A secret in a file that every user of the machine can read is none. */
+function sharedSecretWarnings(settings: ReadonlyMap<string, Setting>): readonly Problem[] {
+  return [...settings.values()]
+    .filter(({ key, origin }) => {
+      if (!key.isSecret || key.use === "ignored" || origin.kind !== "file") return false;
+      return (statSync(origin.path).mode & 0o077) !== 0;
+    })
+    .map(({ key, origin }) => ({
+      severity: "warning",
+      origin,
+      key: key.name,
+      message: "is a secret in a file that other users can read; run chmod 600 on it",
+    }));
 }
 
 /** Later sources win. */

@@ -4,7 +4,7 @@ import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { Environment } from "./environment-source.ts";
 import { ConfigError, type Problem } from "./problem.ts";
-import type { NodeConfig } from "./schema.ts";
+import { findKey, type NodeConfig } from "./schema.ts";
 import { Secret } from "./secret.ts";
 
 export interface ResolvedSecret {
@@ -37,7 +37,7 @@ export function resolvePassphrase(
     fromVariable("EV_SIGNER_PASSPHRASE", environment),
     fromFile("signer.passphrase_file", passphraseFile),
     fromCredential("signer-passphrase", environment),
-    fromCommandLine("--evnode.signer.passphrase", passphrase, "EV_SIGNER_PASSPHRASE"),
+    fromSetting("signer.passphrase", passphrase, environment, "EV_SIGNER_PASSPHRASE"),
   ]);
 }
 
@@ -61,7 +61,7 @@ export function resolveJwtSecret(
   const resolved = choose("evm.jwt_secret", [
     fromFile("evm.jwt_secret_file", jwtSecretFile),
     fromCredential("jwt", environment),
-    fromCommandLine("--evm.jwt-secret", jwtSecret, "--evm.jwt-secret-file"),
+    fromSetting("evm.jwt_secret", jwtSecret, environment, "evm.jwt_secret_file"),
   ]);
   if (resolved !== null && !/^(0x)?[0-9a-fA-F]{64}$/.test(resolved.secret.reveal())) {
     throw problemWith(
@@ -80,7 +80,7 @@ export function resolveAdminToken(
   return choose("rpc.admin_token", [
     fromFile("rpc.admin_token_file", config.rpc.adminTokenFile),
     fromCredential("admin-token", environment),
-    fromCommandLine("rpc.admin_token", config.rpc.adminToken, "rpc.admin_token_file"),
+    fromSetting("rpc.admin_token", config.rpc.adminToken, environment, "rpc.admin_token_file"),
   ]);
 }
 
@@ -125,10 +125,27 @@ function fromFile(key: string, path: string | null): Candidate | null {
   return { source: `file ${path}`, secret: new Secret(text), warning };
 }
 
-function fromCommandLine(flag: string, secret: Secret | null, better: string): Candidate | null {
+/** A secret given as the value of its own key: by variable, which is private, or where others can see it. */
+function fromSetting(
+  key: string,
+  secret: Secret | null,
+  environment: Environment,
+  better: string,
+): Candidate | null {
   if (secret === null) return null;
-  const warning = `${flag} was given as a value that other users of this machine can see: use ${better}`;
-  return { source: flag, secret: new Secret(secret.reveal().trim()), warning };
+  const value = new Secret(secret.reveal().trim());
+  const variable = variablesOf(key).find((name) => environment[name] === secret.reveal());
+  if (variable !== undefined) {
+    return { source: `variable ${variable}`, secret: value, warning: null };
+  }
+  const source = `setting ${key}`;
+  const warning = `${key} was given as a value that other users of this machine may see: use ${better}`;
+  return { source, secret: value, warning };
+}
+
+function variablesOf(key: string): readonly string[] {
+  const known = findKey(key);
+  return known === null ? [] : [known.variable, ...known.variables];
 }
 
 /** Without the white space around it; null if it is optional and not there. */

@@ -3,6 +3,7 @@
 import {
   bool,
   duration,
+  fraction,
   ignored,
   listenAddress,
   oneOf,
@@ -127,5 +128,5 @@ export const instrumentationKeys = {
   tracing: ignored(bool(false, "OpenTelemetry traces."), "no traces are exported"),
   tracing_endpoint: ignored(text("localhost:4318", "Trace collector."), null),
   tracing_service_name: ignored(text("ev-node", "Service name in traces."), null),
-  tracing_sample_rate: ignored(text("0.1", "Share of traces kept."), null),
+  tracing_sample_rate: ignored(fraction(0.1, "Share of traces kept."), null),
 };
