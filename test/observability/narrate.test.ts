@@ -1,0 +1,288 @@
+import { describe, expect, it } from "vitest";
+import { createLogger } from "../../src/observability/logger.ts";
+import { createMetrics } from "../../src/observability/metrics.ts";
+import { Narrator } from "../../src/observability/narrate.ts";
+import type { BlockFacts, NodeEvent } from "../../src/observability/node-event.ts";
+import type { RaftEvent } from "../../src/raft/event.ts";
+import { MemorySink } from "./memory-sink.ts";
+
+const labels = 'chain_id="c",node_id="node-1"';
+
+function open() {
+  const sink = new MemorySink();
+  const clock = { nowMs: 0 };
+  const log = createLogger({ level: "debug", format: "text" }, { sink, nowMs: () => clock.nowMs });
+  const options = { namespace: "evnode", chainId: "c", nodeId: "node-1", version: "1" };
+  const metrics = createMetrics(options);
+  const narrator = new Narrator(
+    { nodeId: "node-1", blockTimeMs: 1000 },
+    { log, metrics, monotonicMs: () => clock.nowMs },
+  );
+  return { sink, clock, metrics, narrator };
+}
+
+function block(height: number, term = 1): BlockFacts {
+  const hash = new Uint8Array(32).fill(0xab);
+  return { height, hash, timeNs: BigInt(height) * 10n ** 9n, txCount: 2, sizeBytes: 300, term };
+}
+
+const hash = `0x${"ab".repeat(32)}`;
+
+/** Operators grep for these: DESIGN section 12, character by character. */
+const promised: readonly (readonly [RaftEvent, string])[] = [
+  [
+    { kind: "followingLeader", term: 3, leaderId: "node-2" },
+    "INF raft: entering follower state leader=node-2",
+  ],
+  [
+    { kind: "becameCandidate", term: 3, isTransfer: false },
+    "INF raft: entering candidate state node=node-1",
+  ],
+  [{ kind: "electionWon", term: 3, tally: 3 }, "INF raft: election won tally=3"],
+  [
+    { kind: "becameLeader", term: 3, lastLogIndex: 9 },
+    "INF raft: entering leader state leader=node-1",
+  ],
+];
+
+const otherRaftLines: readonly (readonly [RaftEvent, string])[] = [
+  [
+    { kind: "becameFollower", term: 3, reason: "higher term" },
+    'DBG raft: became follower term=3 reason="higher term"',
+  ],
+  [{ kind: "becamePreCandidate", term: 3 }, "DBG raft: asking for pre-votes term=3"],
+  [
+    { kind: "electionTimeout", term: 3, silentMs: 92.4 },
+    "WRN raft: heartbeat timeout reached, starting election term=3 silentMs=92",
+  ],
+  [
+    { kind: "leaderProcessGone", term: 3, leaderId: "node-2" },
+    "WRN raft: leader process is gone, starting election leader=node-2 term=3",
+  ],
+  [
+    { kind: "leaderLeaseLost", term: 3, silent: ["node-2", "node-3"] },
+    "WRN raft: failed to contact quorum of nodes, stepping down term=3 silent=node-2,node-3",
+  ],
+  [
+    { kind: "voteRefused", term: 3, candidateId: "node-2", isPreVote: true, reason: "log behind" },
+    'INF raft: rejecting pre-vote request candidate=node-2 term=3 reason="log behind"',
+  ],
+  [
+    { kind: "logTruncated", fromIndex: 8, leaderId: "node-2" },
+    "WRN raft: clearing log suffix from=8 leader=node-2",
+  ],
+  [
+    {
+      kind: "configurationChanged",
+      index: 1,
+      configuration: {
+        servers: [
+          { id: "node-1", address: "10.0.0.1:5001", suffrage: "voter" },
+          { id: "node-2", address: "10.0.0.2:5001", suffrage: "nonvoter" },
+        ],
+      },
+    },
+    "INF raft: configuration changed index=1 voters=node-1 nonvoters=node-2",
+  ],
+  [
+    { kind: "transferStarted", targetId: "node-2" },
+    "INF raft: starting leadership transfer to=node-2",
+  ],
+  [
+    { kind: "transferEnded", targetId: "node-2", outcome: "done" },
+    "INF raft: leadership transfer done to=node-2",
+  ],
+  [
+    { kind: "transferEnded", targetId: "node-2", outcome: "timeout" },
+    "WRN raft: leadership transfer failed to=node-2 outcome=timeout",
+  ],
+  [
+    { kind: "transferRefused", reason: "no voter" },
+    'WRN raft: leadership transfer refused reason="no voter"',
+  ],
+  [
+    { kind: "configurationRefused", reason: "in progress" },
+    'WRN raft: configuration change refused reason="in progress"',
+  ],
+  [
+    { kind: "snapshotSent", peerId: "node-2", index: 8 },
+    "INF raft: sent snapshot to peer peer=node-2 index=8",
+  ],
+  [
+    { kind: "snapshotInstalled", leaderId: "node-2", index: 8 },
+    "INF raft: installed remote snapshot leader=node-2 index=8",
+  ],
+  [
+    { kind: "matchForgotten", peerId: "node-2", matchIndex: 8 },
+    "WRN raft: peer lost entries it had acknowledged, sending them again peer=node-2 acknowledged=8",
+  ],
+];
+
+describe("a Raft event", () => {
+  it.each([...promised, ...otherRaftLines])("is one line: %j", (event, expected) => {
+    const { sink, narrator } = open();
+    narrator.raftEvent(event, 1234);
+    expect(sink.lines).toEqual([`1970-01-01T00:00:01.234Z ${expected}`]);
+  });
+
+  it("says that the node has joined only when it has: a rolling restart waits for that line", () => {
+    const { sink, narrator } = open();
+    for (const [event] of otherRaftLines) narrator.raftEvent(event, 0);
+    for (const line of sink.lines) expect(line).not.toMatch(/follower state|leader state/);
+  });
+
+  it("that a node cut off repeats without end is told at a bounded pace", () => {
+    const { sink, clock, narrator } = open();
+    for (; clock.nowMs < 60_000; clock.nowMs += 400) {
+      narrator.raftEvent({ kind: "electionTimeout", term: 3, silentMs: 400 }, clock.nowMs);
+    }
+    expect(sink.lines.length).toBeLessThanOrEqual(13);
+    expect(sink.lines.at(-1)).toMatch(/suppressed=\d+$/);
+  });
+
+  it("moves its counter", async () => {
+    const { metrics, narrator } = open();
+    for (const [event] of [...promised, ...otherRaftLines]) narrator.raftEvent(event, 0);
+    const text = await metrics.render();
+    for (const sample of [
+      `raft_state_leader_total{${labels}} 1`,
+      `raft_state_candidate_total{${labels}} 1`,
+      `raft_transition_heartbeat_timeout_total{${labels}} 1`,
+      `raft_transition_leader_lease_timeout_total{${labels}} 1`,
+      `raft_leader_process_gone_total{${labels}} 1`,
+      `raft_votes_refused_total{kind="pre_vote",${labels}} 1`,
+      `raft_replication_install_snapshot_total{peer_id="node-2",${labels}} 1`,
+      `raft_rpc_install_snapshot_total{${labels}} 1`,
+      `raft_leadership_transfers_total{outcome="done",${labels}} 1`,
+      `raft_match_forgotten_total{peer_id="node-2",${labels}} 1`,
+    ]) {
+      expect(text).toContain(`\nevnode_${sample}\n`);
+    }
+  });
+
+  it("counts a change of leaders, but not the first leader", async () => {
+    const { metrics, narrator } = open();
+    const changes = async () => (await metrics.raft.leaderChanges.get()).values[0]?.value;
+    narrator.raftEvent({ kind: "followingLeader", term: 1, leaderId: "node-2" }, 0);
+    narrator.raftEvent({ kind: "followingLeader", term: 1, leaderId: "node-2" }, 0);
+    expect(await changes()).toBe(0);
+    narrator.raftEvent({ kind: "becameLeader", term: 2, lastLogIndex: 9 }, 0);
+    narrator.raftEvent({ kind: "followingLeader", term: 3, leaderId: "node-2" }, 0);
+    expect(await changes()).toBe(2);
+  });
+});
+
+const nodeLines: readonly (readonly [NodeEvent, string])[] = [
+  [{ kind: "blockProduced", block: block(1) }, `INF block produced height=1 hash=${hash}`],
+  [
+    { kind: "blockApplied", block: block(1), source: "raft", isLive: true },
+    `INF block applied from raft log height=1 hash=${hash}`,
+  ],
+  [
+    { kind: "blockApplied", block: block(1), source: "p2p", isLive: false },
+    `DBG block applied from p2p height=1 hash=${hash}`,
+  ],
+  [
+    { kind: "blockRefused", height: 1, hash: block(1).hash, raftIndex: 9, reason: "wrong parent" },
+    `ERR committed block refused height=1 hash=${hash} index=9 reason="wrong parent"`,
+  ],
+  [
+    { kind: "stateChanged", from: "following", to: "catchingUp", reason: "elected" },
+    "INF node state changed from=following to=catchingUp reason=elected",
+  ],
+  [{ kind: "readinessChanged", isReady: true, reason: "" }, "INF node is ready"],
+  [
+    { kind: "readinessChanged", isReady: false, reason: "behind" },
+    "WRN node is not ready reason=behind",
+  ],
+  [
+    { kind: "backfillProgress", height: 5, remaining: 100, blocksPerSecond: 12.3 },
+    "INF p2p: fetching missing blocks height=5 remaining=100 blocksPerSecond=12",
+  ],
+  [
+    { kind: "executionFailed", height: 5, error: Object.assign(new Error("refused"), { code: 1 }) },
+    "WRN execution: execution failed, retrying height=5 error=refused",
+  ],
+  [
+    { kind: "executionRecovered", height: 5, downMs: 1500.2 },
+    "INF execution: execution works again height=5 downMs=1500",
+  ],
+  [
+    { kind: "badPeer", peerId: "12D3KooW", reason: "bad hash" },
+    'WRN p2p: peer served a bad block, dropped until restart peer=12D3KooW reason="bad hash"',
+  ],
+  [
+    { kind: "snapshotTaken", index: 9, sizeBytes: 10, durationMs: 1.6 },
+    "INF raft: snapshot taken index=9 sizeBytes=10 durationMs=2",
+  ],
+  [
+    { kind: "snapshotDamaged", path: "3-9.snp", reason: "checksum" },
+    "ERR raft: snapshot is damaged, using an older one path=3-9.snp reason=checksum",
+  ],
+  [
+    { kind: "peerConnected", peerId: "node-2", address: "10.0.0.2:5001" },
+    "INF raft: peer connected peer=node-2 address=10.0.0.2:5001",
+  ],
+  [
+    { kind: "peerDisconnected", peerId: "node-2", reason: "reset" },
+    "INF raft: peer disconnected peer=node-2 reason=reset",
+  ],
+  [
+    { kind: "connectionRefused", address: "1.2.3.4:5", cause: "garbage", reason: "no RPC type" },
+    'WRN raft: connection refused address=1.2.3.4:5 cause=garbage reason="no RPC type"',
+  ],
+];
+
+describe("a node event", () => {
+  it.each(nodeLines)("is one line", (event, expected) => {
+    const { sink, narrator } = open();
+    narrator.nodeEvent(event, 1234);
+    expect(sink.lines).toEqual([`1970-01-01T00:00:01.234Z ${expected}`]);
+  });
+
+  it("P12: a port scan costs one line", () => {
+    const { sink, narrator } = open();
+    for (let host = 0; host < 1000; host++) {
+      const address = `10.0.${host % 256}.1:4000`;
+      narrator.nodeEvent(
+        { kind: "connectionRefused", address, cause: "stranger", reason: "no member" },
+        0,
+      );
+    }
+    expect(sink.lines).toHaveLength(1);
+  });
+
+  it("moves the block metrics", async () => {
+    const { metrics, narrator } = open();
+    narrator.nodeEvent({ kind: "blockProduced", block: block(1) }, 0);
+    narrator.nodeEvent({ kind: "blockApplied", block: block(2), source: "raft", isLive: true }, 0);
+    const text = await metrics.render();
+    for (const sample of [
+      `sequencer_height{${labels}} 2`,
+      `sequencer_latest_block_height{${labels}} 1`,
+      `sequencer_total_txs{${labels}} 4`,
+      `sequencer_blocks_produced_total{${labels}} 1`,
+      `sequencer_blocks_synchronized_total{source="raft",${labels}} 1`,
+      `sequencer_block_interval_seconds_sum{${labels}} 1`,
+      `sequencer_last_block_timestamp_seconds{${labels}} 2`,
+    ]) {
+      expect(text).toContain(`\nevnode_${sample}\n`);
+    }
+  });
+
+  it("that ends a failover is followed by how long the chain stood still", async () => {
+    const { sink, clock, metrics, narrator } = open();
+    narrator.nodeEvent(
+      { kind: "blockApplied", block: block(1, 1), source: "raft", isLive: true },
+      0,
+    );
+    clock.nowMs = 2734;
+    narrator.nodeEvent({ kind: "blockProduced", block: block(2, 2) }, 2734);
+    expect(sink.lines.at(-1)).toBe(
+      "1970-01-01T00:00:02.734Z INF failover complete gapMs=2734 missedBlocks=2 fromTerm=1 term=2",
+    );
+    const text = await metrics.render();
+    expect(text).toContain(`evnode_sequencer_failover_gap_seconds_sum{${labels}} 2.734\n`);
+    expect(text).toContain(`evnode_sequencer_last_failover_gap_seconds{${labels}} 2.734\n`);
+  });
+});
