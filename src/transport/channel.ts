@@ -1,0 +1,328 @@
+/**
+ * One outbound connection: calls go out in order and are answered in order, since the wire does not
+ * say which request a response answers. It is opened by the first call, and again by the first call
+ * after it was lost and the back-off has passed; until then calls fail at once.
+ *
+ *            call                 connected
+ *   idle ----------> connecting ------------> open
+ *    ^                   |                     |
+ *    +---- failed, lost or timed out ----------+          close: -> closed, from anywhere
+ */
+
+import type { Socket } from "node:net";
+import { describeError } from "../base/coded-error.ts";
+import type { Random } from "../base/random.ts";
+import type { ServerId } from "../raft/types.ts";
+import { type Endpoint, formatEndpoint } from "./address.ts";
+import { backoffMs } from "./deadlines.ts";
+import { type CallFailure, callFailed, TransportError } from "./errors.ts";
+import { FrameReader } from "./frame-reader.ts";
+import type { TransportLimits } from "./limits.ts";
+import { closeSoon, dial, plainBytes, socketErrorText, writeTogether } from "./socket.ts";
+
+/** One request, and what becomes of it: exactly one of `onAnswer` and `onFailed` is called, never within `call`. */
+export interface Call {
+  readonly timeoutMs: number;
+  /** About how many bytes it takes. */
+  readonly sizeBytes: number;
+  /** Called once the connection is open (our own address may not be known before). */
+  encode(): readonly Uint8Array[];
+  /** Throws a bad-frame error, and then does nothing else, if `frame` is no answer. */
+  onAnswer(frame: Uint8Array, elapsedMs: number): void;
+  onFailed(error: TransportError): void;
+}
+
+export interface ChannelOptions {
+  readonly peerId: ServerId;
+  readonly dialTimeoutMs: number;
+  readonly backoffMaxMs: number;
+  readonly limits: TransportLimits;
+  readonly random: Random;
+}
+
+export interface ChannelObserver {
+  /** Where to dial now. */
+  endpoint(): Promise<Endpoint>;
+  onOpen(socket: Socket, address: string): void;
+  /** The first answer on a connection: the peer serves us. */
+  onProven(): void;
+  onLost(reason: string, isByPeer: boolean): void;
+  onDialFailed(failure: {
+    readonly address: string;
+    readonly reason: string;
+    readonly isRefused: boolean;
+    readonly retryInMs: number;
+  }): void;
+  onTraffic(sentBytes: number, receivedBytes: number): void;
+}
+
+interface OpenCall {
+  readonly call: Call;
+  sentAtMs: number;
+}
+
+interface Connecting {
+  readonly kind: "connecting";
+  socket: Socket | null;
+  timer: NodeJS.Timeout | null;
+  address: string;
+}
+
+interface Open {
+  readonly kind: "open";
+  readonly socket: Socket;
+  readonly reader: FrameReader;
+  isProven: boolean;
+}
+
+type State = { readonly kind: "idle" } | Connecting | Open | { readonly kind: "closed" };
+
+const idle: State = { kind: "idle" };
+
+export class Channel {
+  readonly #options: ChannelOptions;
+  readonly #observer: ChannelObserver;
+  #state: State = idle;
+  /** Sent and unanswered, or while connecting not yet sent; oldest first. */
+  #calls: OpenCall[] = [];
+  #queuedBytes = 0;
+  /** Attempts in a row that brought no answer. */
+  #failures = 0;
+  #dialNotBeforeMs = 0;
+  /** Since when the oldest call is the oldest: what an answer is timed from. */
+  #headSinceMs = 0;
+  #deadline: NodeJS.Timeout | null = null;
+
+  constructor(options: ChannelOptions, observer: ChannelObserver) {
+    this.#options = options;
+    this.#observer = observer;
+  }
+
+  get isOpen(): boolean {
+    return this.#state.kind === "open";
+  }
+
+  /** How long the oldest call has waited; 0 without one. */
+  get waitingMs(): number {
+    return this.#calls.length === 0 ? 0 : performance.now() - this.#headSinceMs;
+  }
+
+  call(call: Call): void {
+    if (this.#state.kind === "closed") return this.#refuse(call, "closed");
+    const { limits } = this.#options;
+    const queuedBytes =
+      this.#state.kind === "open" ? this.#state.socket.writableLength : this.#queuedBytes;
+    const isTooLong = queuedBytes > 0 && queuedBytes + call.sizeBytes > limits.callQueueMaxBytes;
+    if (isTooLong || this.#calls.length >= limits.callsInFlightMax) {
+      return this.#refuse(call, "queueFull");
+    }
+    if (this.#state.kind === "idle") {
+      if (performance.now() < this.#dialNotBeforeMs) return this.#refuse(call, "backingOff");
+      this.#startDial();
+    }
+    const openCall = { call, sentAtMs: performance.now() };
+    if (this.#calls.length === 0) this.#headSinceMs = openCall.sentAtMs;
+    this.#calls.push(openCall);
+    if (this.#state.kind === "open") this.#write(this.#state, openCall);
+    else this.#queuedBytes += call.sizeBytes;
+  }
+
+  /** The peer is known to be there: the next call may dial at once. */
+  endBackoff(): void {
+    this.#failures = 0;
+    this.#dialNotBeforeMs = 0;
+  }
+
+  /** Gives up the connection, and what is unanswered on it; the next call opens another. */
+  drop(reason: string): void {
+    if (this.#state.kind === "open") this.#lose(this.#state, "timedOut", reason, false);
+  }
+
+  /** Ends it for good; what is unanswered fails. What has been written still goes out. */
+  close(failure: CallFailure): void {
+    const state = this.#state;
+    this.#state = { kind: "closed" };
+    if (state.kind === "open") closeSoon(state.socket);
+    if (state.kind === "connecting") abandon(state);
+    this.#failAll(failure, "the connection was closed");
+  }
+
+  #startDial(): void {
+    const attempt: Connecting = { kind: "connecting", socket: null, timer: null, address: "?" };
+    this.#state = attempt;
+    this.#observer.endpoint().then(
+      (endpoint) => this.#connect(attempt, endpoint),
+      (error: unknown) => this.#dialFailed(attempt, error),
+    );
+  }
+
+  #connect(attempt: Connecting, endpoint: Endpoint): void {
+    if (this.#state !== attempt) return;
+    const socket = dial(endpoint);
+    attempt.socket = socket;
+    attempt.address = formatEndpoint(endpoint);
+    const { dialTimeoutMs } = this.#options;
+    attempt.timer = setTimeout(() => {
+      this.#dialFailed(attempt, new Error(`not connected within ${dialTimeoutMs} ms`));
+    }, dialTimeoutMs);
+    socket.on("error", (error) => this.#dialFailed(attempt, error));
+    socket.once("connect", () => this.#opened(attempt, socket));
+  }
+
+  #dialFailed(attempt: Connecting, error: unknown): void {
+    if (this.#state !== attempt) return;
+    this.#state = idle;
+    abandon(attempt);
+    const retryInMs = this.#backOff();
+    const reason = socketErrorText(error);
+    this.#failAll("dialFailed", `cannot connect to ${attempt.address}: ${reason}`);
+    const isRefused = reason === "ECONNREFUSED";
+    this.#observer.onDialFailed({ address: attempt.address, reason, isRefused, retryInMs });
+  }
+
+  #opened(attempt: Connecting, socket: Socket): void {
+    if (this.#state !== attempt) return;
+    if (attempt.timer !== null) clearTimeout(attempt.timer);
+    const open: Open = {
+      kind: "open",
+      socket,
+      reader: new FrameReader("response", this.#options.limits.frameSizeMaxBytes),
+      isProven: false,
+    };
+    this.#state = open;
+    socket.on("data", (chunk: Buffer) => this.#onData(open, chunk));
+    socket.on("error", (error) => this.#closedByPeer(open, socketErrorText(error)));
+    socket.on("end", () => this.#closedByPeer(open, "closed by the peer"));
+    socket.on("close", () => this.#closedByPeer(open, "closed"));
+    this.#observer.onOpen(socket, attempt.address);
+    this.#queuedBytes = 0;
+    this.#headSinceMs = performance.now();
+    for (const openCall of this.#calls) this.#write(open, openCall);
+  }
+
+  #write(open: Open, openCall: OpenCall): void {
+    openCall.sentAtMs = performance.now();
+    const sentBytes = writeTogether(open.socket, openCall.call.encode());
+    this.#observer.onTraffic(sentBytes, 0);
+    if (this.#deadline === null) this.#armDeadline(openCall.call.timeoutMs);
+  }
+
+  #onData(open: Open, chunk: Buffer): void {
+    if (this.#state !== open) return;
+    this.#observer.onTraffic(0, chunk.length);
+    open.reader.push(plainBytes(chunk));
+    // An answer may lead the receiver to close us: then what follows is no longer ours.
+    while (this.#state === open) {
+      const frame = this.#readFrame(open);
+      if (frame === null) return;
+      this.#answer(open, frame);
+    }
+  }
+
+  #readFrame(open: Open): Uint8Array | null {
+    try {
+      return open.reader.next()?.bytes ?? null;
+    } catch (error) {
+      this.#loseToGarbage(open, error);
+      return null;
+    }
+  }
+
+  #answer(open: Open, frame: Uint8Array): void {
+    const openCall = this.#calls.shift();
+    if (openCall === undefined) {
+      return this.#lose(open, "closed", "the peer answered what nobody asked", false);
+    }
+    const nowMs = performance.now();
+    this.#headSinceMs = nowMs;
+    if (!open.isProven) {
+      open.isProven = true;
+      this.endBackoff();
+      this.#observer.onProven();
+    }
+    try {
+      openCall.call.onAnswer(frame, nowMs - openCall.sentAtMs);
+    } catch (error) {
+      this.#calls.unshift(openCall); // it fails with all the others
+      this.#loseToGarbage(open, error);
+    }
+  }
+
+  /** What the peer sent is no answer. Rethrows what is none of the peer's doing. */
+  #loseToGarbage(open: Open, error: unknown): void {
+    if (!(error instanceof TransportError) || error.code !== "TRANSPORT_BAD_FRAME") throw error;
+    this.#lose(open, "closed", `not an answer: ${describeError(error)}`, false);
+  }
+
+  #closedByPeer(open: Open, reason: string): void {
+    this.#lose(open, "closedByPeer", reason, true);
+  }
+
+  #lose(open: Open, failure: CallFailure, reason: string, isByPeer: boolean): void {
+    if (this.#state !== open) return;
+    this.#state = idle;
+    open.socket.destroy();
+    if (!open.isProven) this.#backOff();
+    this.#failAll(failure, reason);
+    this.#observer.onLost(reason, isByPeer);
+  }
+
+  #backOff(): number {
+    this.#failures++;
+    const { backoffMaxMs, random } = this.#options;
+    const retryInMs = backoffMs(this.#failures, backoffMaxMs, random());
+    this.#dialNotBeforeMs = performance.now() + retryInMs;
+    return retryInMs;
+  }
+
+  #armDeadline(delayMs: number): void {
+    const timer = setTimeout(() => {
+      if (this.#overdueMs() < 0) return this.#rearmDeadline();
+      // Our own event loop may have stood still (or the process been stopped) while the answer came
+      // in: read what is there before judging the peer.
+      setImmediate(() => {
+        if (this.#deadline !== timer) return;
+        if (this.#overdueMs() < 0) return this.#rearmDeadline();
+        if (this.#state.kind !== "open") return;
+        const waitedMs = Math.round(performance.now() - this.#headSinceMs);
+        this.#lose(this.#state, "timedOut", `no answer within ${waitedMs} ms`, false);
+      });
+    }, delayMs);
+    this.#deadline = timer;
+  }
+
+  #rearmDeadline(): void {
+    this.#deadline = null;
+    if (this.#state.kind === "open" && this.#calls.length > 0)
+      this.#armDeadline(-this.#overdueMs());
+  }
+
+  /** How far the oldest call is past its deadline; negative before. */
+  #overdueMs(): number {
+    const head = this.#calls[0];
+    if (head === undefined) return Number.NEGATIVE_INFINITY;
+    const sinceMs = Math.max(head.sentAtMs, this.#headSinceMs);
+    return performance.now() - sinceMs - head.call.timeoutMs;
+  }
+
+  #failAll(failure: CallFailure, reason: string): void {
+    if (this.#deadline !== null) clearTimeout(this.#deadline);
+    this.#deadline = null;
+    const calls = this.#calls;
+    this.#calls = [];
+    this.#queuedBytes = 0;
+    for (const { call } of calls) this.#refuse(call, failure, reason);
+  }
+
+  /** Later, as the caller of `call` is not prepared to hear of a failure before it returns. */
+  #refuse(call: Call, failure: CallFailure, reason: string = failure): void {
+    const { peerId } = this.#options;
+    const error = callFailed(peerId, failure, `no answer from ${peerId}: ${reason}`);
+    process.nextTick(() => call.onFailed(error));
+  }
+}
+
+function abandon(attempt: Connecting): void {
+  if (attempt.timer !== null) clearTimeout(attempt.timer);
+  attempt.socket?.destroy();
+}

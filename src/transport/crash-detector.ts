@@ -1,0 +1,122 @@
+/**
+ * Tells a crashed process from a broken connection (P10). When a process dies the kernel closes its
+ * sockets and its port refuses; so a connection that the peer closed makes us dial its port once. A
+ * dead host, a partition or a slow peer neither closes nor refuses, and proves nothing here.
+ *
+ *   unknown --connected--> alive --a connection was lost--> suspect --port refuses--> gone (reported)
+ *                            ^                                 |                        |
+ *                            +----------- connected -----------+------------------------+
+ */
+
+import type { Socket } from "node:net";
+import type { Endpoint } from "./address.ts";
+import { dial, socketErrorText } from "./socket.ts";
+
+/** Between two probes of one peer; one that falls due earlier waits. */
+const probePauseMs = 100;
+/** No answer at all within this time means a lost host or network, which is not ours to judge. */
+const probeTimeoutMs = 500;
+/**
+ * A dying process may accept for an instant longer than its connections live: a probe that is
+ * closed within this time has not been served, and is made again.
+ */
+const settleMs = 30;
+const probeAttemptsMax = 3;
+
+export interface CrashDetectorDependencies {
+  endpoint(): Promise<Endpoint>;
+  /** The process is gone; called once until it has been seen again. */
+  onGone(): void;
+}
+
+export class CrashDetector {
+  readonly #dependencies: CrashDetectorDependencies;
+  #state: "unknown" | "alive" | "suspect" | "gone" | "stopped" = "unknown";
+  #isProbing = false;
+  #probedAtMs = Number.NEGATIVE_INFINITY;
+  #socket: Socket | null = null;
+  #timer: NodeJS.Timeout | null = null;
+
+  constructor(dependencies: CrashDetectorDependencies) {
+    this.#dependencies = dependencies;
+  }
+
+  /** A connection with the peer stands. */
+  connected(): void {
+    if (this.#state !== "stopped") this.#state = "alive";
+  }
+
+  /** A connection that stood is lost; `isByPeer` if its end, or its kernel, closed it. */
+  lost(isByPeer: boolean): void {
+    if (this.#state === "alive") this.#state = "suspect";
+    if (this.#state === "suspect" && isByPeer) this.#probeSoon();
+  }
+
+  /** Dialling the peer's port for whatever purpose was refused. */
+  refused(): void {
+    if (this.#state !== "suspect") return;
+    this.#state = "gone";
+    this.#dependencies.onGone();
+  }
+
+  stop(): void {
+    this.#state = "stopped";
+    this.#endAttempt();
+  }
+
+  #probeSoon(): void {
+    if (this.#isProbing) return;
+    this.#isProbing = true;
+    const waitMs = this.#probedAtMs + probePauseMs - performance.now();
+    if (waitMs <= 0) this.#probe(1);
+    else this.#timer = setTimeout(() => this.#probe(1), waitMs);
+  }
+
+  #probe(attempt: number): void {
+    this.#endAttempt();
+    if (this.#state !== "suspect") return this.#endProbe();
+    this.#probedAtMs = performance.now();
+    this.#dependencies.endpoint().then(
+      (endpoint) => this.#dial(endpoint, attempt),
+      () => this.#endProbe(),
+    );
+  }
+
+  #dial(endpoint: Endpoint, attempt: number): void {
+    if (this.#state !== "suspect") return this.#endProbe();
+    const socket = dial(endpoint);
+    this.#socket = socket;
+    this.#timer = setTimeout(() => this.#endProbe(), probeTimeoutMs);
+    let isConnected = false;
+    const closed = (error?: Error) => {
+      if (this.#socket !== socket) return;
+      if (isConnected && attempt < probeAttemptsMax) return this.#probe(attempt + 1);
+      this.#endProbe();
+      if (!isConnected && socketErrorText(error) === "ECONNREFUSED") this.refused();
+    };
+    socket.on("error", closed);
+    socket.on("end", closed);
+    socket.once("connect", () => {
+      if (this.#socket !== socket) return;
+      isConnected = true;
+      if (this.#timer !== null) clearTimeout(this.#timer);
+      this.#timer = setTimeout(() => {
+        this.#endProbe();
+        this.connected();
+      }, settleMs);
+    });
+    socket.resume(); // an end is seen only by who reads
+  }
+
+  #endProbe(): void {
+    this.#isProbing = false;
+    this.#endAttempt();
+  }
+
+  #endAttempt(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    this.#socket?.destroy();
+    this.#socket = null;
+  }
+}

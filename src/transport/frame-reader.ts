@@ -1,0 +1,156 @@
+/**
+ * Cuts a TCP stream into frames. A frame that arrives in one piece is handed on as a view of that
+ * piece; one in many pieces is gathered in a buffer that grows with what has really arrived.
+ *
+ *   request   type byte | msgpack map           (then, for InstallSnapshot, `Size` raw bytes)
+ *   response  msgpack error string | msgpack map
+ */
+
+import { assert } from "../base/assert.ts";
+import { concatBytes, emptyBytes } from "../base/bytes.ts";
+import { badFrame } from "./errors.ts";
+import { ValueScanner } from "./msgpack-scanner.ts";
+import { rpcType } from "./wire-structs.ts";
+
+export interface Frame {
+  /** The type byte of a request; null for a response, and for a raw stream. */
+  readonly type: number | null;
+  readonly bytes: Uint8Array;
+}
+
+const requestTypes: ReadonlySet<number> = new Set(Object.values(rpcType));
+
+export class FrameReader {
+  readonly #kind: "request" | "response";
+  readonly #scanner: ValueScanner;
+  #chunk: Uint8Array = emptyBytes;
+  #at = 0;
+  /** The type byte, once it has been read. */
+  #type: number | null = null;
+  readonly #gathered: GatherBuffer = new GatherBuffer();
+  /** Set while the raw bytes behind an InstallSnapshot are being received. */
+  #stream: { readonly bytes: Uint8Array; received: number } | null = null;
+  #totalBytes = 0;
+
+  constructor(kind: "request" | "response", sizeMaxBytes: number) {
+    this.#kind = kind;
+    this.#scanner = new ValueScanner(sizeMaxBytes);
+    this.#beginFrame();
+  }
+
+  /** Whether the stream stands in the middle of a frame. */
+  get isPartial(): boolean {
+    return this.#type !== null || this.#gathered.length > 0 || this.#stream !== null;
+  }
+
+  /** All bytes ever pushed: shows whether a partial frame makes progress. */
+  get totalBytes(): number {
+    return this.#totalBytes;
+  }
+
+  push(chunk: Uint8Array): void {
+    this.#totalBytes += chunk.length;
+    const rest = this.#chunk.subarray(this.#at);
+    // Something is left only when the caller stopped reading between two frames.
+    this.#chunk = rest.length === 0 ? chunk : concatBytes(rest, chunk);
+    this.#at = 0;
+  }
+
+  /** The next complete frame; null until more bytes are pushed. Throws a bad-frame error. */
+  next(): Frame | null {
+    if (this.#stream !== null) return this.#nextStream(this.#stream);
+    if (this.#at === this.#chunk.length) return null;
+    if (this.#kind === "request" && this.#type === null) this.#type = this.#readType();
+    const end = this.#scanner.feed(this.#chunk, this.#at);
+    if (end === -1) {
+      this.#gathered.append(this.#chunk.subarray(this.#at), this.#scanner.announcedBytes);
+      this.#consume(this.#chunk.length);
+      return null;
+    }
+    const tail = this.#chunk.subarray(this.#at, end);
+    const bytes = this.#gathered.length === 0 ? tail : this.#gathered.finish(tail);
+    const frame = { type: this.#type, bytes };
+    this.#consume(end);
+    this.#beginFrame();
+    return frame;
+  }
+
+  /** The next frame is the `size` raw bytes that follow, as they are. */
+  expectStream(size: number): void {
+    assert(!this.isPartial, "a raw stream begins between two frames");
+    // Memory that is not touched costs nothing: a peer that announces much and sends little gets little.
+    this.#stream = { bytes: new Uint8Array(size), received: 0 };
+  }
+
+  #nextStream(stream: { readonly bytes: Uint8Array; received: number }): Frame | null {
+    const wanted = stream.bytes.length - stream.received;
+    const part = this.#chunk.subarray(this.#at, this.#at + wanted);
+    stream.bytes.set(part, stream.received);
+    stream.received += part.length;
+    this.#consume(this.#at + part.length);
+    if (stream.received < stream.bytes.length) return null;
+    this.#stream = null;
+    return { type: null, bytes: stream.bytes };
+  }
+
+  #readType(): number {
+    const type = this.#chunk[this.#at] ?? 0;
+    if (!requestTypes.has(type)) {
+      throw badFrame(`unknown request type 0x${type.toString(16).padStart(2, "0")}`);
+    }
+    this.#at++;
+    return type;
+  }
+
+  #beginFrame(): void {
+    this.#type = null;
+    this.#scanner.begin(this.#kind === "request" ? 1 : 2);
+  }
+
+  /** Lets go of the chunk as soon as it is read: an idle connection holds no memory. */
+  #consume(end: number): void {
+    this.#at = end;
+    if (end < this.#chunk.length) return;
+    this.#chunk = emptyBytes;
+    this.#at = 0;
+  }
+}
+
+/** The pieces of one frame, copied together. */
+class GatherBuffer {
+  #bytes: Uint8Array = emptyBytes;
+  #length = 0;
+
+  get length(): number {
+    return this.#length;
+  }
+
+  /** `announcedBytes` is the least size of the whole frame, as its headers tell. */
+  append(piece: Uint8Array, announcedBytes: number): void {
+    this.#reserve(this.#length + piece.length, announcedBytes);
+    this.#bytes.set(piece, this.#length);
+    this.#length += piece.length;
+  }
+
+  /** The whole frame, `tail` being its last piece; the buffer is empty again. */
+  finish(tail: Uint8Array): Uint8Array {
+    this.append(tail, 0);
+    const frame = this.#bytes.subarray(0, this.#length);
+    this.#bytes = emptyBytes;
+    this.#length = 0;
+    return frame;
+  }
+
+  /**
+   * Room for what is announced plus a few short fields after it, but at most four times what is
+   * there: a false announcement earns no memory, and a true one few copies.
+   */
+  #reserve(needed: number, announcedBytes: number): void {
+    if (needed <= this.#bytes.length) return;
+    const shortFieldsBytes = 4096;
+    const announced = Math.min(announcedBytes + shortFieldsBytes, needed * 4);
+    const grown = new Uint8Array(Math.max(announced, needed, this.#bytes.length * 2));
+    grown.set(this.#bytes.subarray(0, this.#length));
+    this.#bytes = grown;
+  }
+}

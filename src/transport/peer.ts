@@ -1,0 +1,338 @@
+/**
+ * Everything we send to one peer: a connection for each purpose, so that a heartbeat never waits
+ * behind a large entry, nor a vote behind a slow disk.
+ *
+ *   heartbeat   heartbeats only, answered from memory
+ *   append      AppendEntries, pipelined
+ *   vote        RequestPreVote, RequestVote, TimeoutNow
+ *   extension   calls between our own nodes
+ *   snapshot    one InstallSnapshot each, closed afterwards, as hashicorp does
+ */
+
+import type { Socket } from "node:net";
+import { unreachable } from "../base/assert.ts";
+import type { Random } from "../base/random.ts";
+import type { RequestMessage, ResponseMessage } from "../raft/message.ts";
+import type { RpcFailure } from "../raft/ready.ts";
+import type { ServerId } from "../raft/types.ts";
+import { type Endpoint, parseEndpoint } from "./address.ts";
+import type { AddressBook } from "./address-book.ts";
+import { Channel, type ChannelObserver } from "./channel.ts";
+import { CrashDetector } from "./crash-detector.ts";
+import { rpcTimeoutMs } from "./deadlines.ts";
+import { type CallFailure, callFailed, type TransportError } from "./errors.ts";
+import type { Purpose, TransportEvent } from "./event.ts";
+import type { ExtensionAnswer, ExtensionCall } from "./extension.ts";
+import type { Identity } from "./fields.ts";
+import type { TransportLimits } from "./limits.ts";
+import type { MsgpackWriter } from "./msgpack-writer.ts";
+import { encodeExtensionCall, encodeRequest } from "./requests.ts";
+import { decodeExtensionAnswer, decodeResponse } from "./responses.ts";
+
+/** How the traffic with one peer goes. */
+export interface PeerStats {
+  /** A Raft connection to the peer stands. */
+  readonly isConnected: boolean;
+  /** Of the last heartbeat that was answered; null before. */
+  readonly lastRttMs: number | null;
+  /** Moving average over about eight heartbeats; null before the first. */
+  readonly smoothedRttMs: number | null;
+  readonly lastError: string | null;
+  /** Over our connections to the peer; its own connections to us are not counted. */
+  readonly sentBytes: number;
+  readonly receivedBytes: number;
+}
+
+export interface PeerOptions {
+  readonly peerId: ServerId;
+  /** `host:port`. */
+  readonly address: string;
+  readonly sendTimeoutMs: number;
+  readonly limits: TransportLimits;
+  readonly random: Random;
+}
+
+export interface PeerDependencies {
+  readonly addressBook: AddressBook;
+  readonly writer: MsgpackWriter;
+  readonly identity: () => Identity;
+  onResponse(response: ResponseMessage): void;
+  onRpcFailed(failure: RpcFailure): void;
+  onProcessGone(peerId: ServerId): void;
+  onEvent(event: TransportEvent): void;
+  /** Our end of a new connection. */
+  onLocalAddress(address: string): void;
+}
+
+/** Longest pause between attempts to connect: short where elections wait for it. */
+const backoffMaxMs: Readonly<Record<Purpose, number>> = {
+  heartbeat: 100,
+  vote: 100,
+  append: 1_000,
+  snapshot: 1_000,
+  extension: 1_000,
+};
+
+/** Besides its payload an entry takes about this much: keys, numbers, time. */
+const entryOverheadBytes = 80;
+
+export class Peer {
+  readonly peerId: ServerId;
+  readonly #options: PeerOptions;
+  readonly #dependencies: PeerDependencies;
+  readonly #endpoint: Endpoint;
+  readonly #crash: CrashDetector;
+  readonly #heartbeat: Channel;
+  readonly #append: Channel;
+  readonly #vote: Channel;
+  readonly #extension: Channel;
+  /** The snapshot on its way, if any: one at a time. */
+  #snapshot: Channel | null = null;
+  #dials = 0;
+  #missedHeartbeats = false;
+  #lastRttMs: number | null = null;
+  #smoothedRttMs: number | null = null;
+  #lastError: string | null = null;
+  #sentBytes = 0;
+  #receivedBytes = 0;
+  readonly #counts = { disconnected: 0, dialFailed: 0, rpcRefused: 0 };
+
+  /** Throws a bad-address error. */
+  constructor(options: PeerOptions, dependencies: PeerDependencies) {
+    this.peerId = options.peerId;
+    this.#options = options;
+    this.#dependencies = dependencies;
+    this.#endpoint = parseEndpoint(options.address, `raft.peers: ${options.peerId}`);
+    this.#crash = new CrashDetector({
+      endpoint: () => this.#nextEndpoint(),
+      onGone: () => this.#processGone(),
+    });
+    this.#heartbeat = this.#channel("heartbeat");
+    this.#append = this.#channel("append");
+    this.#vote = this.#channel("vote");
+    this.#extension = this.#channel("extension");
+  }
+
+  send(request: RequestMessage): void {
+    switch (request.kind) {
+      case "heartbeatRequest":
+        return this.#call(this.#heartbeat, request, 0);
+      case "appendEntriesRequest":
+        return this.#call(this.#append, request, payloadBytes(request));
+      case "requestVoteRequest":
+      case "requestPreVoteRequest":
+      case "timeoutNowRequest":
+        return this.#call(this.#vote, request, 0);
+      case "installSnapshotRequest":
+        return this.#sendSnapshot(request);
+      default:
+        unreachable(request);
+    }
+  }
+
+  /** The peer's answer; rejects with a call-failed error, at the latest after `timeoutMs`. */
+  request(call: ExtensionCall, timeoutMs: number): Promise<ExtensionAnswer> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(
+        () => reject(this.#failure("timedOut", `no answer within ${timeoutMs} ms`)),
+        timeoutMs,
+      );
+      this.#extension.call({
+        timeoutMs,
+        sizeBytes: call.body.length,
+        encode: () =>
+          encodeExtensionCall(this.#dependencies.writer, call, this.#dependencies.identity()),
+        onAnswer: (frame) => {
+          const answer = decodeExtensionAnswer(frame);
+          clearTimeout(timer);
+          if ("error" in answer) reject(this.#failure("refusedByPeer", answer.error));
+          else resolve(answer);
+        },
+        onFailed: (error) => {
+          clearTimeout(timer);
+          reject(error);
+        },
+      });
+    });
+  }
+
+  /** A connection from the peer has named itself: the peer is there. */
+  inboundConnected(): void {
+    this.#crash.connected();
+    for (const channel of this.#channels()) channel.endBackoff();
+  }
+
+  inboundLost(): void {
+    this.#crash.lost(true);
+  }
+
+  stats(): PeerStats {
+    return {
+      isConnected: this.#heartbeat.isOpen || this.#append.isOpen || this.#vote.isOpen,
+      lastRttMs: this.#lastRttMs,
+      smoothedRttMs: this.#smoothedRttMs,
+      lastError: this.#lastError,
+      sentBytes: this.#sentBytes,
+      receivedBytes: this.#receivedBytes,
+    };
+  }
+
+  close(failure: CallFailure): void {
+    this.#crash.stop();
+    for (const channel of this.#channels()) channel.close(failure);
+    this.#snapshot?.close(failure);
+  }
+
+  #call(channel: Channel, request: RequestMessage, sizeBytes: number): void {
+    const { writer, identity } = this.#dependencies;
+    channel.call({
+      timeoutMs: rpcTimeoutMs(request.kind, sizeBytes, this.#options.sendTimeoutMs),
+      sizeBytes,
+      encode: () => encodeRequest(writer, request, identity()),
+      onAnswer: (frame, elapsedMs) => this.#onAnswer(request, frame, elapsedMs),
+      onFailed: (error) => this.#onFailed(request, error),
+    });
+  }
+
+  #sendSnapshot(request: Extract<RequestMessage, { kind: "installSnapshotRequest" }>): void {
+    if (this.#snapshot !== null) {
+      const failed = () =>
+        this.#onFailed(request, this.#failure("queueFull", "one snapshot at a time"));
+      return process.nextTick(failed);
+    }
+    const channel = this.#channel("snapshot");
+    this.#snapshot = channel;
+    const end = () => {
+      channel.close("closed");
+      if (this.#snapshot === channel) this.#snapshot = null;
+    };
+    const { writer, identity } = this.#dependencies;
+    const sizeBytes = request.snapshot.data.length;
+    channel.call({
+      timeoutMs: rpcTimeoutMs(request.kind, sizeBytes, this.#options.sendTimeoutMs),
+      sizeBytes,
+      encode: () => encodeRequest(writer, request, identity()),
+      onAnswer: (frame, elapsedMs) => {
+        this.#onAnswer(request, frame, elapsedMs);
+        end();
+      },
+      onFailed: (error) => {
+        end();
+        this.#onFailed(request, error);
+      },
+    });
+  }
+
+  #onAnswer(request: RequestMessage, frame: Uint8Array, elapsedMs: number): void {
+    const answer = decodeResponse(frame, request);
+    if (request.kind === "heartbeatRequest") this.#measure(elapsedMs);
+    if (answer.kind === "message") return this.#dependencies.onResponse(answer.message);
+    const { error } = answer;
+    this.#counts.rpcRefused++;
+    this.#dependencies.onEvent({
+      kind: "rpcRefused",
+      peerId: this.peerId,
+      request: request.kind,
+      error,
+      count: this.#counts.rpcRefused,
+    });
+    this.#onFailed(request, this.#failure("refusedByPeer", error));
+  }
+
+  #onFailed(request: RequestMessage, error: TransportError): void {
+    this.#lastError = error.message;
+    // TimeoutNow has no term; nothing fences its failure.
+    const term = request.kind === "timeoutNowRequest" ? 0 : request.term;
+    this.#dependencies.onRpcFailed({ kind: request.kind, to: this.peerId, term });
+  }
+
+  #measure(rttMs: number): void {
+    const smoothed = this.#smoothedRttMs;
+    this.#lastRttMs = rttMs;
+    this.#smoothedRttMs = smoothed === null ? rttMs : smoothed + (rttMs - smoothed) / 8;
+  }
+
+  #channel(purpose: Purpose): Channel {
+    const { peerId, sendTimeoutMs, limits, random } = this.#options;
+    const options = {
+      peerId,
+      dialTimeoutMs: sendTimeoutMs,
+      backoffMaxMs: backoffMaxMs[purpose],
+      limits,
+      random,
+    };
+    return new Channel(options, this.#observer(purpose));
+  }
+
+  #observer(purpose: Purpose): ChannelObserver {
+    const { peerId } = this;
+    const { onEvent, onLocalAddress, addressBook } = this.#dependencies;
+    return {
+      endpoint: () => this.#nextEndpoint(),
+      onOpen: (socket: Socket, address) => {
+        this.#crash.connected();
+        if (socket.localAddress !== undefined) onLocalAddress(socket.localAddress);
+        onEvent({ kind: "connected", peerId, purpose, address });
+      },
+      onProven: () => this.#onProven(purpose),
+      onLost: (reason, isByPeer) => {
+        if (purpose === "heartbeat" && !isByPeer) this.#missedHeartbeats = true;
+        this.#counts.disconnected++;
+        const count = this.#counts.disconnected;
+        onEvent({ kind: "disconnected", peerId, purpose, reason, count });
+        this.#crash.lost(isByPeer);
+      },
+      onDialFailed: ({ address, reason, isRefused, retryInMs }) => {
+        this.#counts.dialFailed++;
+        const count = this.#counts.dialFailed;
+        onEvent({ kind: "dialFailed", peerId, purpose, address, reason, retryInMs, count });
+        void addressBook.refresh();
+        if (isRefused) this.#crash.refused();
+      },
+      onTraffic: (sentBytes, receivedBytes) => {
+        this.#sentBytes += sentBytes;
+        this.#receivedBytes += receivedBytes;
+      },
+    };
+  }
+
+  /** The peer serves us on one connection: the others need not wait to try. */
+  #onProven(purpose: Purpose): void {
+    for (const channel of this.#channels()) channel.endBackoff();
+    if (purpose !== "heartbeat" || !this.#missedHeartbeats) return;
+    this.#missedHeartbeats = false;
+    // The network was away, and TCP on an older connection may not try again for seconds yet.
+    for (const channel of [this.#append, this.#vote]) {
+      if (channel.waitingMs > this.#options.sendTimeoutMs) {
+        channel.drop("stuck since before the heartbeats were back");
+      }
+    }
+  }
+
+  #processGone(): void {
+    const { peerId } = this;
+    this.#dependencies.onEvent({ kind: "processGone", peerId });
+    this.#dependencies.onProcessGone(peerId);
+  }
+
+  /** The peer's addresses in turn, for a name that has several. */
+  async #nextEndpoint(): Promise<Endpoint> {
+    const { host, port } = this.#endpoint;
+    const addresses = await this.#dependencies.addressBook.addressesOf(host);
+    return { host: addresses[this.#dials++ % addresses.length] ?? host, port };
+  }
+
+  #channels(): readonly Channel[] {
+    return [this.#heartbeat, this.#append, this.#vote, this.#extension];
+  }
+
+  #failure(failure: CallFailure, reason: string): TransportError {
+    return callFailed(this.peerId, failure, `no answer from ${this.peerId}: ${reason}`);
+  }
+}
+
+function payloadBytes(request: Extract<RequestMessage, { kind: "appendEntriesRequest" }>): number {
+  let bytes = 0;
+  for (const entry of request.entries) bytes += entryOverheadBytes + (entry.data?.length ?? 0);
+  return bytes;
+}
