@@ -1,6 +1,8 @@
 /** evnode.yaml as text: every key with its reason, type, default and variable. */
 
+import { absolutePath } from "./build.ts";
 import { allKeys, type NamedKey, sectionComments, sectionNames } from "./schema.ts";
+import type { Setting } from "./settings.ts";
 
 /** What to write instead of a default, by key name. */
 export type Overrides = ReadonlyMap<string, string>;
@@ -63,4 +65,18 @@ function comment(text: string, indent: string): readonly string[] {
     line += ` ${word}`;
   }
   return [...lines, line];
+}
+
+/**
+ * Settings of a command line as a file holds them. A path is made absolute, since in the file it
+ * would be relative to the home directory; a secret is left out.
+ */
+export function overridesFrom(settings: readonly Setting[], workingDirectory: string): Overrides {
+  const overrides = new Map<string, string>();
+  for (const { key, text } of settings) {
+    if (key.isSecret) continue;
+    const isRelative = key.isPath && key.name !== "db_path" && text !== "";
+    overrides.set(key.name, isRelative ? absolutePath(text, workingDirectory) : text.trim());
+  }
+  return overrides;
 }

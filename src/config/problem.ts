@@ -36,10 +36,11 @@ export class ConfigError extends CodedError<{
   }
 }
 
-/** `evnode.yaml:7:3: raft.peers: ...`, on one line. */
+/** `evnode.yaml:7:3: raft.peers: ...`, on one line. A flag names its key already. */
 export function formatProblem({ origin, key, message }: Problem): string {
-  const place = formatOrigin(origin);
-  const parts = [place, key, message].filter((part) => part !== null && part !== "");
+  const parts = [formatOrigin(origin), origin.kind === "flag" ? null : key, message].filter(
+    (part) => part !== null && part !== "",
+  );
   return parts.join(": ").replaceAll("\n", " ");
 }
 

@@ -1,0 +1,14 @@
+/** Mistakes on the command line. */
+
+import { CodedError } from "../base/coded-error.ts";
+
+export class CliError extends CodedError<
+  /** The arguments make no sense: exit code 64. */
+  | { readonly code: "CLI_USAGE" }
+  /** A node did not answer: exit code 69. */
+  | { readonly code: "CLI_UNAVAILABLE"; readonly address: string }
+> {}
+
+export function usageError(message: string): CliError {
+  return new CliError({ code: "CLI_USAGE" }, message);
+}

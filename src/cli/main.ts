@@ -1,0 +1,17 @@
+#!/usr/bin/env node
+/** The `evm` executable. */
+
+import { setProcessTitle } from "./process-title.ts";
+
+const args = process.argv.slice(2);
+// Before the rest of the program is even loaded: others may look at the command line meanwhile.
+setProcessTitle(args);
+
+// Whoever reads our output may stop early (`evm config default | head`).
+process.stdout.on("error", () => process.exit());
+
+const [{ processContext }, { runCli }] = await Promise.all([
+  import("./context.ts"),
+  import("./program.ts"),
+]);
+process.exitCode = await runCli(processContext(args));

@@ -1,0 +1,88 @@
+/** The one place that turns whatever a command threw into a line for people and an exit code. */
+
+import { InvariantError } from "../base/assert.ts";
+import { CodedError, describeError } from "../base/coded-error.ts";
+import { BlockError } from "../block/errors.ts";
+import { ConfigError } from "../config/problem.ts";
+import { ExecutionError } from "../execution/errors.ts";
+import { HomeError } from "../home/errors.ts";
+import { ObservabilityError } from "../observability/errors.ts";
+import { RpcError } from "../rpc/errors.ts";
+import { StorageError } from "../storage/errors.ts";
+import { TransportError } from "../transport/errors.ts";
+import { CliError } from "./errors.ts";
+import { type ExitCode, exitCodes } from "./exit-codes.ts";
+
+/** The text for standard error, without the final line feed. `withStack` is for log.level debug. */
+export function describeFailure(
+  error: unknown,
+  { withStack }: { readonly withStack: boolean },
+): string {
+  // A typed error's message is complete. Of anything else the causes may be all there is to learn.
+  const message = error instanceof CodedError ? error.message : describeError(error);
+  const stack = error instanceof Error && (withStack || isBug(error)) ? `\n${error.stack}` : "";
+  return `evm: ${message}${stack}`;
+}
+
+/** Nobody foresaw it: without a stack there is nothing to report. */
+function isBug(error: unknown): boolean {
+  return !(error instanceof CodedError) && !isSystemError(error);
+}
+
+export function exitCodeOf(error: unknown): ExitCode {
+  if (error instanceof InvariantError) return exitCodes.broken;
+  if (error instanceof ConfigError) return exitCodes.config;
+  if (error instanceof CliError) {
+    return error.code === "CLI_USAGE" ? exitCodes.usage : exitCodes.unavailable;
+  }
+  if (error instanceof HomeError) {
+    return error.code === "HOME_IO" ? exitCodes.io : exitCodes.config;
+  }
+  if (error instanceof StorageError) return storageExitCode(error.code);
+  if (error instanceof TransportError) return transportExitCode(error.code);
+  if (error instanceof ExecutionError) {
+    return error.code === "EXECUTION_DIVERGED" || error.code === "EXECUTION_GAP"
+      ? exitCodes.broken
+      : exitCodes.io;
+  }
+  if (error instanceof ObservabilityError) return observabilityExitCode(error.code);
+  if (error instanceof RpcError) return exitCodes.unavailable;
+  if (error instanceof BlockError) return exitCodes.broken;
+  return isSystemError(error) ? exitCodes.io : exitCodes.broken;
+}
+
+function storageExitCode(code: StorageError["code"]): ExitCode {
+  switch (code) {
+    case "STORAGE_LOCKED":
+      return exitCodes.unavailable;
+    case "STORAGE_VOLATILE":
+    case "STORAGE_FOREIGN_CHAIN":
+      return exitCodes.config;
+    case "STORAGE_DOUBLE_SIGN":
+      return exitCodes.broken;
+    default:
+      return exitCodes.io;
+  }
+}
+
+function transportExitCode(code: TransportError["code"]): ExitCode {
+  return code === "TRANSPORT_BAD_ADDRESS" || code === "TRANSPORT_BAD_ALLOW_FROM"
+    ? exitCodes.config
+    : exitCodes.unavailable;
+}
+
+function observabilityExitCode(code: ObservabilityError["code"]): ExitCode {
+  switch (code) {
+    case "LOG_FILE_UNUSABLE":
+      return exitCodes.io;
+    case "METRICS_NAMESPACE_INVALID":
+      return exitCodes.config;
+    default:
+      return exitCodes.unavailable;
+  }
+}
+
+/** From the file system or a socket: has `syscall`, unlike a bug. */
+function isSystemError(error: unknown): boolean {
+  return error instanceof Error && "syscall" in error;
+}
