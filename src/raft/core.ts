@@ -279,9 +279,14 @@ export class RaftCore {
     if (kind === "requestVoteRequest" || kind === "requestPreVoteRequest") {
       return onBallotFailed(server, to);
     }
-    if (server.role.kind !== "leader" || term !== server.currentTerm) return;
+    if (server.role.kind !== "leader") return;
     const { leadership } = server.role;
-    if (kind === "timeoutNowRequest") return endTransfer(server, leadership, "aborted");
+    if (kind === "timeoutNowRequest") {
+      // TimeoutNow carries no term; its failure is one of the transfer under way, or of none.
+      if (leadership.transfer?.targetId === to) endTransfer(server, leadership, "aborted");
+      return;
+    }
+    if (term !== server.currentTerm) return;
     const progress = leadership.progress.get(to);
     if (progress !== undefined && kind !== "heartbeatRequest")
       onReplicationFailed(server, progress);

@@ -1,0 +1,265 @@
+/** The main thread's end of the consensus thread: its life, its questions and answers. */
+
+import { Worker } from "node:worker_threads";
+import { InvariantError, unreachable } from "../base/assert.ts";
+import { CodedError } from "../base/coded-error.ts";
+import type { Readiness, ServerId, Snapshot, Term } from "../raft/types.ts";
+import type { ProposalOutcome, RoleReport } from "./driver.ts";
+import type {
+  CommittedEntry,
+  ConsensusOptions,
+  ErrorReport,
+  FromConsensus,
+  Measurements,
+  PeerAnswer,
+  TimedEvent,
+  ToConsensus,
+} from "./messages.ts";
+import { SharedLease } from "./shared-lease.ts";
+
+/** An error of the consensus thread, with the class and code that it had there. */
+export class ConsensusError extends CodedError<{
+  readonly code: "CONSENSUS_FAILED";
+  /** The name of the error's class: StorageError, TransportError, InvariantError, ... */
+  readonly origin: string;
+  readonly originCode: string | null;
+}> {}
+
+export interface ConsensusListener {
+  committed(entries: readonly CommittedEntry[], commitIndex: number): void;
+  snapshot(snapshot: Pick<Snapshot, "last" | "data">): void;
+  role(report: RoleReport): void;
+  events(events: readonly TimedEvent[]): void;
+  transport(event: (FromConsensus & { kind: "transport" })["event"], atMs: number): void;
+  measured(measurements: Measurements): void;
+  /** Another node asks; the answer is sent when it is there. */
+  peerAsks(
+    peerId: ServerId,
+    method: string,
+    body: Uint8Array,
+  ): Promise<{ readonly status: number; readonly body: Uint8Array }>;
+  /** The thread cannot go on: neither can the node. */
+  failed(error: Error): void;
+}
+
+export interface Listening {
+  readonly host: string;
+  readonly port: number;
+}
+
+type Settle<T> = (value: T) => void;
+
+export class Consensus {
+  readonly #listener: ConsensusListener;
+  readonly #worker: Worker;
+  readonly #lease = new SharedLease();
+  readonly #proposals = new Map<number, Settle<ProposalOutcome>>();
+  readonly #confirmations = new Map<number, Settle<number | null>>();
+  readonly #statusRequests = new Map<number, Settle<Measurements>>();
+  readonly #peerRequests = new Map<number, Settle<PeerAnswer>>();
+  #started: {
+    resolve: Settle<{ listening: Listening | null; isBootstrap: boolean }>;
+    reject: Settle<Error>;
+  } | null = null;
+  #nextId = 0;
+  #isOver = false;
+  readonly #exited: Promise<void>;
+
+  constructor(options: Omit<ConsensusOptions, "lease">, listener: ConsensusListener) {
+    this.#listener = listener;
+    const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
+    const workerData: ConsensusOptions = { ...options, lease: this.#lease.buffer };
+    this.#worker = new Worker(new URL(`./thread.${extension}`, import.meta.url), {
+      workerData,
+      name: "consensus",
+    });
+    this.#worker.on("message", (message: FromConsensus) => this.#take(message));
+    this.#worker.on("error", (error: Error) => this.#fail(error));
+    this.#exited = new Promise((resolve) => {
+      this.#worker.once("exit", () => {
+        this.#end();
+        resolve();
+      });
+    });
+  }
+
+  /** Resolves once the log is open and the Raft port listens; rejects with what was wrong. */
+  start(): Promise<{ readonly listening: Listening | null; readonly isBootstrap: boolean }> {
+    return new Promise((resolve, reject) => {
+      this.#started = { resolve, reject };
+    });
+  }
+
+  /** Closes the port and the log, and waits for it. May be called twice. */
+  async stop(): Promise<void> {
+    if (!this.#isOver) this.#post({ kind: "stop" });
+    await this.#exited;
+  }
+
+  propose(term: Term, data: Uint8Array): Promise<ProposalOutcome> {
+    if (this.#isOver) return Promise.resolve({ kind: "notLeader", leaderId: null });
+    return new Promise((resolve) => {
+      const proposalId = ++this.#nextId;
+      this.#proposals.set(proposalId, resolve);
+      const bytes = new Uint8Array(data);
+      this.#worker.postMessage(
+        { kind: "propose", proposalId, term, data: bytes } satisfies ToConsensus,
+        [bytes.buffer],
+      );
+    });
+  }
+
+  applied(index: number): void {
+    this.#post({ kind: "applied", index });
+  }
+
+  setReadiness(readiness: Readiness): void {
+    this.#post({ kind: "readiness", readiness });
+  }
+
+  transferLeadership(targetId: ServerId | null): void {
+    this.#post({ kind: "transferLeadership", targetId });
+  }
+
+  /** Whether this node may trust, right now, that it leads `term`. */
+  holdsLease(term: Term): boolean {
+    return this.#lease.isHeld(term);
+  }
+
+  /** Asks a majority whether this node still leads: the index to have applied before reading, or null. */
+  confirmLeadership(): Promise<number | null> {
+    return this.#ask(this.#confirmations, null, (requestId) => ({
+      kind: "confirmLeadership",
+      requestId,
+    }));
+  }
+
+  /** null once the thread has ended. */
+  measure(): Promise<Measurements | null> {
+    return this.#ask<Measurements | null>(
+      this.#statusRequests as Map<number, Settle<Measurements | null>>,
+      null,
+      (requestId) => ({ kind: "status", requestId }),
+    );
+  }
+
+  askPeer(
+    peerId: ServerId,
+    method: string,
+    body: Uint8Array,
+    timeoutMs: number,
+  ): Promise<PeerAnswer> {
+    const over: PeerAnswer = { kind: "failed", reason: "this node is shutting down" };
+    return this.#ask(this.#peerRequests, over, (requestId) => ({
+      kind: "askPeer",
+      requestId,
+      peerId,
+      method,
+      body,
+      timeoutMs,
+    }));
+  }
+
+  #ask<T>(
+    waiting: Map<number, Settle<T>>,
+    whenOver: T,
+    question: (requestId: number) => ToConsensus,
+  ): Promise<T> {
+    if (this.#isOver) return Promise.resolve(whenOver);
+    return new Promise((resolve) => {
+      const requestId = ++this.#nextId;
+      waiting.set(requestId, resolve);
+      this.#post(question(requestId));
+    });
+  }
+
+  #post(message: ToConsensus): void {
+    if (!this.#isOver) this.#worker.postMessage(message);
+  }
+
+  #take(message: FromConsensus): void {
+    switch (message.kind) {
+      case "started":
+        this.#started?.resolve(message);
+        this.#started = null;
+        return;
+      case "failed":
+        return this.#fail(errorFrom(message.error));
+      case "committed":
+        return this.#listener.committed(message.entries, message.commitIndex);
+      case "snapshot": {
+        const { index, term, data } = message;
+        return this.#listener.snapshot({ last: { index, term }, data });
+      }
+      case "proposal":
+        return settle(this.#proposals, message.proposalId, message.outcome);
+      case "role":
+        return this.#listener.role(message.report);
+      case "leadership":
+        return settle(this.#confirmations, message.requestId, message.readIndex);
+      case "status":
+        return settle(this.#statusRequests, message.requestId, message.measurements);
+      case "measurements":
+        return this.#listener.measured(message.measurements);
+      case "peerAsks": {
+        const { requestId, peerId, method, body } = message;
+        this.#listener.peerAsks(peerId, method, body).then(
+          (answer) => this.#post({ kind: "answerPeer", requestId, ...answer }),
+          (error: unknown) => this.#fail(error instanceof Error ? error : new Error(String(error))),
+        );
+        return;
+      }
+      case "peerAnswered":
+        return settle(this.#peerRequests, message.requestId, message.answer);
+      case "events":
+        return this.#listener.events(message.events);
+      case "transport":
+        return this.#listener.transport(message.event, message.atMs);
+      case "stopped":
+        return this.#end();
+      default:
+        return unreachable(message);
+    }
+  }
+
+  #fail(error: Error): void {
+    if (this.#started !== null) {
+      this.#started.reject(error);
+      this.#started = null;
+    } else {
+      this.#listener.failed(error);
+    }
+  }
+
+  /** Nobody waits for a thread that has ended. */
+  #end(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    settleAll(this.#proposals, { kind: "notLeader", leaderId: null });
+    settleAll(this.#confirmations, null);
+    settleAll(this.#statusRequests as Map<number, Settle<Measurements | null>>, null);
+    settleAll(this.#peerRequests, { kind: "failed", reason: "this node is shutting down" });
+  }
+}
+
+function settle<T>(waiting: Map<number, Settle<T>>, id: number, value: T): void {
+  const resolve = waiting.get(id);
+  waiting.delete(id);
+  resolve?.(value);
+}
+
+function settleAll<T>(waiting: Map<number, Settle<T>>, value: T): void {
+  for (const id of [...waiting.keys()]) settle(waiting, id, value);
+}
+
+/** Errors cross threads as data; a bug stays recognisable as one. */
+function errorFrom({ name, code, message, stack }: ErrorReport): Error {
+  if (name === "InvariantError")
+    return new InvariantError(message.replace(/^invariant broken: /, ""));
+  const error = new ConsensusError(
+    { code: "CONSENSUS_FAILED", origin: name, originCode: code },
+    message,
+  );
+  if (stack !== null) error.stack = stack;
+  return error;
+}

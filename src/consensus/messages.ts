@@ -1,0 +1,145 @@
+/**
+ * The boundary between the main thread and the consensus thread: plain data, and bytes that are
+ * transferred, not copied. Both sides are written against this file and nothing else.
+ */
+
+import type { RaftEvent } from "../raft/event.ts";
+import type { RaftStatus } from "../raft/status.ts";
+import type { EntryKind, LogIndex, Readiness, ServerId, Term } from "../raft/types.ts";
+import type { PeerStats, TransportEvent } from "../transport/tcp-transport.ts";
+import type { ProposalOutcome, RoleReport } from "./driver.ts";
+
+export interface ConsensusOptions {
+  readonly nodeId: ServerId;
+  readonly raftDir: string;
+  readonly heartbeatTimeoutMs: number;
+  readonly electionTimeoutMs: number;
+  readonly leaderLeaseTimeoutMs: number;
+  readonly sendTimeoutMs: number;
+  readonly snapCount: number;
+  readonly mapSizeBytes: number | null;
+  readonly allowVolatile: boolean;
+  /** All voters, this node included. */
+  readonly voters: readonly ServerId[];
+  /** The last Raft index in the block store. */
+  readonly appliedIndex: LogIndex;
+  readonly readiness: Readiness;
+  /** null for a single sequencer, which talks to nobody. */
+  readonly network: {
+    readonly listenHost: string;
+    readonly listenPort: number;
+    /** The others' addresses, `host:port`. */
+    readonly peers: readonly (readonly [ServerId, string])[];
+    /** null: found out from `raft_addr`, or from the first connection (DESIGN section 7). */
+    readonly advertisedAddress: string | null;
+    readonly allowFrom: readonly string[];
+  } | null;
+  /** The lease for all to read: see `SharedLease`. */
+  readonly lease: SharedArrayBuffer;
+}
+
+export type ToConsensus =
+  | {
+      readonly kind: "propose";
+      readonly proposalId: number;
+      readonly term: Term;
+      readonly data: Uint8Array;
+    }
+  | { readonly kind: "applied"; readonly index: LogIndex }
+  | { readonly kind: "readiness"; readonly readiness: Readiness }
+  | { readonly kind: "transferLeadership"; readonly targetId: ServerId | null }
+  | { readonly kind: "confirmLeadership"; readonly requestId: number }
+  | { readonly kind: "status"; readonly requestId: number }
+  | {
+      readonly kind: "askPeer";
+      readonly requestId: number;
+      readonly peerId: ServerId;
+      readonly method: string;
+      readonly body: Uint8Array;
+      readonly timeoutMs: number;
+    }
+  | {
+      readonly kind: "answerPeer";
+      readonly requestId: number;
+      readonly status: number;
+      readonly body: Uint8Array;
+    }
+  | { readonly kind: "stop" };
+
+/** A committed entry; `data` is a view into its batch's one buffer. */
+export interface CommittedEntry {
+  readonly index: LogIndex;
+  readonly term: Term;
+  readonly kind: EntryKind;
+  readonly data: Uint8Array | null;
+}
+
+export interface TimedEvent {
+  readonly event: RaftEvent;
+  /** Unix time. */
+  readonly atMs: number;
+}
+
+/** What the consensus thread measured since it last told. */
+export interface Measurements {
+  readonly fsyncSeconds: readonly number[];
+  readonly commitSeconds: readonly number[];
+  readonly loopDelay: { readonly p50Ms: number; readonly p99Ms: number; readonly maxMs: number };
+  readonly status: RaftStatus;
+  readonly peers: readonly (PeerStats & { readonly id: ServerId })[];
+}
+
+export type PeerAnswer =
+  | { readonly kind: "answered"; readonly status: number; readonly body: Uint8Array }
+  | { readonly kind: "failed"; readonly reason: string };
+
+export type FromConsensus =
+  | {
+      readonly kind: "started";
+      /** Where the Raft port listens; null for a single sequencer. */
+      readonly listening: { readonly host: string; readonly port: number } | null;
+      /** Whether this start wrote the bootstrap entry. */
+      readonly isBootstrap: boolean;
+    }
+  /** The thread cannot go on, or could not begin. */
+  | { readonly kind: "failed"; readonly error: ErrorReport }
+  | {
+      readonly kind: "committed";
+      readonly entries: readonly CommittedEntry[];
+      readonly commitIndex: LogIndex;
+    }
+  | {
+      readonly kind: "snapshot";
+      readonly index: LogIndex;
+      readonly term: Term;
+      readonly data: Uint8Array;
+    }
+  | { readonly kind: "proposal"; readonly proposalId: number; readonly outcome: ProposalOutcome }
+  | { readonly kind: "role"; readonly report: RoleReport }
+  | {
+      readonly kind: "leadership";
+      readonly requestId: number;
+      /** null: this node does not lead. */
+      readonly readIndex: LogIndex | null;
+    }
+  | { readonly kind: "status"; readonly requestId: number; readonly measurements: Measurements }
+  | { readonly kind: "measurements"; readonly measurements: Measurements }
+  | {
+      readonly kind: "peerAsks";
+      readonly requestId: number;
+      readonly peerId: ServerId;
+      readonly method: string;
+      readonly body: Uint8Array;
+    }
+  | { readonly kind: "peerAnswered"; readonly requestId: number; readonly answer: PeerAnswer }
+  | { readonly kind: "events"; readonly events: readonly TimedEvent[] }
+  | { readonly kind: "transport"; readonly event: TransportEvent; readonly atMs: number }
+  | { readonly kind: "stopped" };
+
+/** An error as it crosses the boundary: its class by name, its code, and its message. */
+export interface ErrorReport {
+  readonly name: string;
+  readonly code: string | null;
+  readonly message: string;
+  readonly stack: string | null;
+}

@@ -1,0 +1,304 @@
+/**
+ * The consensus thread: Raft's core and driver, its log on disk and its port, away from whatever
+ * keeps the main thread busy (P13). Started by `Consensus`; talks to it in `messages.ts`' words.
+ */
+
+import { parentPort, workerData } from "node:worker_threads";
+import { assert, defined, unreachable } from "../base/assert.ts";
+import { CodedError } from "../base/coded-error.ts";
+import { EventLoopDelay } from "../observability/event-loop-delay.ts";
+import { bootstrapEntry, type ConfigurationCodec } from "../raft/membership.ts";
+import type { Entry } from "../raft/types.ts";
+import { openRaftStore } from "../storage/open-raft-store.ts";
+import type { RaftStore } from "../storage/raft-store.ts";
+import { decodeConfiguration, encodeConfiguration } from "../transport/configuration.ts";
+import { goTime } from "../transport/go-time.ts";
+import { TcpTransport } from "../transport/tcp-transport.ts";
+import { advertisedAddressOf } from "./advertised-address.ts";
+import { type Clock, Driver, type DriverHost } from "./driver.ts";
+import type {
+  CommittedEntry,
+  ConsensusOptions,
+  ErrorReport,
+  FromConsensus,
+  Measurements,
+  ToConsensus,
+} from "./messages.ts";
+import { monotonicMs, SharedLease } from "./shared-lease.ts";
+
+const port = defined(parentPort, "this module runs as a worker thread");
+// Structured clone carries the options as they are: both sides are of one build.
+const options = workerData as ConsensusOptions;
+
+const measureEveryMs = 200;
+/** Samples kept between two reports to the main thread; the newest are left out beyond. */
+const samplesMax = 10_000;
+
+const codec: ConfigurationCodec = {
+  encode: encodeConfiguration,
+  decode: ({ data, index }) =>
+    decodeConfiguration(defined(data, `configuration entry ${index} has data`)),
+};
+
+const clock: Clock = {
+  now: monotonicMs,
+  at: (atMs, callback) => {
+    setTimeout(callback, Math.max(0, Math.ceil(atMs - monotonicMs())));
+  },
+  soon: (callback) => {
+    setImmediate(callback);
+  },
+};
+
+class ConsensusThread {
+  readonly #lease = new SharedLease(options.lease);
+  readonly #loopDelay = new EventLoopDelay();
+  readonly #samples = { fsync: [] as number[], commit: [] as number[] };
+  readonly #peerRequests = new Map<number, (status: number, body: Uint8Array) => void>();
+  #nextPeerRequest = 0;
+  #store: RaftStore | null = null;
+  #transport: TcpTransport | null = null;
+  #driver: Driver | null = null;
+  #measuring: NodeJS.Timeout | null = null;
+  /** Where peers reach this node; null for a single sequencer. */
+  #advertised: string | null = null;
+
+  async start(): Promise<void> {
+    this.#store = await openRaftStore({
+      directory: options.raftDir,
+      snapshotsKept: options.snapCount,
+      allowVolatile: options.allowVolatile,
+      ...(options.mapSizeBytes === null ? {} : { fileMaxBytes: options.mapSizeBytes }),
+    });
+    const isBootstrap = this.#store.isEmpty;
+    if (isBootstrap) await bootstrap(this.#store);
+    this.#transport = await this.#createTransport();
+    const listening = (await this.#transport?.start()) ?? null;
+    this.#driver = this.#createDriver(this.#store);
+    this.#loopDelay.start();
+    this.#measuring = setInterval(() => {
+      post({ kind: "measurements", measurements: this.#measure() });
+    }, measureEveryMs);
+    post({ kind: "started", listening, isBootstrap });
+    this.#driver.setReadiness(options.readiness);
+    this.#driver.start();
+  }
+
+  async stop(): Promise<void> {
+    this.#driver?.stop();
+    if (this.#measuring !== null) clearInterval(this.#measuring);
+    this.#loopDelay.stop();
+    await this.#transport?.stop();
+    await this.#store?.close();
+  }
+
+  take(message: ToConsensus): void {
+    const driver = defined(this.#driver, "the main thread waits for the start");
+    switch (message.kind) {
+      case "propose": {
+        const { proposalId, term, data } = message;
+        return driver.propose(term, { proposalId, data, appendedAt: goTimeNow() });
+      }
+      case "applied":
+        return driver.applied(message.index);
+      case "readiness":
+        return driver.setReadiness(message.readiness);
+      case "transferLeadership":
+        return driver.transferLeadership(message.targetId);
+      case "confirmLeadership":
+        return driver.confirmLeadership(message.requestId);
+      case "status":
+        return post({
+          kind: "status",
+          requestId: message.requestId,
+          measurements: this.#measure(),
+        });
+      case "askPeer":
+        this.#askPeer(message);
+        return;
+      case "answerPeer":
+        this.#peerRequests.get(message.requestId)?.(message.status, message.body);
+        this.#peerRequests.delete(message.requestId);
+        return;
+      case "stop":
+        this.stop().then(() => {
+          post({ kind: "stopped" });
+          port.close();
+        }, fail);
+        return;
+      default:
+        return unreachable(message);
+    }
+  }
+
+  async #createTransport(): Promise<TcpTransport | null> {
+    const { network } = options;
+    if (network === null) return null;
+    const peers = new Map(network.peers);
+    const advertised = await advertisedAddressOf(options.nodeId, network);
+    this.#advertised = advertised;
+    return new TcpTransport(
+      {
+        localId: options.nodeId,
+        advertisedAddress: () => advertised,
+        listen: { host: network.listenHost, port: network.listenPort },
+        peers,
+        sendTimeoutMs: options.sendTimeoutMs,
+        allowFrom: network.allowFrom,
+      },
+      {
+        onMessage: (message) => this.#driver?.receive(message),
+        onRpcFailed: (failure) => this.#driver?.rpcFailed(failure),
+        onProcessGone: (peerId) => this.#driver?.processGone(peerId),
+        onEvent: (event) => post({ kind: "transport", event, atMs: Date.now() }),
+        onExtensionRequest: ({ from, method, body, respond }) => {
+          const requestId = ++this.#nextPeerRequest;
+          this.#peerRequests.set(requestId, respond);
+          post({ kind: "peerAsks", requestId, peerId: from, method, body });
+        },
+      },
+    );
+  }
+
+  #createDriver(store: RaftStore): Driver {
+    const { nodeId: id, network } = options;
+    const addresses = new Map(network?.peers ?? []);
+    if (this.#advertised !== null) addresses.set(id, this.#advertised);
+    return new Driver(
+      { ...options, id },
+      {
+        clock,
+        store,
+        codec,
+        random: Math.random,
+        addressOf: (serverId) => addresses.get(serverId) ?? null,
+        host: this.#host(),
+      },
+    );
+  }
+
+  #host(): DriverHost {
+    return {
+      send: (message) => this.#transport?.send(message),
+      committed: postCommitted,
+      snapshot: ({ last, data }) => post({ kind: "snapshot", ...last, data }),
+      proposal: (proposalId, outcome) => post({ kind: "proposal", proposalId, outcome }),
+      read: (answer) =>
+        post({
+          kind: "leadership",
+          requestId: answer.readId,
+          readIndex: answer.kind === "confirmed" ? answer.readIndex : null,
+        }),
+      role: (report) => post({ kind: "role", report }),
+      events: (events) => {
+        const atMs = Date.now();
+        post({ kind: "events", events: events.map((event) => ({ event, atMs })) });
+      },
+      lease: (term, untilMs) => this.#lease.write(term, untilMs),
+      sample: (name, seconds) => {
+        const samples = this.#samples[name];
+        if (samples.length < samplesMax) samples.push(seconds);
+      },
+      failed: fail,
+    };
+  }
+
+  #askPeer({
+    requestId,
+    peerId,
+    method,
+    body,
+    timeoutMs,
+  }: ToConsensus & { kind: "askPeer" }): void {
+    const answer = (outcome: (FromConsensus & { kind: "peerAnswered" })["answer"]) =>
+      post({ kind: "peerAnswered", requestId, answer: outcome });
+    if (this.#transport === null) return answer({ kind: "failed", reason: "there are no peers" });
+    this.#transport.request(peerId, method, body, { timeoutMs }).then(
+      (reply) => answer({ kind: "answered", ...reply }),
+      (error: Error) => answer({ kind: "failed", reason: error.message }),
+    );
+  }
+
+  #measure(): Measurements {
+    const { p50Ms, p99Ms, maxMs } = this.#loopDelay.sample();
+    const measurements: Measurements = {
+      fsyncSeconds: this.#samples.fsync,
+      commitSeconds: this.#samples.commit,
+      loopDelay: { p50Ms, p99Ms, maxMs },
+      status: defined(this.#driver, "the driver runs").status,
+      peers: [...(this.#transport?.stats() ?? [])].map(([id, stats]) => ({ id, ...stats })),
+    };
+    this.#samples.fsync = [];
+    this.#samples.commit = [];
+    return measurements;
+  }
+}
+
+/** Every server of a new cluster writes the same first entry, and term 1, by itself (hashicorp). */
+function bootstrap(store: RaftStore): Promise<void> {
+  return new Promise((resolve, reject) => {
+    store.persist(
+      {
+        sequence: 0,
+        hardState: { currentTerm: 1, votedFor: null },
+        snapshot: null,
+        truncateFrom: null,
+        entries: [bootstrapEntry(options.voters, codec)],
+      },
+      (error) => (error === null ? resolve() : reject(error)),
+    );
+  });
+}
+
+/** A batch crosses in one buffer: a copy, since the log keeps its own. */
+function postCommitted(entries: readonly Entry[], commitIndex: number): void {
+  const size = entries.reduce((bytes, entry) => bytes + (entry.data?.length ?? 0), 0);
+  const buffer = new Uint8Array(size);
+  let at = 0;
+  const crossing = entries.map(({ index, term, kind, data }): CommittedEntry => {
+    if (data === null) return { index, term, kind, data: null };
+    buffer.set(data, at);
+    at += data.length;
+    return { index, term, kind, data: buffer.subarray(at - data.length, at) };
+  });
+  assert(at === size, "the batch fills its buffer");
+  port.postMessage({ kind: "committed", entries: crossing, commitIndex } satisfies FromConsensus, [
+    buffer.buffer,
+  ]);
+}
+
+function goTimeNow(): Uint8Array {
+  const nowMs = Date.now();
+  return goTime(BigInt(Math.floor(nowMs / 1000)), (nowMs % 1000) * 1_000_000);
+}
+
+function post(message: FromConsensus): void {
+  port.postMessage(message);
+}
+
+function fail(error: Error): void {
+  post({ kind: "failed", error: report(error) });
+}
+
+function report(error: unknown): ErrorReport {
+  if (!(error instanceof Error)) {
+    return { name: "Error", code: null, message: String(error), stack: null };
+  }
+  const code = error instanceof CodedError ? String(error.code) : null;
+  return { name: error.name, code, message: error.message, stack: error.stack ?? null };
+}
+
+const thread = new ConsensusThread();
+process.on("uncaughtException", fail);
+port.on("message", (message: ToConsensus) => {
+  try {
+    thread.take(message);
+  } catch (error) {
+    post({ kind: "failed", error: report(error) });
+  }
+});
+thread.start().catch(async (error: Error) => {
+  fail(error);
+  await thread.stop();
+  port.close();
+});

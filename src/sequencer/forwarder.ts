@@ -1,0 +1,92 @@
+/** Offers the transactions of this node to whoever leads, and answers such offers while leading (DESIGN section 5). */
+
+import { sleep } from "../base/task-group.ts";
+import type { ConsensusPort } from "./ports.ts";
+import { decodeTxBatch, encodeTxBatch, offerMethod, offerStatus } from "./tx-batch.ts";
+import { markOffered, type PendingTx, type TxPool } from "./tx-pool.ts";
+
+export interface ForwarderOptions {
+  /** Between an offer that failed and the next. */
+  readonly retryDelayMs: number;
+  /** For the leader to answer an offer. */
+  readonly answerTimeoutMs: number;
+}
+
+export interface ForwarderDependencies {
+  readonly pool: TxPool;
+  readonly consensus: ConsensusPort;
+  /** The leader to offer to: another node; null if there is none, or this one leads. */
+  readonly leader: () => { readonly id: string; readonly term: number } | null;
+}
+
+const batchMaxBytes = 1024 * 1024;
+const batchMaxCount = 5_000;
+
+export class Forwarder {
+  readonly #options: ForwarderOptions;
+  readonly #dependencies: ForwarderDependencies;
+  #wake: () => void = () => {};
+  #hasWork = false;
+
+  constructor(options: ForwarderOptions, dependencies: ForwarderDependencies) {
+    this.#options = options;
+    this.#dependencies = dependencies;
+  }
+
+  /** There is a new transaction, or a new leader. */
+  wake(): void {
+    this.#hasWork = true;
+    this.#wake();
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    signal.addEventListener("abort", () => this.#wake(), { once: true });
+    while (!signal.aborted) {
+      this.#hasWork = false;
+      const isDone = await this.#offerAll(signal);
+      if (!isDone) await sleep(this.#options.retryDelayMs, signal);
+      else if (!this.#hasWork && !signal.aborted) {
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+      }
+    }
+  }
+
+  /** False if an offer failed and is to be repeated after a while. */
+  async #offerAll(signal: AbortSignal): Promise<boolean> {
+    const { pool, consensus } = this.#dependencies;
+    while (!signal.aborted) {
+      const leader = this.#dependencies.leader();
+      if (leader === null) return true;
+      const batch = pool.notTaken(leader.term, batchMaxBytes, batchMaxCount);
+      if (batch.length === 0) return true;
+      const reply = await consensus.askPeer(
+        leader.id,
+        offerMethod,
+        encodeTxBatch(batch),
+        this.#options.answerTimeoutMs,
+      );
+      // An offer without an answer may have been taken as well: it counts as one.
+      const isRefused = reply.kind === "answered" && reply.status !== offerStatus.taken;
+      if (isRefused) return false;
+      for (const pending of batch) markOffered(pending, leader.term);
+      if (reply.kind === "failed") return false;
+      for (const pending of batch) pending.takenTerm = leader.term;
+    }
+    return true;
+  }
+}
+
+/** The leader's side. `take` adds one transaction, and is false if there is no room. */
+export function answerOffer(
+  body: Uint8Array,
+  isLeading: boolean,
+  take: (tx: Pick<PendingTx, "id" | "tx">) => boolean,
+): number {
+  if (!isLeading) return offerStatus.notLeader;
+  const txs = decodeTxBatch(body);
+  if (txs === null) return offerStatus.malformed;
+  // Taking a part is safe: the rest, offered again, brings the part along, and it is known by then.
+  return txs.every(take) ? offerStatus.taken : offerStatus.full;
+}

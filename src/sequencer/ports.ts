@@ -1,0 +1,44 @@
+/** What the sequencer needs of the layers beside it. `node/` connects them. */
+
+import type { StoredBlock, TxLocation } from "../block/types.ts";
+
+/** Of the consensus thread. */
+export interface ConsensusPort {
+  /** Answers once the entry is committed, or never will be by this proposal. */
+  propose(term: number, data: Uint8Array): Promise<ProposalAnswer>;
+  /** Everything up to `index` is applied: there is room for more (P8). */
+  applied(index: number): void;
+  /** Whether this node may trust, right now, that it leads `term`. */
+  holdsLease(term: number): boolean;
+  transferLeadership(targetId: string | null): void;
+  /** A request to another node's main thread. */
+  askPeer(peerId: string, method: string, body: Uint8Array, timeoutMs: number): Promise<PeerReply>;
+}
+
+export type ProposalAnswer =
+  | { readonly kind: "committed"; readonly index: number; readonly term: number }
+  | { readonly kind: "lost" }
+  | { readonly kind: "notLeader" }
+  | { readonly kind: "unavailable"; readonly reason: string };
+
+export type PeerReply =
+  | { readonly kind: "answered"; readonly status: number; readonly body: Uint8Array }
+  | { readonly kind: "failed"; readonly reason: string };
+
+/** A committed log entry, in order and without gaps. */
+export interface CommittedEntry {
+  readonly index: number;
+  readonly term: number;
+  /** Only commands are blocks; the others just take an index. */
+  readonly kind: string;
+  readonly data: Uint8Array | null;
+}
+
+/** Of the block store: what applying and accepting transactions need. */
+export interface ChainStore {
+  append(block: StoredBlock): Promise<void>;
+  txLocation(txId: Uint8Array): TxLocation | null;
+  /** Durable when it resolves. */
+  keepTx(txId: Uint8Array, tx: Uint8Array): Promise<void>;
+  dropTx(txId: Uint8Array): void;
+}

@@ -1,0 +1,346 @@
+/**
+ * What a node does with its role: it applies what is committed, builds blocks while it leads, takes
+ * transactions in and passes them to the leader. Role changes end the old work before the new begins.
+ */
+
+import { sleep, TaskGroup } from "../base/task-group.ts";
+import type { BlockSigner, SignatureChecker } from "../block/sign.ts";
+import type { BlockPayload, ChainHead } from "../block/types.ts";
+import type { Executor, GenesisParameters } from "../execution/executor.ts";
+import { type AppliedBlock, Applier } from "./applier.ts";
+import { answerOffer, Forwarder, type ForwarderOptions } from "./forwarder.ts";
+import type { ChainStore, CommittedEntry, ConsensusPort } from "./ports.ts";
+import { type ProducerOptions, produceBlocks } from "./producer.ts";
+import { isSameWork, type SequencerState, stateFrom } from "./state.ts";
+import {
+  type Submission,
+  type SubmissionAnswer,
+  type SubmissionOptions,
+  Submissions,
+} from "./submission.ts";
+import { type PoolLimits, TxPool } from "./tx-pool.ts";
+
+export interface SequencerOptions {
+  readonly nodeId: string;
+  readonly genesis: GenesisParameters;
+  readonly head: ChainHead;
+  readonly production: Omit<ProducerOptions, "genesis" | "proposer">;
+  readonly submission: SubmissionOptions;
+  readonly forwarding: ForwarderOptions;
+  readonly pool: PoolLimits;
+  readonly acceptsBlocksWithoutTxIds: boolean;
+  /** An executor that fails for so long makes this node unready (P5). */
+  readonly unreadyAfterMs: number;
+  /** A leader that has not caught up after so long hands over. */
+  readonly catchUpTimeoutMs: number;
+  readonly priority: number;
+}
+
+/** How the Raft role changed. */
+export interface RaftRole {
+  readonly role: "follower" | "preCandidate" | "candidate" | "leader";
+  readonly term: number;
+  readonly leaderId: string | null;
+  readonly hasJoined: boolean;
+  readonly commitIndex: number;
+}
+
+export interface SequencerListener {
+  stateChanged(from: SequencerState, to: SequencerState): void;
+  applied(applied: AppliedBlock & { readonly isOwn: boolean; readonly isLive: boolean }): void;
+  refused(entry: CommittedEntry, payload: BlockPayload | null, reason: string): void;
+  readinessChanged(isReady: boolean, reason: string): void;
+  executionFailed(height: number, error: Error): void;
+  executionRecovered(height: number, downMs: number): void;
+}
+
+export interface SequencerDependencies {
+  readonly consensus: ConsensusPort & {
+    setReadiness(readiness: {
+      readonly isReady: boolean;
+      readonly appliedHeight: number;
+      readonly priority: number;
+    }): void;
+  };
+  readonly store: ChainStore;
+  readonly executor: Executor;
+  readonly checkTx: (tx: Uint8Array) => string | null;
+  readonly signer: BlockSigner;
+  readonly signatures: SignatureChecker;
+  readonly listener: SequencerListener;
+  /** A task of the sequencer failed for good: the node must stop. */
+  readonly onFailure: (name: string, error: unknown) => void;
+}
+
+export class Sequencer {
+  readonly #options: SequencerOptions;
+  readonly #dependencies: SequencerDependencies;
+  readonly #pool: TxPool;
+  readonly #applier: Applier;
+  readonly #submissions: Submissions;
+  readonly #forwarder: Forwarder;
+  readonly #tasks: TaskGroup;
+
+  #state: SequencerState = { kind: "following" };
+  #raft: RaftRole = {
+    role: "follower",
+    term: 0,
+    leaderId: null,
+    hasJoined: false,
+    commitIndex: 0,
+  };
+  #isDraining = false;
+  #commitIndex: number;
+  #appliedIndex: number;
+  #appliedAtMs = performance.now();
+  #failingSinceMs: number | null = null;
+  #readiness = "";
+  #production: { readonly abort: AbortController; readonly done: Promise<void> } | null = null;
+  readonly #whenReached: { readonly index: number; readonly resolve: () => void }[] = [];
+
+  constructor(options: SequencerOptions, dependencies: SequencerDependencies) {
+    const { consensus, store, listener } = dependencies;
+    this.#options = options;
+    this.#dependencies = dependencies;
+    this.#tasks = new TaskGroup(dependencies.onFailure);
+    this.#pool = new TxPool(options.pool);
+    this.#commitIndex = options.head.raftIndex;
+    this.#appliedIndex = options.head.raftIndex;
+    this.#applier = new Applier(
+      {
+        chainId: options.genesis.chainId,
+        head: options.head,
+        acceptsBlocksWithoutTxIds: options.acceptsBlocksWithoutTxIds,
+      },
+      {
+        ...dependencies,
+        listener: {
+          applied: (applied) => this.#onApplied(applied),
+          refused: (entry, payload, reason) => listener.refused(entry, payload, reason),
+          reached: (index) => this.#onReached(index),
+          executionFailed: (height, error) => {
+            this.#failingSinceMs ??= performance.now();
+            listener.executionFailed(height, error);
+          },
+          executionRecovered: (height, downMs) => {
+            this.#failingSinceMs = null;
+            listener.executionRecovered(height, downMs);
+          },
+        },
+      },
+    );
+    this.#submissions = new Submissions(options.submission, {
+      pool: this.#pool,
+      store,
+      checkTx: dependencies.checkTx,
+      leaderTerm: () => (this.#raft.leaderId === null ? null : this.#raft.term),
+      onAdded: () => this.#forwarder.wake(),
+    });
+    this.#forwarder = new Forwarder(options.forwarding, {
+      pool: this.#pool,
+      consensus,
+      leader: () => {
+        const { leaderId: id, term } = this.#raft;
+        return id === null || id === options.nodeId ? null : { id, term };
+      },
+    });
+  }
+
+  get state(): SequencerState {
+    return this.#state;
+  }
+
+  get head(): ChainHead {
+    return this.#applier.head;
+  }
+
+  get appliedIndex(): number {
+    return this.#appliedIndex;
+  }
+
+  get commitIndex(): number {
+    return this.#commitIndex;
+  }
+
+  get pool(): { readonly size: number; readonly bytes: number } {
+    return this.#pool;
+  }
+
+  /** null if this node is fit to lead; else why not. */
+  get unreadyReason(): string | null {
+    return this.#whyUnready();
+  }
+
+  start(kept: Iterable<{ readonly txId: Uint8Array; readonly tx: Uint8Array }>): void {
+    this.#submissions.restore(kept);
+    this.#tasks.spawn("applier", (signal) => this.#applier.run(signal));
+    this.#tasks.spawn("forwarder", (signal) => this.#forwarder.run(signal));
+    this.#tasks.spawn("submissions", (signal) => this.#submissions.run(signal));
+    this.#tasks.spawn("readiness", (signal) => this.#watchReadiness(signal));
+  }
+
+  /** Ends production for good; applying goes on. The node hands leadership over meanwhile. */
+  async drain(): Promise<void> {
+    this.#isDraining = true;
+    this.#reportReadiness();
+    this.#update();
+    await this.#production?.done;
+  }
+
+  async stop(): Promise<void> {
+    this.#isDraining = true;
+    this.#update();
+    await this.#production?.done;
+    await this.#tasks.stop();
+  }
+
+  onRole(role: RaftRole): void {
+    const hasNewLeader = role.leaderId !== this.#raft.leaderId || role.term !== this.#raft.term;
+    const hasLostLead = this.#raft.role === "leader" && role.role !== "leader";
+    this.#raft = role;
+    this.#commitIndex = Math.max(this.#commitIndex, role.commitIndex);
+    if (hasLostLead) this.#pool.dropForwarded();
+    this.#update();
+    this.#reportReadiness();
+    if (hasNewLeader) this.#forwarder.wake();
+  }
+
+  onCommitted(entries: readonly CommittedEntry[], commitIndex: number): void {
+    this.#commitIndex = Math.max(this.#commitIndex, commitIndex);
+    this.#applier.enqueue(entries);
+  }
+
+  submit(submission: Submission): Promise<SubmissionAnswer> {
+    return this.#submissions.submit(submission);
+  }
+
+  /** Another node offers transactions to this one as the leader. */
+  takeOffer(body: Uint8Array): number {
+    return answerOffer(body, this.#raft.role === "leader" && !this.#isDraining, ({ id, tx }) => {
+      if (this.#pool.get(id) !== null) return true;
+      if (this.#dependencies.store.txLocation(id) !== null) return true;
+      if (!this.#pool.hasRoomFor(tx)) return false;
+      // Copies: what was offered is a view into a larger message.
+      this.#pool.add({ id: id.slice(), tx: tx.slice(), origin: "peer", isDurable: false });
+      return true;
+    });
+  }
+
+  /** Resolves once everything up to `index` is applied, or `signal` aborts. */
+  whenApplied(index: number, signal: AbortSignal): Promise<void> {
+    if (this.#appliedIndex >= index || signal.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      const finish = () => {
+        signal.removeEventListener("abort", finish);
+        resolve();
+      };
+      signal.addEventListener("abort", finish, { once: true });
+      this.#whenReached.push({ index, resolve: finish });
+    });
+  }
+
+  #onApplied({ block, sizeBytes }: AppliedBlock): void {
+    this.#appliedAtMs = performance.now();
+    for (const [index, txId] of block.txIds.entries()) {
+      this.#submissions.committed(txId, { height: block.height, index });
+    }
+    const isOwn = this.#raft.role === "leader" && this.#raft.term === block.raftTerm;
+    const isLive = block.raftIndex >= this.#commitIndex;
+    this.#dependencies.listener.applied({ block, sizeBytes, isOwn, isLive });
+  }
+
+  #onReached(index: number): void {
+    this.#appliedIndex = index;
+    this.#dependencies.consensus.applied(index);
+    const reached = this.#whenReached.filter((waiting) => waiting.index <= index);
+    for (const waiting of reached) {
+      this.#whenReached.splice(this.#whenReached.indexOf(waiting), 1);
+      waiting.resolve();
+    }
+    if (this.#state.kind === "catchingUp") this.#update();
+  }
+
+  #update(): void {
+    const leads = this.#raft.role === "leader" && this.#raft.hasJoined;
+    const next = stateFrom({
+      isRecovering: false,
+      isDraining: this.#isDraining,
+      leads: leads ? { term: this.#raft.term, firstCommitIndex: this.#raft.commitIndex } : null,
+      appliedIndex: this.#appliedIndex,
+      canExecute: this.#failingSinceMs === null,
+    });
+    const last = this.#state;
+    if (isSameWork(last, next)) return;
+    this.#state = next;
+    this.#dependencies.listener.stateChanged(last, next);
+    this.#production?.abort.abort();
+    if (next.kind === "producing") this.#beginProducing(next.term);
+    if (next.kind === "catchingUp") this.#handOverIfSlow(next.term);
+  }
+
+  #beginProducing(term: number): void {
+    const { genesis, production } = this.#options;
+    const { consensus, signer } = this.#dependencies;
+    const abort = new AbortController();
+    const before = this.#production?.done ?? Promise.resolve();
+    const options = { ...production, genesis, proposer: signer.signer };
+    const produce = async () => {
+      await before;
+      await produceBlocks(
+        term,
+        options,
+        {
+          pool: this.#pool,
+          consensus,
+          head: () => this.#applier.head,
+          appliedAtMs: () => this.#appliedAtMs,
+          whenApplied: (index, signal) => this.whenApplied(index, signal),
+          unixMs: () => Date.now(),
+          monotonicMs: () => performance.now(),
+        },
+        abort.signal,
+      );
+    };
+    const done = new Promise<void>((resolve) => {
+      this.#tasks.spawn("producer", () => produce().finally(resolve));
+    });
+    this.#production = { abort, done };
+  }
+
+  #handOverIfSlow(term: number): void {
+    this.#tasks.spawn("catch-up limit", async (signal) => {
+      await sleep(this.#options.catchUpTimeoutMs, signal);
+      const isStillBehind = this.#state.kind === "catchingUp" && this.#state.term === term;
+      if (isStillBehind && !signal.aborted) this.#dependencies.consensus.transferLeadership(null);
+    });
+  }
+
+  async #watchReadiness(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      this.#reportReadiness();
+      await sleep(100, signal);
+    }
+  }
+
+  #reportReadiness(): void {
+    const reason = this.#whyUnready();
+    const isReady = reason === null;
+    const appliedHeight = this.#applier.head.height;
+    const { priority } = this.#options;
+    this.#dependencies.consensus.setReadiness({ isReady, appliedHeight, priority });
+    if (this.#readiness === (reason ?? "ready")) return;
+    this.#readiness = reason ?? "ready";
+    this.#dependencies.listener.readinessChanged(isReady, this.#readiness);
+  }
+
+  #whyUnready(): string | null {
+    if (this.#isDraining) return "this node is shutting down";
+    const failingMs = performance.now() - (this.#failingSinceMs ?? performance.now());
+    if (failingMs > this.#options.unreadyAfterMs) return "the execution client fails";
+    const behind = this.#commitIndex - this.#appliedIndex;
+    return behind > maxEntriesBehind ? "committed blocks are not yet applied" : null;
+  }
+}
+
+/** A ready node can take over without a noticeable pause: it has next to nothing left to apply. */
+const maxEntriesBehind = 8;

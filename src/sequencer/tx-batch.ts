@@ -1,0 +1,53 @@
+/** Transactions on their way to the leader: `count`, then for each its identity and its bytes. */
+
+import { concatBytes } from "../base/bytes.ts";
+
+export interface OfferedTx {
+  readonly id: Uint8Array;
+  readonly tx: Uint8Array;
+}
+
+/** The method name on the wire between nodes. */
+export const offerMethod = "offer-txs";
+
+/** How the leader answers an offer; HTTP's words for the same. */
+export const offerStatus = { taken: 200, notLeader: 409, full: 429, malformed: 400 } as const;
+
+export function encodeTxBatch(txs: readonly OfferedTx[]): Uint8Array {
+  const parts: Uint8Array[] = [uint32(txs.length)];
+  for (const { id, tx } of txs) parts.push(uint32(id.length), id, uint32(tx.length), tx);
+  return concatBytes(...parts);
+}
+
+/** null if the bytes are no batch, or hold something behind it. */
+export function decodeTxBatch(bytes: Uint8Array): OfferedTx[] | null {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let at = 0;
+  const length = (): number | null => {
+    if (at + 4 > bytes.length) return null;
+    at += 4;
+    return view.getUint32(at - 4);
+  };
+  const field = (): Uint8Array | null => {
+    const size = length();
+    if (size === null || at + size > bytes.length) return null;
+    at += size;
+    return bytes.subarray(at - size, at);
+  };
+  const count = length();
+  if (count === null) return null;
+  const txs: OfferedTx[] = [];
+  for (let nth = 0; nth < count; nth++) {
+    const id = field();
+    const tx = id === null ? null : field();
+    if (id === null || tx === null) return null;
+    txs.push({ id, tx });
+  }
+  return at === bytes.length ? txs : null;
+}
+
+function uint32(value: number): Uint8Array {
+  const bytes = new Uint8Array(4);
+  new DataView(bytes.buffer).setUint32(0, value);
+  return bytes;
+}

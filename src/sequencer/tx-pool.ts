@@ -1,0 +1,131 @@
+/**
+ * Transactions that wait to be in a block, in order of arrival. Every node has a pool: the accepting
+ * node keeps a transaction until it sees it applied, and offers it to whoever leads (DESIGN section
+ * 5); the leader takes its blocks from its own.
+ */
+
+import { toHex } from "../base/bytes.ts";
+import type { TxLocation } from "../block/types.ts";
+
+export type TxFate =
+  | { readonly kind: "committed"; readonly location: TxLocation }
+  /** `mayCommit`: a leader had it, and may still put it into a block. */
+  | { readonly kind: "unavailable"; readonly reason: string; readonly mayCommit: boolean };
+
+export interface Waiter {
+  readonly settle: (fate: TxFate) => void;
+  /** Time spent waiting without a leader, and with one. */
+  leaderlessMs: number;
+  ledMs: number;
+}
+
+export interface PendingTx {
+  readonly id: Uint8Array;
+  readonly tx: Uint8Array;
+  /** Who keeps it: a client of this node, or the node that forwarded it and will offer it again. */
+  readonly origin: "client" | "peer";
+  /** Kept on disk until it is committed (`wait=accept`). */
+  isDurable: boolean;
+  readonly waiters: Set<Waiter>;
+  /** The term of the last leader that was offered it, whether or not the leader answered. */
+  offeredTerm: number | null;
+  /** Leaders it was offered to so far. */
+  offers: number;
+  /** The term of the last leader that said it has it. */
+  takenTerm: number | null;
+}
+
+/** The leader of `term` may have the transaction from now on. */
+export function markOffered(pending: PendingTx, term: number): void {
+  if (pending.offeredTerm === term) return;
+  pending.offeredTerm = term;
+  pending.offers++;
+}
+
+export interface PoolLimits {
+  readonly maxTxs: number;
+  readonly maxBytes: number;
+}
+
+export class TxPool {
+  readonly #limits: PoolLimits;
+  readonly #pending = new Map<string, PendingTx>();
+  #bytes = 0;
+
+  constructor(limits: PoolLimits) {
+    this.#limits = limits;
+  }
+
+  get size(): number {
+    return this.#pending.size;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get(id: Uint8Array): PendingTx | null {
+    return this.#pending.get(toHex(id)) ?? null;
+  }
+
+  hasRoomFor(tx: Uint8Array): boolean {
+    return (
+      this.#pending.size < this.#limits.maxTxs && this.#bytes + tx.length <= this.#limits.maxBytes
+    );
+  }
+
+  /** Takes a transaction in that is not there yet. The caller has checked for room. */
+  add(tx: Omit<PendingTx, "waiters" | "offeredTerm" | "offers" | "takenTerm">): PendingTx {
+    const untried = { offeredTerm: null, offers: 0, takenTerm: null };
+    const pending: PendingTx = { ...tx, waiters: new Set<Waiter>(), ...untried };
+    this.#pending.set(toHex(tx.id), pending);
+    this.#bytes += tx.tx.length;
+    return pending;
+  }
+
+  remove(id: Uint8Array): PendingTx | null {
+    const name = toHex(id);
+    const pending = this.#pending.get(name) ?? null;
+    if (pending !== null) {
+      this.#pending.delete(name);
+      this.#bytes -= pending.tx.length;
+    }
+    return pending;
+  }
+
+  /** The oldest transactions that fit into a block; at least one if there is one. */
+  take(maxBytes: number, maxCount: number): PendingTx[] {
+    const taken: PendingTx[] = [];
+    let bytes = 0;
+    for (const pending of this.#pending.values()) {
+      bytes += pending.tx.length;
+      if (taken.length >= maxCount || (taken.length > 0 && bytes > maxBytes)) break;
+      taken.push(pending);
+    }
+    return taken;
+  }
+
+  /** The oldest transactions of this node's clients that the leader of `term` does not have. */
+  notTaken(term: number, maxBytes: number, maxCount: number): PendingTx[] {
+    const chosen: PendingTx[] = [];
+    let bytes = 0;
+    for (const pending of this.#pending.values()) {
+      if (pending.origin !== "client" || pending.takenTerm === term) continue;
+      bytes += pending.tx.length;
+      if (chosen.length >= maxCount || (chosen.length > 0 && bytes > maxBytes)) break;
+      chosen.push(pending);
+    }
+    return chosen;
+  }
+
+  /** This node leads no more: what others forwarded to it, they will offer to the next leader. */
+  dropForwarded(): void {
+    for (const pending of [...this.#pending.values()]) {
+      if (pending.origin === "peer") this.remove(pending.id);
+    }
+  }
+
+  *[Symbol.iterator](): IterableIterator<PendingTx> {
+    yield* this.#pending.values();
+  }
+}
