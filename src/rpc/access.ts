@@ -35,7 +35,8 @@ loopback.addAddress("::1", "ipv6");
 
 /**
  * A loopback peer is not enough: a proxy on this machine speaks for anybody, and so does a browser on
- * it that shows a foreign page. Both give themselves away by their headers.
+ * it that shows a foreign page. Browsers give themselves away by their headers, proxies only if they
+ * are set up to add any: behind a proxy, configure a token.
  */
 function requireThisMachine({ headers, socket }: FastifyRequest): void {
   const address = socket.remoteAddress ?? "";

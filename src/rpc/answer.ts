@@ -28,6 +28,9 @@ export interface Route {
   readonly handle: (request: FastifyRequest) => Answer | Promise<Answer>;
 }
 
+/** Aborts when the client goes away before its answer is out. */
+export type ClientSignal = (request: FastifyRequest) => AbortSignal;
+
 export const jsonType = "application/json; charset=utf-8";
 export const textType = "text/plain; charset=utf-8";
 

@@ -32,12 +32,12 @@ export function blockRoutes(blocks: BlockReader): readonly Route[] {
       shownAs: "/block?hash=",
       summary: "The block with a hash; also ?height=",
       handle: (request) => {
-        const { height = "latest", hash } = decode(querySchema, request.query, "query");
-        if (hash === undefined) return json(blockJson(blockAt(blocks, parseHeight(height))));
-        if (request.query !== null && Object.hasOwn(Object(request.query), "height")) {
-          throw badRequest("A block is asked for by height or by hash, not by both.");
+        const { height, hash } = decode(querySchema, request.query, "query");
+        if (hash === undefined) {
+          return json(blockJson(blockAt(blocks, parseHeight(height ?? "latest"))));
         }
-        return json(blockJson(blockByHash(blocks, hash)));
+        if (height === undefined) return json(blockJson(blockByHash(blocks, hash)));
+        throw badRequest("A block is asked for by height or by hash, not by both.");
       },
     },
   ];

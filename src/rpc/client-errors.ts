@@ -29,8 +29,8 @@ export function clientErrorHandler(
         { client: socket.remoteAddress, reason: error.code },
         "closed a connection: its request was malformed or too slow",
       );
-    // What is written now would be read as the answer to the request before: say nothing.
-    if (!socket.writable || admission.isAnswering(socket)) {
+    // What is written now would be read as the answer to the request before: better say nothing.
+    if (!socket.writable || admission.owesAnswer(socket)) {
       socket.destroy();
       return;
     }

@@ -58,7 +58,7 @@ function internalRefusal(
   if (error instanceof InvariantError) {
     log.error({ ...facts, error: describeError(error) }, "request broke an invariant");
     onFailure(error);
-  } else if (request.raw.destroyed) {
+  } else if (request.socket.destroyed) {
     // The client went away, and with it the work: there is nobody to tell.
     log.debug({ ...facts, error: describeError(error) }, "request abandoned by its client");
   } else {

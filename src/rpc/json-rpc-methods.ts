@@ -3,6 +3,7 @@
 import type { FastifyRequest } from "fastify";
 import { z } from "zod";
 import { type TransferLeadership, transferSchema } from "./admin.ts";
+import type { ClientSignal } from "./answer.ts";
 import type { NodeApi } from "./api.ts";
 import { blockAt, parseHeight } from "./block.ts";
 import { cometBlock } from "./comet-block.ts";
@@ -25,6 +26,7 @@ export type MethodTable = ReadonlyMap<string, Method>;
 export interface MethodDependencies {
   readonly api: NodeApi;
   readonly submit: Submit;
+  readonly clientSignal: ClientSignal;
   readonly statusResult: StatusResult;
   readonly transferLeadership: TransferLeadership;
 }
@@ -44,7 +46,7 @@ const txParams = z.strictObject({
 });
 
 export function createMethods(dependencies: MethodDependencies): MethodTable {
-  const { api, submit, statusResult, transferLeadership } = dependencies;
+  const { api, statusResult, transferLeadership } = dependencies;
   return new Map<string, Method>([
     ["status", method(noParams, [], async () => statusResult(await api.status()))],
     ["health", method(noParams, [], async () => ({}))],
@@ -55,8 +57,8 @@ export function createMethods(dependencies: MethodDependencies): MethodTable {
         return cometBlock(api.blocks, blockAt(api.blocks, wanted));
       }),
     ],
-    ["broadcast_tx_commit", broadcast(submit, "commit")],
-    ["broadcast_tx_sync", broadcast(submit, "accept")],
+    ["broadcast_tx_commit", broadcast(dependencies, "commit")],
+    ["broadcast_tx_sync", broadcast(dependencies, "accept")],
     [
       "admin_transferLeader",
       method(transferSchema, ["target_id"], async ({ target_id }, request) => ({
@@ -66,14 +68,17 @@ export function createMethods(dependencies: MethodDependencies): MethodTable {
   ]);
 }
 
-function broadcast(submit: Submit, wait: "commit" | "accept"): Method {
+function broadcast(
+  { submit, clientSignal }: MethodDependencies,
+  wait: "commit" | "accept",
+): Method {
   const run = async (params: z.infer<typeof txParams>, request: FastifyRequest) => {
     const tx = fromBase64(params.tx);
     if (tx === null || tx.length === 0) {
       throw badRequest("`tx` must be the transaction's bytes in standard base64.");
     }
     const { idempotency_key: idempotencyKey } = params;
-    const { signal } = request;
+    const signal = clientSignal(request);
     const outcome = await unlessInvalid(submit({ tx, idempotencyKey, wait, signal }));
     return wait === "commit" ? broadcastTxCommit(tx, outcome) : broadcastTxSync(tx, outcome);
   };

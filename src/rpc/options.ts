@@ -70,7 +70,7 @@ export interface RpcOptions {
   /** The two parts of `rpc.address`; port 0 takes a free one. */
   readonly host: string;
   readonly port: number;
-  /** null: admin paths answer loopback only. Otherwise they want it as a Bearer token, from everywhere. */
+  /** null: admin paths answer loopback only, which is not enough behind a proxy. Otherwise they want it as a Bearer token, from everywhere. */
   readonly adminToken: string | null;
   /** For the whole node; null is no limit. */
   readonly txRate: TxRate | null;

@@ -2,7 +2,7 @@
 
 import { adminGuard } from "./access.ts";
 import { adminRoutes, createTransferLeadership } from "./admin.ts";
-import type { Route } from "./answer.ts";
+import type { ClientSignal, Route } from "./answer.ts";
 import type { NodeApi } from "./api.ts";
 import { blockRoutes } from "./block.ts";
 import { clusterRoutes } from "./cluster.ts";
@@ -17,25 +17,30 @@ import { createStatusResult, statusRoutes } from "./status.ts";
 import { createSubmit } from "./submission.ts";
 import { txRoutes } from "./tx.ts";
 
+interface RouteDependencies {
+  readonly api: NodeApi;
+  readonly limits: RpcLimits;
+  readonly refusalOf: RefusalOf;
+  readonly clientSignal: ClientSignal;
+}
+
 export function createRoutes(
   options: RpcOptions,
-  limits: RpcLimits,
-  refusalOf: RefusalOf,
-  api: NodeApi,
+  { api, limits, refusalOf, clientSignal }: RouteDependencies,
 ): readonly Route[] {
   const { log } = options;
   const submit = createSubmit(api, options.txRate, () => performance.now());
   const statusResult = createStatusResult(api.blocks);
   const guard = adminGuard(options.adminToken);
   const transferLeadership = createTransferLeadership(api, guard, log);
-  const methods = createMethods({ api, submit, statusResult, transferLeadership });
+  const methods = createMethods({ api, submit, clientSignal, statusResult, transferLeadership });
   const routes = [
     ...statusRoutes(api, statusResult),
     ...clusterRoutes(api),
     ...healthRoutes(api, log),
     ...blockRoutes(api.blocks),
-    ...stateRoutes(api),
-    ...txRoutes(submit),
+    ...stateRoutes(api, clientSignal),
+    ...txRoutes(submit, clientSignal),
     ...jsonRpcRoutes(methods, { ...limits, refusalOf }),
     ...adminRoutes(transferLeadership),
   ];

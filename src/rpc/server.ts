@@ -47,7 +47,12 @@ class HttpServer implements RpcServer {
     this.#admission = new Admission(this.#limits);
     const { bodyMaxBytes } = this.#limits;
     this.#refusalOf = createRefusalOf({ ...options, bodyMaxBytes });
-    this.#routes = createRoutes(options, this.#limits, this.#refusalOf, api);
+    this.#routes = createRoutes(options, {
+      api,
+      limits: this.#limits,
+      refusalOf: this.#refusalOf,
+      clientSignal: (request) => this.#admission.signalOf(request.raw),
+    });
     this.#app = this.#createApp();
   }
 
@@ -80,7 +85,10 @@ class HttpServer implements RpcServer {
       this.#options.log.warn({ requests }, "closing connections with open requests");
       server.closeAllConnections();
     }, this.#limits.stopTimeoutMs);
-    await this.#app.close();
+    const closed = this.#app.close();
+    // fastify spares a connection with half a request on it, and would wait for the other half.
+    this.#admission.close();
+    await closed;
     clearTimeout(timer);
   }
 
@@ -89,7 +97,7 @@ class HttpServer implements RpcServer {
     const app = fastify({
       logger: false,
       bodyLimit: limits.bodyMaxBytes,
-      // ev-node's paths are exact; a key in /state/:key may have any length that fits the headers.
+      // A key in /state/:key may have any length that fits the headers.
       routerOptions: { maxParamLength: limits.headersMaxBytes },
       return503OnClosing: false,
       requestTimeout: limits.requestTimeoutMs,
@@ -106,6 +114,7 @@ class HttpServer implements RpcServer {
       },
     });
     app.server.maxConnections = limits.connectionsMax;
+    app.server.on("connection", (socket) => this.#admission.connected(socket));
     app.server.on("checkContinue", (request, response) =>
       this.#continueOrRefuse(request, response),
     );

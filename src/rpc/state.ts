@@ -1,7 +1,7 @@
 /** `GET /state/:key`: a value of the embedded key-value store, with the height it was read at. */
 
 import { z } from "zod";
-import { json, type Route } from "./answer.ts";
+import { type ClientSignal, json, type Route } from "./answer.ts";
 import type { NodeApi, ReadOutcome } from "./api.ts";
 import { decode } from "./decode.ts";
 import { base64, utf8 } from "./encoding.ts";
@@ -17,7 +17,7 @@ const querySchema = z.strictObject({
 /** The rest of the path, so that a key may contain slashes. */
 const paramsSchema = z.object({ "*": z.string() });
 
-export function stateRoutes(api: NodeApi): readonly Route[] {
+export function stateRoutes(api: NodeApi, clientSignal: ClientSignal): readonly Route[] {
   return [
     {
       method: "GET",
@@ -29,7 +29,7 @@ export function stateRoutes(api: NodeApi): readonly Route[] {
         const { "*": key } = decode(paramsSchema, request.params, "path");
         if (key === "") throw badRequest("The key is missing: GET /state/KEY.");
         const keyBytes = new TextEncoder().encode(key);
-        const outcome = await api.readState(keyBytes, consistency, request.signal);
+        const outcome = await api.readState(keyBytes, consistency, clientSignal(request));
         return json(stateValue(key, outcome));
       },
     },

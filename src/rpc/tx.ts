@@ -2,7 +2,7 @@
 
 import type { FastifyRequest } from "fastify";
 import { z } from "zod";
-import { type Answer, json, type Route } from "./answer.ts";
+import { type Answer, type ClientSignal, json, type Route } from "./answer.ts";
 import { bodyBytes, decode, decodeJson } from "./decode.ts";
 import { hex } from "./encoding.ts";
 import { badRequest } from "./errors.ts";
@@ -30,7 +30,7 @@ export const idempotencyKeySchema = z
 
 const headersSchema = z.object({ "idempotency-key": idempotencyKeySchema.optional() });
 
-export function txRoutes(submit: Submit): readonly Route[] {
+export function txRoutes(submit: Submit, clientSignal: ClientSignal): readonly Route[] {
   return [
     {
       method: "POST",
@@ -46,7 +46,7 @@ export function txRoutes(submit: Submit): readonly Route[] {
           "headers",
         );
         const tx = transactionOf(request);
-        return answerOf(await submit({ tx, idempotencyKey, wait, signal: request.signal }));
+        return answerOf(await submit({ tx, idempotencyKey, wait, signal: clientSignal(request) }));
       },
     },
   ];
