@@ -56,7 +56,7 @@ export interface DriverStore extends StoredState {
 
 export type ProposalOutcome =
   | { readonly kind: "committed"; readonly index: LogIndex; readonly term: Term }
-  /** Another entry was committed in its place. */
+  /** Another entry was committed in its place; or a snapshot was, and nobody can tell. */
   | { readonly kind: "lost" }
   | { readonly kind: "notLeader"; readonly leaderId: ServerId | null }
   | { readonly kind: "unavailable"; readonly reason: string };
@@ -226,6 +226,7 @@ export class Driver {
       if (answer.kind === "appended") {
         const { proposalId, index, term } = answer;
         const proposedMs = this.#proposedMs.get(proposalId) ?? this.#clock.now();
+        this.#forget(index);
         this.#proposals.set(index, { proposalId, term, proposedMs });
       } else {
         this.#host.proposal(answer.proposalId, answer);
@@ -262,9 +263,17 @@ export class Driver {
     for (const { message } of due) this.#host.send(message);
   }
 
+  /** What was once proposed at `index`, in an earlier term, has been truncated away. */
+  #forget(index: LogIndex): void {
+    const proposal = this.#proposals.get(index);
+    if (proposal === undefined) return;
+    this.#proposals.delete(index);
+    this.#host.proposal(proposal.proposalId, { kind: "lost" });
+  }
+
   #settleProposals(commitIndex: LogIndex): void {
     for (const [index, { proposalId, term, proposedMs }] of this.#proposals) {
-      if (index > commitIndex) break;
+      if (index > commitIndex) continue;
       this.#proposals.delete(index);
       const isCommitted = this.#core.termAt(index) === term;
       if (isCommitted) this.#host.sample("commit", (this.#clock.now() - proposedMs) / 1000);
@@ -295,7 +304,7 @@ export class Driver {
   }
 
   #deliverSnapshot(): void {
-    const snapshot = this.#store.log.snapshot();
+    const snapshot = this.#core.snapshot();
     assert(snapshot !== null, "what is compacted away is in a snapshot");
     assert(snapshot.last.index > this.#deliveredIndex, "a snapshot leads on");
     const bytes = snapshot.data.length;

@@ -4,6 +4,7 @@ import { becomeFollower, electionDeadline } from "./follower.ts";
 import { becomeLeader } from "./leader.ts";
 import type { RequestPreVoteResponse, RequestVoteResponse, TimeoutNowRequest } from "./message.ts";
 import { voteResult } from "./quorum.ts";
+import type { RpcFailure } from "./ready.ts";
 import type { Ballot, RaftServer } from "./server.ts";
 import type { ServerId } from "./types.ts";
 
@@ -110,9 +111,10 @@ export function handleRequestVoteResponse(server: RaftServer, response: RequestV
 }
 
 /** An RPC that failed is a refusal (hashicorp). */
-export function onBallotFailed(server: RaftServer, peerId: ServerId): void {
-  if (server.role.kind === "candidate") recordVote(server, peerId, false);
-  if (server.role.kind === "preCandidate") record(server.role, peerId, false);
+export function onBallotFailed(server: RaftServer, { kind, to, term }: RpcFailure): void {
+  const { role, currentTerm } = server;
+  if (kind === "requestVoteRequest" && term === currentTerm) recordVote(server, to, false);
+  if (kind === "requestPreVoteRequest" && role.kind === "preCandidate") record(role, to, false);
 }
 
 function recordVote(server: RaftServer, from: ServerId, granted: boolean): void {

@@ -49,7 +49,7 @@ import {
 import { type RaftDependencies, type RaftOptions, RaftServer, type Role } from "./server.ts";
 import { hasJoined, type RaftStatus, statusOf } from "./status.ts";
 import { continueTransfer, endTransfer, handOverIfUnready, startTransfer } from "./transfer.ts";
-import type { Entry, LogIndex, ServerId, Term } from "./types.ts";
+import type { Entry, LogIndex, ServerId, Snapshot, Term } from "./types.ts";
 import { handleRequestPreVote, handleRequestVote } from "./voting.ts";
 
 export class RaftCore {
@@ -112,6 +112,11 @@ export class RaftCore {
     const { log, commitIndex } = this.#server;
     if (from > commitIndex) return [];
     return from < log.firstIndex ? null : log.entries(from, commitIndex, maxBytes);
+  }
+
+  /** The newest snapshot, also one that is being installed and not yet on disk; null without one. */
+  snapshot(): Snapshot | null {
+    return this.#server.log.snapshot();
   }
 
   /** Takes one input at `nowMs` of a monotonic clock. Throws InvariantError on a bug, and is then unusable. */
@@ -277,7 +282,7 @@ export class RaftCore {
   #rpcFailed({ kind, to, term }: RpcFailure): void {
     const server = this.#server;
     if (kind === "requestVoteRequest" || kind === "requestPreVoteRequest") {
-      return onBallotFailed(server, to);
+      return onBallotFailed(server, { kind, to, term });
     }
     if (server.role.kind !== "leader") return;
     const { leadership } = server.role;
@@ -288,8 +293,7 @@ export class RaftCore {
     }
     if (term !== server.currentTerm) return;
     const progress = leadership.progress.get(to);
-    if (progress !== undefined && kind !== "heartbeatRequest")
-      onReplicationFailed(server, progress);
+    if (progress !== undefined) onReplicationFailed(server, progress, kind);
   }
 
   #nextDeadline(): number {

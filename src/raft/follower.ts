@@ -79,11 +79,7 @@ export function handleAppendEntries(server: RaftServer, request: AppendEntriesRe
   const matchIndex = prev.index + entries.length;
   const commitIndex = Math.min(request.leaderCommit, matchIndex);
   if (commitIndex > server.commitIndex) server.commitThrough(commitIndex);
-  if (server.leader !== null && !server.leader.joined) {
-    server.leader.joined = true;
-    const { currentTerm: term } = server;
-    server.emit({ kind: "followingLeader", term, leaderId: server.leader.id });
-  }
+  joinLeader(server);
   answer({ success: true, lastLogIndex, mismatch: false });
 }
 
@@ -100,6 +96,7 @@ export function handleInstallSnapshot(server: RaftServer, request: InstallSnapsh
       server.emit({ kind: "snapshotInstalled", leaderId: request.from, index });
     }
   }
+  if (success) joinLeader(server);
   server.sendAfterLog({
     kind: "installSnapshotResponse",
     to: request.from,
@@ -134,6 +131,14 @@ function acceptLeader(server: RaftServer, leaderId: ServerId, term: Term): boole
     server.role.electionDeadlineMs = electionDeadline(server, server.nowMs);
   }
   return true;
+}
+
+/** This log is known to match the leader's. */
+function joinLeader(server: RaftServer): void {
+  const { leader, currentTerm: term } = server;
+  if (leader === null || leader.joined) return;
+  leader.joined = true;
+  server.emit({ kind: "followingLeader", term, leaderId: leader.id });
 }
 
 /**

@@ -1,6 +1,7 @@
 /** Leading: taking office, the log, commitment, and stepping down (Raft §5.3, §5.4; thesis §6.2). */
 
 import { assert } from "../base/assert.ts";
+import { entrySizeMaxBytes } from "../base/limits.ts";
 import { becomeFollower } from "./follower.ts";
 import { type Leadership, quorumContact } from "./leadership.ts";
 import { confirmReads } from "./lease.ts";
@@ -72,40 +73,42 @@ function followMembership(server: RaftServer, { progress }: Leadership): void {
 }
 
 export function propose(server: RaftServer, term: Term, commands: readonly Command[]): void {
-  const reason = whyNotPropose(server, term);
-  if (reason !== null) {
+  const { role, log, currentTerm } = server;
+  if (role.kind !== "leader" || currentTerm !== term) {
+    const { leaderId } = server;
     for (const { proposalId } of commands) {
-      if (reason === "notLeader") {
-        server.answerProposal({ kind: "notLeader", proposalId, leaderId: server.leaderId });
-      } else {
-        server.answerProposal({ kind: "unavailable", proposalId, reason });
-      }
+      server.answerProposal({ kind: "notLeader", proposalId, leaderId });
     }
     return;
   }
-  const { role, log, currentTerm } = server;
-  assert(role.kind === "leader", "only a leader appends");
-  const entries = commands.map(
-    ({ data, appendedAt }, at): Entry => ({
-      index: log.lastIndex + 1 + at,
+  const entries: Entry[] = [];
+  for (const { proposalId, data, appendedAt } of commands) {
+    const reason = whyNotPropose(role.leadership, data.length);
+    if (reason !== null) {
+      server.answerProposal({ kind: "unavailable", proposalId, reason });
+      continue;
+    }
+    const index = log.lastIndex + 1 + entries.length;
+    entries.push({
+      index,
       term: currentTerm,
       kind: "command",
       data,
       extensions: null,
       appendedAt,
-    }),
-  );
-  server.appendEntries(entries);
-  for (const [at, { proposalId }] of commands.entries()) {
-    const index = log.lastIndex - commands.length + 1 + at;
+    });
     server.answerProposal({ kind: "appended", proposalId, index, term: currentTerm });
   }
+  server.appendEntries(entries);
   replicateToAll(server, role.leadership);
 }
 
-function whyNotPropose(server: RaftServer, term: Term): string | null {
-  if (server.role.kind !== "leader" || server.currentTerm !== term) return "notLeader";
-  return server.role.leadership.transfer === null ? null : "leadership is being handed over";
+function whyNotPropose({ transfer }: Leadership, sizeBytes: number): string | null {
+  if (transfer !== null) return "leadership is being handed over";
+  // Once in the log it could never be replicated: no peer takes so large a frame.
+  return sizeBytes > entrySizeMaxBytes
+    ? `its ${sizeBytes} bytes exceed the ${entrySizeMaxBytes} that an entry may have`
+    : null;
 }
 
 /** Appends a configuration; returns why it may not be, or null (hashicorp 5.8: one change at a time). */
@@ -159,17 +162,18 @@ export function advanceCommit(server: RaftServer, leadership: Leadership): void 
     server.emit({ kind: "becameLeader", term, lastLogIndex: log.lastIndex });
     confirmReads(server, leadership);
   }
-  if (suffrageOf(server.membership.committed, server.id) !== "voter") {
-    return becomeFollower(server, server.currentTerm, "this server is no voter any more");
-  }
+  // Also what ends this leadership is told first: the others need not find out by an election.
   replicateToAll(server, leadership);
+  if (suffrageOf(server.membership.committed, server.id) !== "voter") {
+    becomeFollower(server, server.currentTerm, "this server is no voter any more");
+  }
 }
 
 export function sendHeartbeats(server: RaftServer, leadership: Leadership): void {
   leadership.nextHeartbeatMs = server.nowMs + heartbeatIntervalMs(server);
   const sentAtMs = server.nextStamp();
   for (const to of leadership.progress.keys()) {
-    server.sendNow({ kind: "heartbeatRequest", to, term: server.currentTerm, sentAtMs });
+    server.sendAfterHardState({ kind: "heartbeatRequest", to, term: server.currentTerm, sentAtMs });
   }
 }
 

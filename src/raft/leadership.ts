@@ -27,7 +27,7 @@ export interface Leadership {
   transfer: Transfer | null;
   /** Answers to stamps up to here extend no lease: a transfer was under way. */
   leaseFloorStamp: number;
-  /** When an unready leader last looked for somebody to hand over to. */
+  /** When the last transfer ended without success; before the first, when the leadership began. */
   handOverTriedMs: number;
   reads: PendingRead[];
 }

@@ -148,12 +148,17 @@ export class RaftLog {
     this.#trim();
   }
 
-  /** Memory is bounded by the cache, except for what is not durable and so exists nowhere else. */
+  /**
+   * Memory is bounded by the cache, except for what is not durable and so exists nowhere else. What
+   * was compacted away on disk goes here too, so that the log is one and the same wherever it is read.
+   */
   #trim(): void {
-    if (this.#tailBytes <= logCacheMaxBytes) return;
+    const boundBytes = this.#tailBytes > logCacheMaxBytes ? logCacheMaxBytes / 2 : logCacheMaxBytes;
+    const firstKept = this.#installing === null ? this.#reader.firstIndex : 0;
     let dropped = 0;
     for (const entry of this.#tail) {
-      if (entry.index > this.#durableIndex || this.#tailBytes <= logCacheMaxBytes / 2) break;
+      if (entry.index > this.#durableIndex) break;
+      if (entry.index >= firstKept && this.#tailBytes <= boundBytes) break;
       this.#tailBytes -= payloadBytes(entry);
       dropped++;
     }

@@ -16,6 +16,12 @@ interface InFlight {
   readonly bytes: number;
 }
 
+/** Moments to come: how long an answer is waited for, and how long silence lasts when all is said. */
+export interface Waits {
+  readonly giveUpAtMs: number;
+  readonly idleUntilMs: number;
+}
+
 export type Pace =
   /** Looking for the last common entry, one request at a time. */
   | {
@@ -32,6 +38,8 @@ export type Pace =
       nextIndex: LogIndex;
       readonly inFlight: InFlight[];
       inFlightBytes: number;
+      /** When to give up on the answers to what is in flight; when to say a word if nothing is. */
+      dueMs: number;
     }
   | { readonly kind: "snapshot"; readonly snapshotIndex: LogIndex; readonly giveUpAtMs: number };
 
@@ -56,6 +64,11 @@ export class Progress {
     this.pace = { kind: "probe", nextIndex, awaitingReply: false, retryAtMs: 0, failures: 0 };
   }
 
+  /** Whether it has answered anything in this term. */
+  get hasAnswered(): boolean {
+    return this.ackedStamp > Number.NEGATIVE_INFINITY;
+  }
+
   get nextIndex(): LogIndex {
     return this.pace.kind === "snapshot" ? this.pace.snapshotIndex + 1 : this.pace.nextIndex;
   }
@@ -76,15 +89,16 @@ export class Progress {
     this.pace = { ...this.pace, awaitingReply: true, retryAtMs: giveUpAtMs };
   }
 
-  appendSent(lastIndex: LogIndex, bytes: number): void {
+  appendSent(lastIndex: LogIndex, bytes: number, { giveUpAtMs }: Waits): void {
     if (this.pace.kind !== "replicate") return;
+    if (this.pace.inFlight.length === 0) this.pace.dueMs = giveUpAtMs;
     this.pace.inFlight.push({ lastIndex, bytes });
     this.pace.inFlightBytes += bytes;
     this.pace.nextIndex = Math.max(this.pace.nextIndex, lastIndex + 1);
   }
 
   /** A success covered everything up to `index`. */
-  matched(index: LogIndex, stamp: number): void {
+  matched(index: LogIndex, stamp: number, waits: Waits): void {
     if (index > this.matchIndex) {
       this.matchIndex = index;
       this.matchedStamp = stamp;
@@ -93,6 +107,7 @@ export class Progress {
       const done = this.pace.inFlight.findIndex((request) => request.lastIndex > index);
       const answered = this.pace.inFlight.splice(0, done < 0 ? this.pace.inFlight.length : done);
       for (const request of answered) this.pace.inFlightBytes -= request.bytes;
+      this.pace.dueMs = this.pace.inFlight.length > 0 ? waits.giveUpAtMs : waits.idleUntilMs;
       return;
     }
     // An answer from before the snapshot was sent says nothing about the snapshot.
@@ -102,6 +117,7 @@ export class Progress {
       nextIndex: this.matchIndex + 1,
       inFlight: [],
       inFlightBytes: 0,
+      dueMs: waits.idleUntilMs,
     };
   }
 

@@ -58,7 +58,7 @@ export type ProposalAnswer =
       readonly term: Term;
     }
   | { readonly kind: "notLeader"; readonly proposalId: number; readonly leaderId: ServerId | null }
-  /** Leader, but handing over, or its lease has run out. */
+  /** Leader, but handing over; or the command is too large. */
   | { readonly kind: "unavailable"; readonly proposalId: number; readonly reason: string };
 
 export type ReadAnswer =

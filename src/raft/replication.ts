@@ -9,11 +9,16 @@ import type {
   HeartbeatResponse,
   InstallSnapshotResponse,
 } from "./message.ts";
-import type { Progress } from "./progress.ts";
+import type { Progress, Waits } from "./progress.ts";
+import type { RpcFailure } from "./ready.ts";
 import type { RaftServer } from "./server.ts";
 
 /** A restart of a follower or a change of routes is over by then; hashicorp goes on to 10 s. */
 const backOffMaxMs = 250;
+
+/** Times the election timeout: longer than the transport waits for any answer before it reports a failure. */
+const giveUpFactor = 10;
+const giveUpOnSnapshotFactor = 100;
 
 export function replicateToAll(server: RaftServer, leadership: Leadership): void {
   for (const progress of leadership.progress.values()) replicate(server, progress);
@@ -29,22 +34,41 @@ export function replicate(server: RaftServer, progress: Progress): void {
   }
   if (pace.kind === "probe") {
     if (server.nowMs < pace.retryAtMs) return;
-    if (sendAppend(server, progress)) {
-      progress.probeSent(server.nowMs + 10 * server.options.electionTimeoutMs);
-    }
+    if (sendAppend(server, progress)) progress.probeSent(waitsFrom(server).giveUpAtMs);
     return;
+  }
+  if (server.nowMs >= pace.dueMs) {
+    if (pace.inFlight.length === 0) {
+      sendAppend(server, progress);
+      return;
+    }
+    progress.probeFrom(progress.matchIndex + 1, 0, 0);
+    return replicate(server, progress);
   }
   while (progress.hasRoom && progress.nextIndex <= server.log.lastIndex) {
     if (!sendAppend(server, progress)) return;
   }
   // Nothing to carry the commit index: send it on its own, so that the follower can apply.
-  const isIdle = progress.pace.kind === "replicate" && progress.pace.inFlight.length === 0;
-  if (isIdle && progress.sentCommitIndex < Math.min(server.commitIndex, progress.matchIndex)) {
+  if (
+    pace.inFlight.length === 0 &&
+    progress.sentCommitIndex < Math.min(server.commitIndex, progress.matchIndex)
+  ) {
     sendAppend(server, progress);
   }
 }
 
-/** One AppendEntries from `nextIndex` on; false if those entries are gone, and a snapshot went instead. */
+/**
+ * An idle follower hears one AppendEntries an election timeout: if it restarted unnoticed, that tells
+ * it the commit index, which no heartbeat carries.
+ */
+function waitsFrom({ nowMs, options }: RaftServer): Waits {
+  return {
+    giveUpAtMs: nowMs + giveUpFactor * options.electionTimeoutMs,
+    idleUntilMs: nowMs + options.electionTimeoutMs,
+  };
+}
+
+/** One AppendEntries from `nextIndex` on; false if those entries are gone, and it is a snapshot's turn. */
 function sendAppend(server: RaftServer, progress: Progress): boolean {
   const { log } = server;
   const { nextIndex } = progress;
@@ -62,9 +86,11 @@ function sendAppend(server: RaftServer, progress: Progress): boolean {
   progress.appendSent(
     prevIndex + entries.length,
     entries.reduce((bytes, entry) => bytes + payloadBytes(entry), 0),
+    waitsFrom(server),
   );
-  // Not after the own disk: the leader writes while the followers do (thesis §10.2.1).
-  server.sendNow({
+  // Not after the log: the leader writes while the followers do (thesis §10.2.1). But after the
+  // term, lest a sole voter that crashes here leads the same term twice, with other entries.
+  server.sendAfterHardState({
     kind: "appendEntriesRequest",
     to: progress.id,
     term: server.currentTerm,
@@ -77,14 +103,20 @@ function sendAppend(server: RaftServer, progress: Progress): boolean {
 }
 
 function sendSnapshot(server: RaftServer, progress: Progress): void {
+  // It is large, and read from disk: it goes only to a server that is there.
+  const silentMs = server.nowMs - progress.lastContactMs;
+  if (!progress.hasAnswered || silentMs >= server.options.heartbeatTimeoutMs) {
+    return progress.probeFrom(progress.nextIndex, server.nowMs + backOffMaxMs, 0);
+  }
   const snapshot = server.log.snapshot();
   assert(snapshot !== null, "what is compacted away is in a snapshot", {
     peer: progress.id,
     nextIndex: progress.nextIndex,
   });
   const { index } = snapshot.last;
-  progress.snapshotSent(index, server.nowMs + 100 * server.options.electionTimeoutMs);
-  server.sendNow({
+  const giveUpMs = giveUpOnSnapshotFactor * server.options.electionTimeoutMs;
+  progress.snapshotSent(index, server.nowMs + giveUpMs);
+  server.sendAfterHardState({
     kind: "installSnapshotRequest",
     to: progress.id,
     term: server.currentTerm,
@@ -103,13 +135,14 @@ export function onAppendAnswered(
       peer: progress.id,
       matchIndex: response.matchIndex,
     });
-    progress.matched(response.matchIndex, server.lastStamp);
+    progress.matched(response.matchIndex, server.lastStamp, waitsFrom(server));
     return;
   }
-  forgetLostMatch(server, progress, response);
   const { pace } = progress;
-  // A refusal of something older than what is being tried now tells nothing.
-  if (response.prevLogIndex < progress.matchIndex || pace.kind === "snapshot") return;
+  // Only a refusal of what is being tried now tells anything. Behind one that ended a pipeline come
+  // those of all that was in flight after it.
+  if (pace.kind === "snapshot" || response.prevLogIndex < progress.matchIndex) return;
+  if (pace.kind === "probe" && response.prevLogIndex !== pace.nextIndex - 1) return;
   const hint = Math.min(response.prevLogIndex, response.lastLogIndex + 1);
   const nextIndex = Math.max(progress.matchIndex + 1, hint);
   if (response.noRetryBackoff && nextIndex < pace.nextIndex) {
@@ -125,25 +158,38 @@ export function onSnapshotAnswered(
   response: InstallSnapshotResponse,
 ): void {
   if (progress.pace.kind !== "snapshot") return;
-  if (response.success) progress.matched(response.snapshotIndex, server.lastStamp);
-  else progress.probeFrom(progress.matchIndex + 1, server.nowMs + backOffMaxMs, 0);
+  if (response.success) {
+    progress.matched(response.snapshotIndex, server.lastStamp, waitsFrom(server));
+    return;
+  }
+  progress.probeFrom(progress.matchIndex + 1, server.nowMs + backOffMaxMs, 0);
 }
 
-export function onReplicationFailed(server: RaftServer, progress: Progress): void {
+export function onReplicationFailed(
+  server: RaftServer,
+  progress: Progress,
+  kind: RpcFailure["kind"],
+): void {
   const { pace } = progress;
+  // What was in flight before the snapshot does not end it, nor the other way round.
+  if ((pace.kind === "snapshot") !== (kind === "installSnapshotRequest")) return;
   if (pace.kind === "probe" && !pace.awaitingReply) return;
+  // An idle follower that misses a heartbeat may have restarted, and would not know the commit index.
+  const isIdle = pace.kind === "replicate" && pace.inFlight.length === 0;
+  if (kind === "heartbeatRequest" && !isIdle) return;
   const failures = pace.kind === "probe" ? pace.failures + 1 : 1;
   progress.probeFrom(progress.matchIndex + 1, server.nowMs + backOffMs(failures), failures);
 }
 
 /**
  * A follower whose log ends below what it once acknowledged has lost its disk. Its old promise must
- * not be counted any more (DESIGN section 9). Answers to older requests prove nothing.
+ * not be counted any more (DESIGN section 9). Answers to older heartbeats prove nothing; nor does a
+ * refused AppendEntries, whose `lastLogIndex` is a hint and may lie below the end of the log.
  */
 export function forgetLostMatch(
   server: RaftServer,
   progress: Progress,
-  response: AppendEntriesResponse | HeartbeatResponse,
+  response: HeartbeatResponse,
 ): void {
   const { matchIndex } = progress;
   if (response.lastLogIndex >= matchIndex || response.sentAtMs <= progress.matchedStamp) return;
@@ -153,10 +199,10 @@ export function forgetLostMatch(
   server.emit({ kind: "matchForgotten", peerId: progress.id, matchIndex });
 }
 
-/** The earliest moment at which `replicate` would do more than now; Infinity if only an answer helps. */
+/** The earliest moment at which `replicate` would do more than now. */
 export function replicationDeadlineMs({ pace }: Progress): number {
   if (pace.kind === "probe") return pace.retryAtMs;
-  return pace.kind === "snapshot" ? pace.giveUpAtMs : Number.POSITIVE_INFINITY;
+  return pace.kind === "snapshot" ? pace.giveUpAtMs : pace.dueMs;
 }
 
 function backOffMs(failures: number): number {

@@ -59,7 +59,7 @@ export interface Ballot {
 /** The leader that a follower believes in. */
 export interface KnownLeader {
   readonly id: ServerId;
-  /** Set once an AppendEntries of its term matched this log: the server has really joined. */
+  /** Set once this log is known to match its log: the server has really joined. */
   joined: boolean;
 }
 

@@ -26,6 +26,8 @@ export interface RaftStatus {
   readonly snapshotIndex: LogIndex;
   readonly configuration: Configuration;
   readonly hasJoined: boolean;
+  /** Since the leader was last heard; null on the leader. */
+  readonly leaderSilentMs: number | null;
   /** For how long this leader may still trust its lease; null unless it leads with a valid one. */
   readonly leaseLeftMs: number | null;
   readonly isTransferring: boolean;
@@ -56,13 +58,14 @@ export function statusOf(server: RaftServer): RaftStatus {
     snapshotIndex: log.snapshotLast.index,
     configuration: server.membership.latest,
     hasJoined: hasJoined(server),
+    leaderSilentMs: leadership === null ? nowMs - server.leaderContactMs : null,
     leaseLeftMs: leaseLeftMs > 0 ? leaseLeftMs : null,
     isTransferring: leadership !== null && leadership.transfer !== null,
     peers: [...(leadership?.progress.values() ?? [])].map((progress) => ({
       id: progress.id,
       matchIndex: progress.matchIndex,
       silentMs: nowMs - progress.lastContactMs,
-      hasAnswered: progress.ackedStamp > Number.NEGATIVE_INFINITY,
+      hasAnswered: progress.hasAnswered,
       pace: progress.pace.kind,
       readiness: progress.readiness,
     })),

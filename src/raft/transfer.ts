@@ -31,7 +31,7 @@ export function continueTransfer(server: RaftServer, leadership: Leadership): vo
   if (target === undefined) return endTransfer(server, leadership, "aborted");
   if (target.matchIndex < server.log.lastIndex) return replicate(server, target);
   transfer.timeoutNowSent = true;
-  server.sendNow({ kind: "timeoutNowRequest", to: transfer.targetId });
+  server.sendAfterHardState({ kind: "timeoutNowRequest", to: transfer.targetId });
 }
 
 /** The target did not take over; this leader carries on, with a lease that begins anew. */
@@ -44,17 +44,20 @@ export function endTransfer(
   if (transfer === null) return;
   leadership.transfer = null;
   leadership.leaseFloorStamp = server.lastStamp;
+  leadership.handOverTriedMs = server.nowMs;
   server.emit({ kind: "transferEnded", targetId: transfer.targetId, outcome });
 }
 
-/** An unready leader steps aside for a ready voter, and asks again only after a while (P5). */
+/**
+ * An unready leader steps aside for a ready voter (P5). Nothing can be proposed meanwhile, so between
+ * one attempt that fails and the next it leads for as long as an attempt may take.
+ */
 export function handOverIfUnready(server: RaftServer, leadership: Leadership): void {
   if (server.readiness.isReady || leadership.transfer !== null) return;
   if (server.commitIndex < leadership.firstIndex) return;
   if (server.nowMs - leadership.handOverTriedMs < server.options.electionTimeoutMs) return;
   const fittest = fittestVoter(server, leadership);
   if (fittest?.readiness?.isReady !== true) return;
-  leadership.handOverTriedMs = server.nowMs;
   startTransfer(server, fittest.id);
 }
 
@@ -64,8 +67,7 @@ function fittestVoter(server: RaftServer, leadership: Leadership): Progress | nu
   const candidates = server.voters
     .map((id) => leadership.progress.get(id))
     .filter((peer) => peer !== undefined)
-    .filter((peer) => peer.ackedStamp > Number.NEGATIVE_INFINITY)
-    .filter((peer) => peer.lastContactMs >= heardSinceMs);
+    .filter((peer) => peer.hasAnswered && peer.lastContactMs >= heardSinceMs);
   candidates.sort(
     (a, b) =>
       rank(b.readiness) - rank(a.readiness) ||
