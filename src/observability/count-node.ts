@@ -65,9 +65,10 @@ export class NodeEventCounter {
   }
 
   #countBlock(block: BlockFacts): void {
-    const { sequencer } = this.#metrics;
+    const { sequencer, execution } = this.#metrics;
     const last = this.#lastBlock;
     this.#lastBlock = block;
+    execution.healthy.set(1);
     sequencer.height.set(block.height);
     sequencer.numTxs.set(block.txCount);
     sequencer.blockSizeBytes.set(block.sizeBytes);

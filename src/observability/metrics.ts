@@ -43,10 +43,26 @@ export function createMetrics({ namespace, chainId, nodeId, version }: MetricsOp
     },
   };
   metrics.process.buildInfo.set({ version }, 1);
-  metrics.raft.leaseAge.set(Number.NaN);
-  metrics.raft.lastContact.set(Number.NaN);
+  beginSeries(metrics);
   collectProcessMetrics(registry);
   return metrics;
+}
+
+/**
+ * Counters with known labels show from the start, or Prometheus would miss the first step, from nothing
+ * to 1; and a gauge of which nothing is known yet says so: with NaN no comparison is true.
+ */
+function beginSeries({ raft, execution }: Pick<Metrics, "raft" | "execution">): void {
+  for (const kind of ["vote", "pre_vote"]) raft.votesRefused.inc({ kind }, 0);
+  for (const outcome of ["done", "timeout", "aborted", "refused"]) {
+    raft.leadershipTransfers.inc({ outcome }, 0);
+  }
+  for (const reason of ["stranger", "garbage", "timeout", "overload"]) {
+    raft.connectionsRefused.inc({ reason }, 0);
+  }
+  raft.leaseAge.set(Number.NaN);
+  raft.lastContact.set(Number.NaN);
+  execution.healthy.set(Number.NaN);
 }
 
 function raftMetrics({ gauge, counter }: MetricMaker) {
@@ -279,7 +295,10 @@ function transactionMetrics({ gauge, counter, histogram }: MetricMaker) {
 
 function executionMetrics({ gauge, counter }: MetricMaker) {
   return {
-    healthy: gauge("execution_healthy", "1 if the execution client answers and is in sync"),
+    healthy: gauge(
+      "execution_healthy",
+      "1 if the last block was executed, 0 while execution fails, NaN before the first",
+    ),
     failures: counter("execution_failures_total", "Calls to the execution client that failed"),
   };
 }

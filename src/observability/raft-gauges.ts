@@ -84,6 +84,8 @@ function recordPeer(peer: PeerReport, lastLogIndex: LogIndex, metrics: Metrics):
     raft.peerMatchLag.set(labels, Math.max(0, lastLogIndex - peer.matchIndex));
   }
   if (peer.heartbeatAgeMs !== null) raft.peerHeartbeatAge.set(labels, peer.heartbeatAgeMs / 1000);
+  raft.snapshotsSent.inc(labels, 0);
+  raft.matchesForgotten.inc(labels, 0);
   raft.peerSentBytes.inc(labels, peer.sentBytes);
   raft.peerReceivedBytes.inc(labels, peer.receivedBytes);
   raft.peerRpcFailures.inc(labels, peer.rpcFailures);

@@ -43,8 +43,10 @@ describe("standard output", () => {
 
   it("that is a shell's pipe whose reader stalls holds up neither the work nor the exit", async () => {
     const command = `{ "${process.execPath}" "${flood}"; echo "exit $?" >&2; } | { read -r line; exec sleep 600; }`;
-    const options = { stdio: ["ignore", "ignore", "pipe"], detached: true } as const;
-    const shell = spawn("sh", ["-c", command], options);
+    const shell = spawn("sh", ["-c", command], {
+      stdio: ["ignore", "ignore", "pipe"],
+      detached: true,
+    });
     let report = "";
     for await (const part of shell.stderr) {
       report += part;
