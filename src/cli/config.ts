@@ -1,8 +1,11 @@
 /** `evm config default` prints the sample file, `evm config check` every problem of the real one. */
 
+import { existsSync } from "node:fs";
 import type { Command } from "commander";
+import type { LoadedConfig } from "../config/load.ts";
 import { printConfig } from "../config/print.ts";
 import { ConfigError, formatProblem } from "../config/problem.ts";
+import type { NodeConfig } from "../config/schema.ts";
 import { requirePassphrase, resolveAdminToken, resolveJwtSecret } from "../config/secrets.ts";
 import { summarize } from "../config/summary.ts";
 import { type CliContext, loadContextConfig, printWarnings } from "./context.ts";
@@ -20,18 +23,34 @@ export function registerConfigCommand(program: Command, context: CliContext): vo
 }
 
 function check(context: CliContext): void {
-  const { config, configFile, warnings } = loadContextConfig(context);
+  const { config, configFile, warnings } = loadOrWarn(context);
   printWarnings(context, warnings);
+  if (!existsSync(configFile)) {
+    context.warn(`evm: warning: ${configFile}: there is no such file; evm init writes one`);
+  }
   checkSecrets(context, config);
   context.print(`ok: ${configFile}`);
   for (const line of summarize(config)) context.print(`  ${line}`);
 }
 
+/** The error itself lists only what must be mended. */
+function loadOrWarn(context: CliContext): LoadedConfig {
+  try {
+    return loadContextConfig(context);
+  } catch (error) {
+    if (error instanceof ConfigError) {
+      const { problems } = error.detail;
+      printWarnings(
+        context,
+        problems.filter(({ severity }) => severity === "warning"),
+      );
+    }
+    throw error;
+  }
+}
+
 /** Warnings only: the service may have a variable or a credential that this shell has not. */
-function checkSecrets(
-  context: CliContext,
-  config: ReturnType<typeof loadContextConfig>["config"],
-): void {
+function checkSecrets(context: CliContext, config: NodeConfig): void {
   const { environment } = context;
   const resolvers = [
     () => (config.node.aggregator ? requirePassphrase(config, environment) : null),

@@ -21,7 +21,8 @@ export function parseDuration(text: string): Parsed<number> {
   const sign = text.startsWith("-") ? -1 : 1;
   const digits = /^[+-]/.test(text) ? text.slice(1) : text;
   if (digits === "0") return ok(0);
-  if (digits === "") return fail("is empty; write a duration such as 500ms or 1m30s");
+  if (text === "") return fail("is empty; write a duration such as 500ms or 1m30s");
+  if (digits === "") return notADuration(text);
   if (/^\d+$/.test(digits)) {
     return fail(`"${text}" has no unit; write ${text}ms for milliseconds or ${text}s for seconds`);
   }

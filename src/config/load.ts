@@ -55,6 +55,7 @@ export function loadConfig(options: LoadOptions): LoadedConfig {
   ];
   // With a broken file every further finding would rest on defaults that nobody chose.
   if (file.isReadable) problems.push(...checkRules({ config, settings, broken: values.broken }));
+  problems.sort(inReadingOrder);
   if (problems.some(({ severity }) => severity === "error")) throw new ConfigError(problems);
   return { config, configFile, warnings: problems, settings };
 }
@@ -125,6 +126,12 @@ function whyUnreadable(code: string, path: string): string {
     default:
       return `cannot be read: ${code}`;
   }
+}
+
+/** From the top of the file to its end, then what stands nowhere in it. */
+function inReadingOrder({ origin: a }: Problem, { origin: b }: Problem): number {
+  if (a.kind === "file" && b.kind === "file") return a.line - b.line || a.column - b.column;
+  return Number(b.kind === "file") - Number(a.kind === "file");
 }
 
 /** A secret in a file that every user of the machine can read is none. */

@@ -1,8 +1,12 @@
 /** The word that somebody who wrote another one probably meant. */
 
-/** The candidate with the fewest edits from `word`; null if none is near. Case does not count. */
-export function nearest(word: string, candidates: Iterable<string>): string | null {
+/**
+ * The candidate with the fewest edits from `word`, else the only one that goes on where it ends
+ * (`heartbeat` for `heartbeat_timeout`); null if none is near. Case does not count.
+ */
+export function nearest(word: string, candidates: readonly string[]): string | null {
   const lower = word.toLowerCase();
+  if (lower === "") return null;
   // A third of the letters may be wrong; beyond that a suggestion would only mislead.
   let fewest = Math.max(1, Math.floor(lower.length / 3)) + 1;
   let found: string | null = null;
@@ -13,7 +17,9 @@ export function nearest(word: string, candidates: Iterable<string>): string | nu
       found = candidate;
     }
   }
-  return found;
+  if (found !== null) return found;
+  const longer = candidates.filter((candidate) => candidate.toLowerCase().startsWith(`${lower}_`));
+  return longer.length === 1 ? (longer[0] ?? null) : null;
 }
 
 /** Optimal string alignment: insertions, deletions, substitutions, and swaps of neighbours. */

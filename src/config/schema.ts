@@ -114,6 +114,18 @@ export function findKey(name: string): NamedKey | null {
   return keysByName.get(name.toLowerCase().replaceAll("-", "_")) ?? null;
 }
 
+/** Whether keys begin with this name and a dot: `raft`, and also `signer.kms`. */
+export function isKeyPrefix(name: string): boolean {
+  return keyPrefixes.has(name.toLowerCase().replaceAll("-", "_"));
+}
+
+const keyPrefixes: ReadonlySet<string> = new Set(
+  [...keysByName.keys()].flatMap((name) => {
+    const words = name.split(".");
+    return words.slice(1).map((_, at) => words.slice(0, at + 1).join("."));
+  }),
+);
+
 export function sectionNames(): readonly SectionName[] {
   return Object.keys(sections).filter(isSectionName);
 }

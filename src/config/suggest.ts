@@ -1,7 +1,7 @@
 /** Which key somebody meant who wrote one that does not exist. */
 
 import { nearest } from "./nearest.ts";
-import { allKeys, findKey } from "./schema.ts";
+import { allKeys, findKey, sectionNames } from "./schema.ts";
 
 /**
  * The nearest known key: first within the section that was named, then the same last word in any
@@ -24,6 +24,10 @@ export function suggestKey(name: string): string | null {
     lower,
     allKeys.map((key) => key.name),
   );
+}
+
+export function suggestSection(name: string): string | null {
+  return nearest(name, sectionNames());
 }
 
 /** `; did you mean x?`, or where to look if nothing is near. */

@@ -10,12 +10,13 @@ import {
   LineCounter,
   type Node,
   parseAllDocuments,
+  type YAMLError,
   type YAMLMap,
 } from "yaml";
 import type { Origin, Problem } from "./problem.ts";
-import { findKey, isSectionName, type NamedKey } from "./schema.ts";
+import { findKey, isKeyPrefix, type NamedKey } from "./schema.ts";
 import type { Setting, Source } from "./settings.ts";
-import { didYouMean, suggestKey } from "./suggest.ts";
+import { didYouMean, suggestKey, suggestSection } from "./suggest.ts";
 
 /** Beyond this many the first ones have to be mended before the rest means anything. */
 const syntaxErrorsMax = 5;
@@ -41,15 +42,7 @@ export function readYaml(source: string, path: string): YamlSource {
   const [first, second] = Array.from(documents);
   if (first === undefined) return { settings: [], problems: [], isReadable: true };
   if (first.errors.length > 0) {
-    const problems = first.errors.slice(0, syntaxErrorsMax).map(
-      ({ code, message, pos }): Problem => ({
-        severity: "error",
-        origin: originAt(Math.min(pos[0], text.length)),
-        key: null,
-        message: `is not valid YAML: ${message}${syntaxAdvice(code)}`,
-      }),
-    );
-    return { settings: [], problems, isReadable: false };
+    return { settings: [], problems: syntaxProblems(first.errors, originAt), isReadable: false };
   }
   const reader = new YamlReader(first, originAt);
   reader.readRoot();
@@ -58,6 +51,22 @@ export function readYaml(source: string, path: string): YamlSource {
     reader.refuse(at, null, "a second YAML document begins here; keep one, without --- between");
   }
   return { settings: reader.settings, problems: reader.problems, isReadable: true };
+}
+
+/** One for each place: what follows from the first error there is no news. */
+function syntaxProblems(
+  errors: readonly YAMLError[],
+  originAt: (offset: number) => Origin,
+): readonly Problem[] {
+  return errors
+    .filter(({ pos }, at) => errors.findIndex((other) => other.pos[0] === pos[0]) === at)
+    .slice(0, syntaxErrorsMax)
+    .map(({ code, message, pos }) => ({
+      severity: "error",
+      origin: originAt(pos[0]),
+      key: null,
+      message: `is not valid YAML: ${message}${syntaxAdvice(code)}`,
+    }));
 }
 
 function syntaxAdvice(code: string): string {
@@ -70,7 +79,7 @@ function syntaxAdvice(code: string): string {
       return "; a quote or bracket is not closed, or the file was cut off";
     case "MULTILINE_IMPLICIT_KEY":
     case "BLOCK_AS_IMPLICIT_KEY":
-      return '; write each key as "name: value", or the line before it lacks a quote';
+      return "; here or in the next line a key begins in the wrong column, or a quote is missing";
     default:
       return "";
   }
@@ -110,7 +119,7 @@ class YamlReader {
       const name = prefix + textOf(nameNode);
       const at = startOf(nameNode);
       const node = this.#resolve(value);
-      if (findKey(name) !== null || !isPrefix(name)) this.#readSetting(name, at, node);
+      if (findKey(name) !== null || !isKeyPrefix(name)) this.#readSetting(name, at, node);
       else if (isMap(node)) this.#readMap(node, `${name}.`);
       else if (node !== null && !(isScalar(node) && node.value === null)) {
         this.refuse(at, name, "is a section; write its keys on the lines below it, indented");
@@ -121,8 +130,10 @@ class YamlReader {
   #readSetting(name: string, at: number, node: Node | null): void {
     const key = findKey(name);
     if (key === null) {
-      const advice = didYouMean(suggestKey(name), "evm config default prints every key");
-      this.refuse(at, name, `is no known key${advice}`);
+      const isSection = isMap(node);
+      const suggestion = isSection ? suggestSection(name) : suggestKey(name);
+      const advice = didYouMean(suggestion, "evm config default prints every key");
+      this.refuse(at, name, `is no known ${isSection ? "section" : "key"}${advice}`);
       return;
     }
     const origin = this.#originAt(node === null ? at : startOf(node));
@@ -175,16 +186,3 @@ function textOf(node: Node): string {
 function startOf(node: Node | null): number {
   return node?.range?.[0] ?? 0;
 }
-
-/** Whether keys begin with this name: `raft`, `signer.kms`, and `metrics` of an alias. */
-function isPrefix(name: string): boolean {
-  const lower = name.toLowerCase();
-  return (lower !== "" && isSectionName(lower)) || nestedSections.has(lower);
-}
-
-const nestedSections: ReadonlySet<string> = new Set([
-  "signer.kms",
-  "signer.kms.aws",
-  "signer.kms.gcp",
-  "metrics",
-]);

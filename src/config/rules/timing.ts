@@ -12,7 +12,11 @@ const election = "raft.election_timeout";
 const send = "raft.send_timeout";
 
 export const timingRules: readonly Rule[] = [
-  (context) => (context.config.raft.enable ? checkTimeouts(context) : []),
+  (context) => {
+    const { enable, rttMaxMs } = context.config.raft;
+    // What follows from a wrong round trip is wrong as well, and not worth a word.
+    return enable && (rttMaxMs === null || rttMaxMs > 0) ? checkTimeouts(context) : [];
+  },
   ({ config: { raft } }) =>
     raft.enable && raft.rttMaxMs !== null && raft.rttMaxMs <= 0
       ? [

@@ -1,0 +1,50 @@
+import { describe, expect, it } from "vitest";
+import { InvariantError } from "../../src/base/assert.ts";
+import { usageError } from "../../src/cli/errors.ts";
+import { describeFailure, exitCodeOf } from "../../src/cli/report-error.ts";
+import { ConfigError } from "../../src/config/problem.ts";
+import { ioError, missing } from "../../src/home/errors.ts";
+import { StorageError } from "../../src/storage/errors.ts";
+import { TransportError } from "../../src/transport/errors.ts";
+
+const systemError = Object.assign(new Error("ENOSPC: no space left"), { syscall: "write" });
+
+describe("exitCodeOf", () => {
+  it.each<[string, unknown, number]>([
+    ["usage", usageError("x"), 64],
+    ["configuration", new ConfigError([]), 78],
+    ["a file of the home that is missing", missing("/x", ""), 78],
+    ["a file of the home that cannot be read", ioError("read", "/x", systemError), 74],
+    [
+      "a full disk",
+      new StorageError({ code: "STORAGE_FULL", directory: "/", freeBytes: 0 }, ""),
+      74,
+    ],
+    [
+      "a second process",
+      new StorageError({ code: "STORAGE_LOCKED", directory: "/", holder: "1" }, ""),
+      69,
+    ],
+    [
+      "a port in use",
+      new TransportError({ code: "TRANSPORT_ADDRESS_IN_USE", address: ":1" }, ""),
+      69,
+    ],
+    ["a broken invariant", new InvariantError("x"), 70],
+    ["an error of the system", systemError, 74],
+    ["a bug", new TypeError("x"), 70],
+    ["whatever else is thrown", "x", 70],
+  ])("%s", (_, error, code) => {
+    expect(exitCodeOf(error)).toBe(code);
+  });
+});
+
+describe("describeFailure", () => {
+  it("is one line for what the world did, and a stack for a bug", () => {
+    const quiet = { withStack: false };
+    expect(describeFailure(usageError("write X"), quiet)).toBe("evm: write X");
+    expect(describeFailure(systemError, quiet)).toBe("evm: ENOSPC: no space left");
+    expect(describeFailure(new TypeError("x"), quiet)).toContain("report-error.test.ts");
+    expect(describeFailure(usageError("write X"), { withStack: true })).toContain("    at ");
+  });
+});
