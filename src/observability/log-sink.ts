@@ -12,6 +12,7 @@ export interface LogSink {
   reopen(): void;
   /** Gives a slow reader a last, bounded chance. */
   flush(): void;
+  /** Flushes first. Lines after it are dropped; may be called twice. */
   close(): void;
   /** Lines that nobody will read, since the reader was too slow or the disk was full. */
   readonly droppedLines: number;
@@ -46,6 +47,8 @@ export class DescriptorSink implements LogSink {
   #pending: Buffer[] = [];
   #pendingBytes = 0;
   #retry: NodeJS.Timeout | null = null;
+  /** After it a write would go to whatever file has got the same number since. */
+  #isClosed = false;
   #droppedLines = 0;
   #reportedLines = 0;
 
@@ -62,7 +65,7 @@ export class DescriptorSink implements LogSink {
 
   write(line: string): void {
     const bytes = Buffer.from(line);
-    if (this.#pendingBytes + bytes.length > pendingMaxBytes) {
+    if (this.#isClosed || this.#pendingBytes + bytes.length > pendingMaxBytes) {
       this.#droppedLines++;
       return;
     }
@@ -89,7 +92,9 @@ export class DescriptorSink implements LogSink {
   }
 
   close(): void {
+    if (this.#isClosed) return;
     this.flush();
+    this.#isClosed = true;
     process.off("exit", this.#onExit);
     if (this.#retry !== null) clearTimeout(this.#retry);
     closeDescriptor(this.#descriptor);

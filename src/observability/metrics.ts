@@ -81,7 +81,7 @@ function raftMetrics({ gauge, counter }: MetricMaker) {
     peers: gauge("raft_peers", "Voting members of the cluster, this node included"),
     leaderChanges: counter(
       "raft_leader_changes_total",
-      "Times this node saw another server become leader. Frequent changes mean timeouts too short for the network, or an overloaded host",
+      "Changes of leader that this node saw: a later term's leader, itself included, after an earlier one. Frequent ones mean timeouts too short for the network, or an overloaded host",
     ),
     becameFollower: counter("raft_state_follower_total", "Times this node became a follower"),
     becamePreCandidate: counter(

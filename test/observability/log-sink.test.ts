@@ -69,6 +69,20 @@ describe("log file", () => {
     expect(readFileSync(join(directory, "moved", "node.log"), "utf8")).toBe("still here\n");
   });
 
+  it("that was closed takes no more lines: its descriptor may be another file's by now", () => {
+    const path = join(directory, "node.log");
+    const closed = openSink({ path, describeDropped });
+    closed.write("one\n");
+    closed.close();
+    closed.close();
+    const other = openSync(join(directory, "other"), "w");
+    closed.write("two\n");
+    closeSync(other);
+    expect(readFileSync(path, "utf8")).toBe("one\n");
+    expect(readFileSync(join(directory, "other"), "utf8")).toBe("");
+    expect(closed.droppedLines).toBe(1);
+  });
+
   it("that cannot be opened is an error with advice", () => {
     const path = join(directory, "missing", "node.log");
     expect(() => openSink({ path, describeDropped })).toThrow(/create its directory/);
