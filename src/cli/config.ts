@@ -6,7 +6,7 @@ import type { LoadedConfig } from "../config/load.ts";
 import { printConfig } from "../config/print.ts";
 import { ConfigError, formatProblem } from "../config/problem.ts";
 import type { NodeConfig } from "../config/schema.ts";
-import { requirePassphrase, resolveAdminToken, resolveJwtSecret } from "../config/secrets.ts";
+import { requireJwtSecret, requirePassphrase, resolveAdminToken } from "../config/secrets.ts";
 import { summarize } from "../config/summary.ts";
 import { type CliContext, loadContextConfig, printWarnings } from "./context.ts";
 
@@ -54,7 +54,7 @@ function checkSecrets(context: CliContext, config: NodeConfig): void {
   const { environment } = context;
   const resolvers = [
     () => (config.node.aggregator ? requirePassphrase(config, environment) : null),
-    () => (config.execution.type === "engine" ? resolveJwtSecret(config, environment) : null),
+    () => (config.execution.type === "engine" ? requireJwtSecret(config, environment) : null),
     () => resolveAdminToken(config, environment),
   ];
   for (const resolve of resolvers) {

@@ -7,8 +7,11 @@ const args = process.argv.slice(2);
 // Before the rest of the program is even loaded: others may look at the command line meanwhile.
 setProcessTitle(args);
 
-// Whoever reads our output may stop early (`evm config default | head`).
-process.stdout.on("error", () => process.exit());
+// Whoever reads our output may stop early (`evm config default | head`). That must end no node.
+process.stdout.on("error", ignore);
+process.stderr.on("error", ignore);
+
+function ignore(): void {}
 
 const [{ processContext }, { runCli }] = await Promise.all([
   import("./context.ts"),

@@ -98,6 +98,10 @@ export function readConfigFile(path: string): YamlSource {
       `has ${bytes.length} bytes and is no configuration; restore the real one`,
     );
   }
+  if (bytes.includes(0)) {
+    const advice = "restore it, or write a new one with evm config default";
+    return unreadable(path, `holds zero bytes, as a crash leaves them; ${advice}`);
+  }
   try {
     return readYaml(new TextDecoder("utf-8", { fatal: true }).decode(bytes), path);
   } catch {

@@ -72,6 +72,17 @@ export function resolveJwtSecret(
   return resolved;
 }
 
+/** Like {@link resolveJwtSecret}, but a missing secret is a {@link ConfigError} that says how to give one. */
+export function requireJwtSecret(config: NodeConfig, environment: Environment): ResolvedSecret {
+  const resolved = resolveJwtSecret(config, environment);
+  if (resolved !== null) return resolved;
+  throw problemWith(
+    "evm.jwt_secret_file",
+    "is required for execution.type: engine; give --evm.jwt-secret-file=FILE with the file the execution " +
+      "client has, or a systemd credential named jwt",
+  );
+}
+
 /** The token of admin requests; null if none is given, which leaves them to loopback. */
 export function resolveAdminToken(
   config: NodeConfig,

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
+  requireJwtSecret,
   requirePassphrase,
   resolveAdminToken,
   resolveJwtSecret,
@@ -108,6 +109,9 @@ describe("other secrets", () => {
     expect(resolveJwtSecret(config, {})?.secret.reveal()).toHaveLength(66);
     const short = loadGood({ args: ["--evm.jwt-secret=abcd"] }).config;
     expect(() => resolveJwtSecret(short, {})).toThrow("is not 32 bytes in hexadecimal");
+    expect(() => requireJwtSecret(loadGood({}).config, {})).toThrow(
+      "give --evm.jwt-secret-file=FILE",
+    );
   });
 
   it("the admin token may come from a file", () => {
