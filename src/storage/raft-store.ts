@@ -1,0 +1,40 @@
+/** What a server keeps through a crash, as its driver uses it. Implemented on LMDB, and in memory for simulation. */
+
+import type { LogReader, Persist, StoredState } from "../raft/ready.ts";
+import type { HardState, LogIndex, Snapshot } from "../raft/types.ts";
+import type { StorageError } from "./errors.ts";
+
+export interface RaftStore extends StoredState {
+  readonly hardState: HardState;
+  /**
+   * What is durable. Entries that a Persist under way takes out are not answered any more, and those
+   * that it brings not yet.
+   */
+  readonly log: LogReader;
+  /** Random at creation. Two stores with the same one are copies: one of them must not run. */
+  readonly incarnation: Uint8Array;
+  /** No term, no vote, no entry, no snapshot: this server has promised nothing yet (DESIGN section 9). */
+  readonly isEmpty: boolean;
+
+  /**
+   * Makes `persist` durable as a whole, and then calls `done(null)`; the reads above show it from that
+   * moment. Calls come back in order. Those given while one is being written share the next
+   * transaction and its fsync.
+   *
+   * `done(error)` means that what is on disk is no longer known. It is final: every later call fails too,
+   * and the process should stop.
+   */
+  persist(persist: Persist, done: (error: StorageError | null) => void): void;
+
+  /** Stores a snapshot of the own state machine; the log stays, and may be compacted up to it. */
+  saveSnapshot(snapshot: Snapshot): Promise<void>;
+
+  /**
+   * Removes the entries up to `index`, which a snapshot must cover, in slices between which any waiting
+   * Persist goes first.
+   */
+  compactThrough(index: LogIndex): Promise<void>;
+
+  /** Waits for what was begun. May be called twice. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,77 @@
+/** A Persist as puts and removals. Everything is encoded before the transaction begins, which must not throw. */
+
+import type { Persist } from "../raft/ready.ts";
+import type { EntryId, LogIndex } from "../raft/types.ts";
+import { numberKey, textKey } from "./keys.ts";
+import { encodeEntry } from "./log-codec.ts";
+import { afterPersist, type RaftState } from "./raft-state.ts";
+import { hardStateKey, outlineKey, type RaftTables, snapshotKey } from "./raft-tables.ts";
+import { encodeEntryId, encodeHardState, encodeOutline } from "./stable-codec.ts";
+
+/** Writes of one transaction, in order, and about how many bytes they are. */
+export class WriteSet {
+  readonly #writes: (() => void)[] = [];
+  #sizeBytes = 0;
+
+  get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
+
+  add(sizeBytes: number, write: () => void): void {
+    this.#sizeBytes += sizeBytes;
+    this.#writes.push(write);
+  }
+
+  run(): void {
+    for (const write of this.#writes) write();
+  }
+}
+
+/** Adds what takes the tables from `state` to the state after `persist`, which it returns. */
+export function addPersist(
+  writes: WriteSet,
+  { log, stable }: RaftTables,
+  state: RaftState,
+  persist: Persist,
+): RaftState {
+  const after = afterPersist(state, persist);
+  if (persist.hardState !== null) {
+    const record = encodeHardState(persist.hardState);
+    writes.add(record.length, () => stable.put(textKey(hardStateKey), record));
+  }
+  if (persist.snapshot !== null) {
+    writes.add(0, () => log.clear());
+    addSnapshotLast(writes, { log, stable }, persist.snapshot.last);
+  } else if (persist.truncateFrom !== null) {
+    addRemoval(writes, { log, stable }, persist.truncateFrom, state.outline.lastIndex);
+  }
+  for (const entry of persist.entries) {
+    const key = numberKey(entry.index);
+    const record = encodeEntry(entry);
+    writes.add(key.length + record.length, () => log.put(key, record));
+  }
+  const { terms, configurations } = after.outline;
+  if (terms !== state.outline.terms || configurations !== state.outline.configurations) {
+    const record = encodeOutline(after.outline);
+    writes.add(record.length, () => stable.put(textKey(outlineKey), record));
+  }
+  return after;
+}
+
+export function addSnapshotLast(writes: WriteSet, { stable }: RaftTables, last: EntryId): void {
+  const record = encodeEntryId(last);
+  writes.add(record.length, () => stable.put(textKey(snapshotKey), record));
+}
+
+/** Adds the removal of entries `from` to `through`, both included. */
+export function addRemoval(
+  writes: WriteSet,
+  { log }: RaftTables,
+  from: LogIndex,
+  through: LogIndex,
+): void {
+  for (let index = from; index <= through; index++) {
+    const key = numberKey(index);
+    writes.add(key.length, () => log.remove(key));
+  }
+}

@@ -1,0 +1,152 @@
+/**
+ * A record: CRC-32C of the rest, then fields, big-endian. Everything stored is one, so that a flipped
+ * bit is an error that names its place, and never data.
+ *
+ *   u32 checksum | field | field | ...
+ *   bytes = u32 length + content; a length of 2^32-1 is null
+ */
+import { assert } from "../base/assert.ts";
+import { crc32c } from "../base/bytes.ts";
+import { corrupt, type Place } from "./errors.ts";
+
+const checksumBytes = 4;
+const nullLength = 0xffff_ffff;
+const initialBytes = 256;
+
+export class RecordWriter {
+  #bytes = new Uint8Array(initialBytes);
+  #view = new DataView(this.#bytes.buffer);
+  #length = checksumBytes;
+
+  u8(value: number): this {
+    const at = this.#reserve(1);
+    this.#view.setUint8(at, value);
+    return this;
+  }
+
+  u32(value: number): this {
+    const at = this.#reserve(4);
+    this.#view.setUint32(at, value);
+    return this;
+  }
+
+  /** A non-negative safe integer, in eight bytes. */
+  count(value: number): this {
+    assert(Number.isSafeInteger(value) && value >= 0, "a count is a safe integer", { value });
+    return this.u64(BigInt(value));
+  }
+
+  u64(value: bigint): this {
+    const at = this.#reserve(8);
+    this.#view.setBigUint64(at, value);
+    return this;
+  }
+
+  bytes(value: Uint8Array | null): this {
+    if (value === null) return this.u32(nullLength);
+    this.u32(value.length);
+    const at = this.#reserve(value.length);
+    this.#bytes.set(value, at);
+    return this;
+  }
+
+  text(value: string | null): this {
+    return this.bytes(value === null ? null : new TextEncoder().encode(value));
+  }
+
+  /** The record, checksum included. The writer must not be used again. */
+  finish(): Uint8Array {
+    const record = this.#bytes.subarray(0, this.#length);
+    this.#view.setUint32(0, crc32c(record.subarray(checksumBytes)));
+    return record;
+  }
+
+  /** Makes room for `length` bytes and returns where they begin. May replace `#bytes` and `#view`: call it first. */
+  #reserve(length: number): number {
+    const at = this.#length;
+    this.#length += length;
+    if (this.#length > this.#bytes.length) {
+      const grown = new Uint8Array(Math.max(this.#length, this.#bytes.length * 2));
+      grown.set(this.#bytes.subarray(0, at));
+      this.#bytes = grown;
+      this.#view = new DataView(grown.buffer);
+    }
+    return at;
+  }
+}
+
+/** Reads what {@link RecordWriter} wrote; throws STORAGE_CORRUPT, naming `place`, on anything else. */
+export class RecordReader {
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  readonly #place: Place;
+  #at = checksumBytes;
+
+  constructor(bytes: Uint8Array, place: Place) {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    this.#place = place;
+    if (bytes.length < checksumBytes) throw corrupt(place, "is cut short");
+    if (this.#view.getUint32(0) !== crc32c(bytes.subarray(checksumBytes))) {
+      throw corrupt(place, "does not match its checksum");
+    }
+  }
+
+  u8(): number {
+    return this.#view.getUint8(this.#take(1));
+  }
+
+  u32(): number {
+    return this.#view.getUint32(this.#take(4));
+  }
+
+  count(): number {
+    const value = this.u64();
+    if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw this.malformed(`holds the number ${value}`);
+    return Number(value);
+  }
+
+  u64(): bigint {
+    return this.#view.getBigUint64(this.#take(8));
+  }
+
+  /** A view on the record, not a copy. */
+  nullableBytes(): Uint8Array | null {
+    const length = this.u32();
+    if (length === nullLength) return null;
+    const at = this.#take(length);
+    return this.#bytes.subarray(at, at + length);
+  }
+
+  bytes(): Uint8Array {
+    const value = this.nullableBytes();
+    if (value === null) throw this.malformed("lacks a field");
+    return value;
+  }
+
+  nullableText(): string | null {
+    const value = this.nullableBytes();
+    return value === null ? null : new TextDecoder().decode(value);
+  }
+
+  text(): string {
+    return new TextDecoder().decode(this.bytes());
+  }
+
+  /** Call after the last field: a record that goes on is not one of ours. */
+  end(): void {
+    if (this.#at !== this.#bytes.length) throw this.malformed("is longer than its fields");
+  }
+
+  /** The error for a record that is intact, and still not what should be here. */
+  malformed(problem: string): Error {
+    return corrupt(this.#place, problem);
+  }
+
+  #take(length: number): number {
+    const at = this.#at;
+    if (at + length > this.#bytes.length) throw this.malformed("ends before its last field");
+    this.#at += length;
+    return at;
+  }
+}

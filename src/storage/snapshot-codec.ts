@@ -1,0 +1,40 @@
+/** A snapshot file: eight bytes that say so, with the format's version, then one record. */
+
+import { concatBytes, equalBytes } from "../base/bytes.ts";
+import type { Server, Snapshot, Suffrage } from "../raft/types.ts";
+import { corrupt, type Place } from "./errors.ts";
+import { RecordReader, RecordWriter } from "./record.ts";
+
+const magic: Uint8Array = new TextEncoder().encode("EVSNAP01");
+
+export function encodeSnapshot(snapshot: Snapshot): Uint8Array {
+  const writer = new RecordWriter().count(snapshot.last.term).count(snapshot.last.index);
+  writer.count(snapshot.configurationIndex).u32(snapshot.configuration.servers.length);
+  for (const { id, address, suffrage } of snapshot.configuration.servers) {
+    writer.text(id).text(address).text(suffrage);
+  }
+  return concatBytes(magic, writer.bytes(snapshot.data).finish());
+}
+
+/** Throws STORAGE_CORRUPT unless `bytes` are a snapshot as it was written. `data` is a view on them. */
+export function decodeSnapshot(bytes: Uint8Array, place: Place): Snapshot {
+  if (!equalBytes(bytes.subarray(0, magic.length), magic)) {
+    throw corrupt(place, "does not begin like a snapshot of this version");
+  }
+  const reader = new RecordReader(bytes.subarray(magic.length), place);
+  const last = { term: reader.count(), index: reader.count() };
+  const configurationIndex = reader.count();
+  const servers: Server[] = [];
+  for (let left = reader.u32(); left > 0; left--) {
+    servers.push({ id: reader.text(), address: reader.text(), suffrage: readSuffrage(reader) });
+  }
+  const data = reader.bytes();
+  reader.end();
+  return { last, configuration: { servers }, configurationIndex, data };
+}
+
+function readSuffrage(reader: RecordReader): Suffrage {
+  const suffrage = reader.text();
+  if (suffrage === "voter" || suffrage === "nonvoter" || suffrage === "staging") return suffrage;
+  throw reader.malformed("has an unknown suffrage");
+}

@@ -1,0 +1,121 @@
+/** `<term>-<index>.snp`: snapshots on disk. A file under that name is complete, or damaged later. */
+
+import { readdirSync, readFileSync, rmSync } from "node:fs";
+import { open, rename, rm } from "node:fs/promises";
+import type { EntryId, Snapshot } from "../raft/types.ts";
+import { diskFull, freeBytesIn, syncDirectory } from "./disk.ts";
+import { errnoOf, ioError, type Place, StorageError } from "./errors.ts";
+import { decodeSnapshot, encodeSnapshot } from "./snapshot-codec.ts";
+
+const namePattern = /^(\d{1,16})-(\d{1,16})\.snp$/;
+const unfinishedSuffix = ".snp.tmp";
+
+export interface SnapshotFilesOptions {
+  readonly directory: string;
+  /** How many of the newest stay, so that there is one to fall back to. */
+  readonly keep: number;
+  /** Told of a snapshot that cannot be read (an older one is used) or removed. */
+  readonly onDamaged: (error: StorageError) => void;
+}
+
+export class SnapshotFiles {
+  readonly #directory: string;
+  readonly #keep: number;
+  readonly #onDamaged: (error: StorageError) => void;
+
+  constructor({ directory, keep, onDamaged }: SnapshotFilesOptions) {
+    this.#directory = directory;
+    this.#keep = Math.max(1, keep);
+    this.#onDamaged = onDamaged;
+  }
+
+  /** Resolves once the file would survive a power cut. A crash before leaves no file of that name. */
+  async write(snapshot: Snapshot): Promise<void> {
+    const path = this.#pathOf(snapshot.last);
+    const unfinished = `${path}.tmp`;
+    try {
+      const file = await open(unfinished, "w", 0o600);
+      try {
+        await file.writeFile(encodeSnapshot(snapshot));
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await rename(unfinished, path);
+      await syncDirectory(this.#directory);
+    } catch (error) {
+      await rm(unfinished, { force: true });
+      if (errnoOf(error) !== "ENOSPC") throw ioError(path, error);
+      throw diskFull(this.#directory, freeBytesIn(this.#directory), error);
+    }
+  }
+
+  /**
+   * The newest readable one from `oldest` to `newest`, both included; null without one. What is
+   * passed over on the way is reported.
+   */
+  newestBetween(oldestIndex: number, newest: EntryId): Snapshot | null {
+    for (const id of this.#list()) {
+      if (id.index > newest.index || id.index < oldestIndex) continue;
+      try {
+        return this.#read(id);
+      } catch (error) {
+        if (!(error instanceof StorageError)) throw error;
+        this.#onDamaged(error);
+      }
+    }
+    return null;
+  }
+
+  /** Removes all but the newest few. */
+  prune(): void {
+    for (const id of this.#list().slice(this.#keep)) this.#remove(this.#pathOf(id));
+  }
+
+  /** Removes snapshots that were written, but never made part of the state. Only before the first write. */
+  removeNewerThan(newest: EntryId): void {
+    for (const id of this.#list()) if (id.index > newest.index) this.#remove(this.#pathOf(id));
+  }
+
+  /** Removes what a crash left half written. */
+  removeUnfinished(): void {
+    for (const name of readdirSync(this.#directory)) {
+      if (name.endsWith(unfinishedSuffix)) this.#remove(`${this.#directory}/${name}`);
+    }
+  }
+
+  /** A file that stays costs space and nothing else, so the store goes on. */
+  #remove(path: string): void {
+    try {
+      rmSync(path, { force: true });
+    } catch (error) {
+      this.#onDamaged(ioError(path, error));
+    }
+  }
+
+  #read(id: EntryId): Snapshot {
+    const path = this.#pathOf(id);
+    const place: Place = { path, database: "snapshot", key: `${id.term}-${id.index}` };
+    let bytes: Uint8Array;
+    try {
+      bytes = readFileSync(path);
+    } catch (error) {
+      throw ioError(path, error);
+    }
+    return decodeSnapshot(bytes, place);
+  }
+
+  /** Newest first. */
+  #list(): readonly EntryId[] {
+    const ids = readdirSync(this.#directory).flatMap((name): EntryId[] => {
+      const [, term, index] = namePattern.exec(name) ?? [];
+      if (term === undefined || index === undefined) return [];
+      return [{ term: Number(term), index: Number(index) }];
+    });
+    return ids.sort((a, b) => b.index - a.index || b.term - a.term);
+  }
+
+  #pathOf({ term, index }: EntryId): string {
+    return `${this.#directory}/${term}-${index}.snp`;
+  }
+}

@@ -1,0 +1,225 @@
+/**
+ * A Raft store in memory: the disk of a simulated server. Nothing becomes durable, and nothing is
+ * answered, before `flush` says so, and a crash keeps exactly what was flushed.
+ */
+import { assert, defined } from "../../src/base/assert.ts";
+import type { LogReader, Persist } from "../../src/raft/ready.ts";
+import type { Entry, EntryId, HardState, LogIndex, Snapshot, Term } from "../../src/raft/types.ts";
+import { StorageError } from "../../src/storage/errors.ts";
+import { payloadBytes } from "../../src/storage/log-codec.ts";
+import {
+  compactOutline,
+  outlineHolds,
+  outlineTermAt,
+  truncateOutline,
+} from "../../src/storage/log-outline.ts";
+import {
+  afterPersist,
+  afterSnapshotTaken,
+  emptyRaftState,
+  type RaftState,
+  removedFrom,
+} from "../../src/storage/raft-state.ts";
+import type { RaftStore } from "../../src/storage/raft-store.ts";
+
+/** What is on the simulated disk. */
+interface Disk {
+  readonly incarnation: Uint8Array;
+  readonly state: RaftState;
+  readonly entries: ReadonlyMap<LogIndex, Entry>;
+  readonly snapshot: Snapshot | null;
+}
+
+interface Job {
+  readonly apply: (disk: Disk) => Disk;
+  /** What it takes out of the log from this index on; null for nothing. */
+  readonly persist: Persist | null;
+  readonly done: (error: StorageError | null) => void;
+}
+
+export class MemoryRaftStore implements RaftStore {
+  readonly log: LogReader;
+  #disk: Disk;
+  #planned: RaftState;
+  #jobs: Job[] = [];
+  #failure: StorageError | null = null;
+
+  /** `incarnation` stands for the random bytes of a real store. */
+  constructor(incarnation: Uint8Array, disk?: Disk) {
+    this.#disk = disk ?? {
+      incarnation,
+      state: emptyRaftState,
+      entries: new Map(),
+      snapshot: null,
+    };
+    this.#planned = this.#disk.state;
+    this.log = new MemoryLogReader(() => this.#visible());
+  }
+
+  get hardState(): HardState {
+    return this.#disk.state.hardState;
+  }
+
+  get incarnation(): Uint8Array {
+    return this.#disk.incarnation;
+  }
+
+  get isEmpty(): boolean {
+    const { hardState, snapshotLast, outline } = this.#disk.state;
+    const hasPromised = hardState.currentTerm > 0 || hardState.votedFor !== null;
+    return !hasPromised && snapshotLast.index === 0 && outline.lastIndex === 0;
+  }
+
+  /** Writes given and not yet flushed. */
+  get unflushedCount(): number {
+    return this.#jobs.length;
+  }
+
+  persist(persist: Persist, done: (error: StorageError | null) => void): void {
+    this.#planned = afterPersist(this.#planned, persist);
+    this.#enqueue({ persist, apply: (disk) => applyPersist(disk, persist), done });
+  }
+
+  async saveSnapshot(snapshot: Snapshot): Promise<void> {
+    if (snapshot.last.index <= this.#planned.snapshotLast.index) return;
+    this.#planned = afterSnapshotTaken(this.#planned, snapshot.last);
+    await this.#enqueueAndWait((disk) => {
+      const state = afterSnapshotTaken(disk.state, snapshot.last);
+      return state === disk.state ? disk : { ...disk, state, snapshot };
+    });
+  }
+
+  async compactThrough(index: LogIndex): Promise<void> {
+    assert(index <= this.#disk.state.snapshotLast.index, "only what a snapshot covers is removed");
+    const compact = (state: RaftState): RaftState => ({
+      ...state,
+      outline: compactOutline(state.outline, Math.min(index, state.outline.lastIndex)),
+    });
+    this.#planned = compact(this.#planned);
+    this.#disk = withState(this.#disk, compact(this.#disk.state));
+    await this.#enqueueAndWait((disk) => withState(disk, compact(disk.state)));
+  }
+
+  /** Makes the first `count` writes durable, in order, and answers them. */
+  flush(count = this.#jobs.length): void {
+    for (const job of this.#jobs.splice(0, count)) {
+      this.#disk = job.apply(this.#disk);
+      job.done(null);
+    }
+  }
+
+  /** The disk breaks: everything not yet flushed, and everything later, fails. */
+  fail(): void {
+    const path = "memory";
+    this.#failure = new StorageError({ code: "STORAGE_IO", path, errno: "EIO" }, "simulated");
+    for (const job of this.#jobs.splice(0)) job.done(this.#failure);
+  }
+
+  /** What the next process finds. This store must not be used again; its writes under way are never answered. */
+  crash(): MemoryRaftStore {
+    this.#jobs = [];
+    return this.copy();
+  }
+
+  /** Another store with the same durable state, incarnation included: a cloned disk. */
+  copy(): MemoryRaftStore {
+    return new MemoryRaftStore(this.#disk.incarnation, this.#disk);
+  }
+
+  close(): Promise<void> {
+    this.flush();
+    this.#failure ??= new StorageError({ code: "STORAGE_CLOSED", path: "memory" }, "closed");
+    return Promise.resolve();
+  }
+
+  #enqueueAndWait(apply: (disk: Disk) => Disk): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#enqueue({
+      persist: null,
+      apply,
+      done: (error) => (error === null ? resolve() : reject(error)),
+    });
+    return promise;
+  }
+
+  #enqueue(job: Job): void {
+    const failure = this.#failure;
+    if (failure !== null) queueMicrotask(() => job.done(failure));
+    else this.#jobs.push(job);
+  }
+
+  /** The disk without what a write under way takes out of it. */
+  #visible(): Disk {
+    let { outline } = this.#disk.state;
+    for (const { persist } of this.#jobs) {
+      const from = persist === null ? null : removedFrom(outline, persist);
+      if (from !== null) outline = truncateOutline(outline, Math.max(from, outline.firstIndex));
+    }
+    return { ...this.#disk, state: { ...this.#disk.state, outline } };
+  }
+}
+
+class MemoryLogReader implements LogReader {
+  readonly #disk: () => Disk;
+
+  constructor(disk: () => Disk) {
+    this.#disk = disk;
+  }
+
+  get snapshotLast(): EntryId {
+    return this.#disk().state.snapshotLast;
+  }
+
+  get firstIndex(): LogIndex {
+    return this.#disk().state.outline.firstIndex;
+  }
+
+  get lastIndex(): LogIndex {
+    return this.#disk().state.outline.lastIndex;
+  }
+
+  termAt(index: LogIndex): Term | null {
+    return outlineTermAt(this.#disk().state.outline, index);
+  }
+
+  entries(from: LogIndex, to: LogIndex, maxBytes: number): readonly Entry[] {
+    const { entries, state } = this.#disk();
+    assert(from <= to, "a range of entries is not empty", { from, to });
+    assert(outlineHolds(state.outline, from), "entries are read from within the log", { from });
+    const found: Entry[] = [];
+    let sizeBytes = 0;
+    for (let index = from; index <= Math.min(to, state.outline.lastIndex); index++) {
+      const entry = defined(entries.get(index), "a held entry is there");
+      sizeBytes += payloadBytes(entry);
+      if (found.length > 0 && sizeBytes > maxBytes) break;
+      found.push(entry);
+    }
+    return found;
+  }
+
+  configurationEntries(): readonly Entry[] {
+    const { entries, state } = this.#disk();
+    return state.outline.configurations.map((index) =>
+      defined(entries.get(index), "a held entry is there"),
+    );
+  }
+
+  snapshot(): Snapshot | null {
+    return this.#disk().snapshot;
+  }
+}
+
+function applyPersist(disk: Disk, persist: Persist): Disk {
+  const entries = new Map(disk.entries);
+  for (const entry of persist.entries) entries.set(entry.index, entry);
+  const state = afterPersist(disk.state, persist);
+  return withState({ ...disk, entries, snapshot: persist.snapshot ?? disk.snapshot }, state);
+}
+
+/** `disk` in `state`, without the entries that it does not hold. */
+function withState(disk: Disk, state: RaftState): Disk {
+  const entries = new Map(
+    [...disk.entries].filter(([index]) => outlineHolds(state.outline, index)),
+  );
+  return { ...disk, state, entries };
+}
