@@ -22,7 +22,9 @@ export interface LogSink {
 export const pendingMaxBytes = 4 * 1024 * 1024;
 
 const retryDelayMs = 20;
-const flushWaitMaxMs = 500;
+/** A stop waits for a reader as long as it reads, but not for ever. */
+const flushStallMaxMs = 1_000;
+const flushWaitMaxMs = 5_000;
 
 export interface FileSinkOptions {
   /** The log file; null for standard output. */
@@ -83,10 +85,16 @@ export class DescriptorSink implements LogSink {
   }
 
   flush(): void {
-    const deadline = performance.now() + flushWaitMaxMs;
+    const startedAt = performance.now();
+    let progressAt = startedAt;
+    let leftBytes = this.#pendingBytes;
     this.#writePending();
-    while (this.#pending.length > 0 && performance.now() < deadline) {
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, retryDelayMs);
+    while (this.#pendingBytes > 0) {
+      const now = performance.now();
+      if (this.#pendingBytes < leftBytes) progressAt = now;
+      if (now - progressAt > flushStallMaxMs || now - startedAt > flushWaitMaxMs) return;
+      leftBytes = this.#pendingBytes;
+      pauseThread(retryDelayMs);
       this.#writePending();
     }
   }
@@ -182,6 +190,11 @@ function openLogFile(path: string): number {
 function logFileUnusable(path: string, cause: unknown): ObservabilityError {
   const advice = `cannot open the log file ${path}: create its directory and let this user write there, or remove log.file to log to standard output`;
   return new ObservabilityError({ code: "LOG_FILE_UNUSABLE", path }, advice, { cause });
+}
+
+/** Blocks: only for a thread that has nothing else to do any more. */
+function pauseThread(durationMs: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, durationMs);
 }
 
 function closeDescriptor(descriptor: number): void {
