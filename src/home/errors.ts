@@ -73,5 +73,6 @@ const adviceFor = new Map([
   ["ENOSPC", "The disk is full: make room, and try again"],
   ["EDQUOT", "The quota is used up: make room, and try again"],
   ["ENOTDIR", "A part of the path is a file, not a directory: check --home"],
+  ["EEXIST", "A part of the path is a file, not a directory: check --home"],
   ["EISDIR", "It is a directory: move it away, and try again"],
 ]);

@@ -3,7 +3,7 @@
 import { randomBytes } from "node:crypto";
 import { link, mkdir, open, readFile, rename, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
-import { errnoOf, existing, ioError, missing } from "./errors.ts";
+import { errnoOf, existing, HomeError, ioError, missing } from "./errors.ts";
 
 const fileMode = 0o600;
 const directoryMode = 0o700;
@@ -33,16 +33,22 @@ export async function writePrivateFile(
     await mkdir(directory, { recursive: true, mode: directoryMode });
     try {
       await writeSynced(aside, text);
-      // A link, unlike a rename, fails where a file is already.
-      if (options.overwrite) await rename(aside, path);
-      else await link(aside, path);
+      await (options.overwrite ? rename(aside, path) : linkNew(aside, path));
     } finally {
       await unlink(aside).catch(ignoreMissing);
     }
     await syncDirectory(directory);
+  } catch (error) {
+    throw error instanceof HomeError ? error : ioError("write", path, error);
+  }
+}
+
+/** A link, unlike a rename, fails where a file is already. */
+async function linkNew(aside: string, path: string): Promise<void> {
+  try {
+    await link(aside, path);
   } catch (cause) {
-    if (errnoOf(cause) !== "EEXIST") throw ioError("write", path, cause);
-    throw existing(path, cause);
+    throw errnoOf(cause) === "EEXIST" ? existing(path, cause) : cause;
   }
 }
 
