@@ -265,6 +265,8 @@ export class RaftCore {
     const { leadership } = server.role;
     const progress = leadership.progress.get(response.from);
     if (progress === undefined) return;
+    const silentMs = server.nowMs - progress.lastContactMs;
+    if (silentMs >= server.options.leaderLeaseTimeoutMs) progress.retryNow();
     progress.lastContactMs = server.nowMs;
     if (response.kind === "installSnapshotResponse") {
       onSnapshotAnswered(server, progress, response);

@@ -84,6 +84,12 @@ export class Progress {
     this.pace = { kind: "probe", nextIndex, awaitingReply: false, retryAtMs, failures };
   }
 
+  /** What kept this follower from answering is over: no need to wait out a pause. */
+  retryNow(): void {
+    if (this.pace.kind !== "probe" || this.pace.awaitingReply) return;
+    this.pace = { ...this.pace, retryAtMs: 0 };
+  }
+
   probeSent(giveUpAtMs: number): void {
     if (this.pace.kind !== "probe") return;
     this.pace = { ...this.pace, awaitingReply: true, retryAtMs: giveUpAtMs };

@@ -1,0 +1,74 @@
+/** The durable log of a server in the lab: plain arrays, written only by `write`. */
+
+import type { LogReader, Persist, StoredState } from "../../../src/raft/ready.ts";
+import type { Entry, EntryId, HardState, LogIndex, Snapshot } from "../../../src/raft/types.ts";
+
+const nothing: EntryId = { term: 0, index: 0 };
+
+export class MemoryLog implements LogReader, StoredState {
+  hardState: HardState;
+  #entries: Entry[];
+  #snapshot: Snapshot | null = null;
+
+  constructor(hardState: HardState = { currentTerm: 0, votedFor: null }, entries: Entry[] = []) {
+    this.hardState = hardState;
+    this.#entries = entries;
+  }
+
+  get log(): LogReader {
+    return this;
+  }
+
+  get snapshotLast(): EntryId {
+    return this.#snapshot?.last ?? nothing;
+  }
+
+  get firstIndex(): LogIndex {
+    return this.#entries[0]?.index ?? this.snapshotLast.index + 1;
+  }
+
+  get lastIndex(): LogIndex {
+    return this.#entries.at(-1)?.index ?? this.snapshotLast.index;
+  }
+
+  termAt(index: LogIndex): number | null {
+    return this.#entries.find((entry) => entry.index === index)?.term ?? null;
+  }
+
+  entries(from: LogIndex, to: LogIndex, maxBytes: number): readonly Entry[] {
+    const found: Entry[] = [];
+    let bytes = 0;
+    for (const entry of this.#entries) {
+      if (entry.index < from || entry.index > to) continue;
+      bytes += 64 + (entry.data?.length ?? 0);
+      if (found.length > 0 && bytes > maxBytes) break;
+      found.push(entry);
+    }
+    return found;
+  }
+
+  configurationEntries(): readonly Entry[] {
+    return this.#entries.filter((entry) => entry.kind === "configuration");
+  }
+
+  snapshot(): Snapshot | null {
+    return this.#snapshot;
+  }
+
+  /** All of a Persist, at once: what one transaction with one fsync does. */
+  write({ hardState, snapshot, truncateFrom, entries }: Persist): void {
+    this.hardState = hardState ?? this.hardState;
+    if (snapshot !== null) {
+      this.#snapshot = snapshot;
+      this.#entries = [];
+    }
+    if (truncateFrom !== null) this.#entries = this.#entries.filter((e) => e.index < truncateFrom);
+    this.#entries = [...this.#entries, ...entries];
+  }
+
+  /** Takes a snapshot, and removes what it covers but for the last `trailing` entries. */
+  compact(snapshot: Snapshot, trailing: number): void {
+    this.#snapshot = snapshot;
+    this.#entries = this.#entries.filter((entry) => entry.index > snapshot.last.index - trailing);
+  }
+}
