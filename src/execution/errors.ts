@@ -19,6 +19,8 @@ export class ExecutionError extends CodedError<
   /** The state is that of another chain. */
   | { readonly code: "EXECUTION_FOREIGN"; readonly path: string }
   | { readonly code: "EXECUTION_NEWER"; readonly path: string; readonly version: number }
+  /** The execution client does not answer, or not yet: the only error after which it is asked again. */
+  | { readonly code: "EXECUTION_UNAVAILABLE"; readonly height: number }
 > {}
 
 export function diverged(facts: {
