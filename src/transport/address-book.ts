@@ -5,14 +5,15 @@
  */
 
 import { BlockList, isIP } from "node:net";
+import { defined } from "../base/assert.ts";
 import { describeError } from "../base/coded-error.ts";
 import { TransportError } from "./errors.ts";
 
 /** The IP addresses of a host name; rejects if there are none. */
 export type Lookup = (host: string) => Promise<readonly string[]>;
 
-/** Between two lookups of everything, however many dials fail and strangers knock. */
-const refreshPauseMs = 1_000;
+/** Between two lookups of one name, however many dials fail and strangers knock. */
+const lookupPauseMs = 1_000;
 /** Between lookups that nothing asked for. */
 const refreshIntervalMs = 30_000;
 
@@ -21,14 +22,20 @@ export interface AddressBookDependencies {
   onLookupFailed(host: string, reason: string): void;
 }
 
+interface HostRecord {
+  /** Last known; a failed lookup leaves them as they were. An IP address is its own. */
+  addresses: readonly string[];
+  /** A lookup on its way: there is never a second one beside it. */
+  pending: Promise<void> | null;
+  lookedUpAtMs: number;
+  error: unknown;
+}
+
 export class AddressBook {
   readonly #allowFrom: readonly string[];
   readonly #dependencies: AddressBookDependencies;
-  /** Last known addresses by host; a failed lookup leaves them as they were. */
-  readonly #addresses = new Map<string, readonly string[]>();
+  readonly #hosts = new Map<string, HostRecord>();
   #allowed = new BlockList();
-  #refreshing: Promise<void> | null = null;
-  #refreshedAtMs = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | null = null;
 
   /** `allowFrom` are IP addresses and CIDR ranges; throws a bad-allow-from error on anything else. */
@@ -49,15 +56,18 @@ export class AddressBook {
     this.#timer = null;
   }
 
-  /** The hosts of all configured members; addresses of others are forgotten. */
+  /** The hosts of all configured members, whose names are looked up anew; others are forgotten. */
   setHosts(hosts: Iterable<string>): void {
     const wanted = new Set(hosts);
-    for (const host of this.#addresses.keys()) if (!wanted.has(host)) this.#addresses.delete(host);
+    for (const host of this.#hosts.keys()) if (!wanted.has(host)) this.#hosts.delete(host);
     for (const host of wanted) {
-      if (isIP(host) !== 0) this.#addresses.set(host, [host]);
-      else if (!this.#addresses.has(host)) this.#addresses.set(host, []);
+      this.#hosts.set(host, {
+        addresses: isIP(host) === 0 ? (this.#hosts.get(host)?.addresses ?? []) : [host],
+        pending: null,
+        lookedUpAtMs: Number.NEGATIVE_INFINITY,
+        error: null,
+      });
     }
-    this.#refreshedAtMs = Number.NEGATIVE_INFINITY;
     this.#rebuild();
   }
 
@@ -66,43 +76,46 @@ export class AddressBook {
     return family !== 0 && this.#allowed.check(ip, family === 6 ? "ipv6" : "ipv4");
   }
 
-  /** Where `host` can be dialled; rejects if its name does not resolve and never has. */
+  /** Where `host` can be dialled, at least one; rejects if its name does not resolve and never has. */
   async addressesOf(host: string): Promise<readonly string[]> {
-    const known = this.#addresses.get(host) ?? [];
-    return known.length > 0 ? known : this.#lookup(host);
-  }
-
-  /** Looks up every name, unless that was just done. Never rejects. */
-  refresh(): Promise<void> {
-    if (this.#refreshing !== null) return this.#refreshing;
-    if (performance.now() - this.#refreshedAtMs < refreshPauseMs) return Promise.resolve();
-    const names = [...this.#addresses.keys()].filter((host) => isIP(host) === 0);
-    this.#refreshing = Promise.all(
-      names.map((host) =>
-        this.#lookup(host).catch((error: unknown) =>
-          this.#dependencies.onLookupFailed(host, describeError(error)),
-        ),
-      ),
-    ).then(() => {
-      this.#refreshing = null;
-      this.#refreshedAtMs = performance.now();
-    });
-    return this.#refreshing;
-  }
-
-  async #lookup(host: string): Promise<readonly string[]> {
-    const found = await this.#dependencies.lookup(host);
-    if (this.#addresses.has(host)) {
-      this.#addresses.set(host, found);
-      this.#rebuild();
+    const record = defined(this.#hosts.get(host), "a dialled host is in the book");
+    if (record.addresses.length === 0) await this.#lookup(host, record);
+    if (record.addresses.length === 0) {
+      throw new Error(`${host} does not resolve`, { cause: record.error });
     }
-    return found;
+    return record.addresses;
+  }
+
+  /** Looks up every name that has not just been looked up. Never rejects. */
+  async refresh(): Promise<void> {
+    await Promise.all([...this.#hosts].map(([host, record]) => this.#lookup(host, record)));
+  }
+
+  #lookup(host: string, record: HostRecord): Promise<void> {
+    if (isIP(host) !== 0) return Promise.resolve();
+    if (record.pending !== null) return record.pending;
+    if (performance.now() - record.lookedUpAtMs < lookupPauseMs) return Promise.resolve();
+    record.lookedUpAtMs = performance.now();
+    record.pending = this.#dependencies
+      .lookup(host)
+      .then((addresses) => {
+        record.addresses = addresses;
+        this.#rebuild();
+      })
+      .catch((error: unknown) => {
+        record.error = error;
+        this.#dependencies.onLookupFailed(host, describeError(error));
+      })
+      .finally(() => {
+        record.pending = null;
+      });
+    return record.pending;
   }
 
   #rebuild(): void {
     const allowed = new BlockList();
     for (const entry of this.#allowFrom) allow(allowed, entry);
-    for (const addresses of this.#addresses.values()) {
+    for (const { addresses } of this.#hosts.values()) {
       for (const address of addresses) allow(allowed, address);
     }
     this.#allowed = allowed;

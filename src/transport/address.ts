@@ -2,7 +2,7 @@
 
 import { isIP } from "node:net";
 import type { ServerId } from "../raft/types.ts";
-import { TransportError } from "./errors.ts";
+import { badAddress } from "./errors.ts";
 
 export interface Endpoint {
   readonly host: string;
@@ -14,9 +14,10 @@ export function parseEndpoint(address: string, setting: string): Endpoint {
   const parts = /^(?:\[([^\]]*)\]|([^:]*)):(\d{1,5})$/.exec(address.trim());
   const port = Number(parts?.[3]);
   if (parts === null || port > 65535) {
-    throw new TransportError(
-      { code: "TRANSPORT_BAD_ADDRESS", setting, address },
-      `${setting}: ${JSON.stringify(address)} is not host:port. Write it like 10.0.0.1:5001, node-1.example:5001 or [fd00::1]:5001.`,
+    throw badAddress(
+      setting,
+      address,
+      "is not host:port. Write it like 10.0.0.1:5001, node-1.example:5001 or [fd00::1]:5001.",
     );
   }
   return { host: parts[1] ?? parts[2] ?? "", port };

@@ -41,7 +41,7 @@ export interface ChannelOptions {
 }
 
 export interface ChannelObserver {
-  /** Where to dial now. */
+  /** Where to dial now; rejects if that is not known. */
   endpoint(): Promise<Endpoint>;
   onOpen(socket: Socket, address: string): void;
   /** The first answer on a connection: the peer serves us. */
@@ -64,7 +64,8 @@ interface OpenCall {
 interface Connecting {
   readonly kind: "connecting";
   socket: Socket | null;
-  timer: NodeJS.Timeout | null;
+  readonly timer: NodeJS.Timeout;
+  /** Where it dials; known once the name is resolved. */
   address: string;
 }
 
@@ -148,7 +149,15 @@ export class Channel {
   }
 
   #startDial(): void {
-    const attempt: Connecting = { kind: "connecting", socket: null, timer: null, address: "?" };
+    const { dialTimeoutMs } = this.#options;
+    const attempt: Connecting = {
+      kind: "connecting",
+      socket: null,
+      address: "its address",
+      timer: setTimeout(() => {
+        this.#dialFailed(attempt, new Error(`not connected within ${dialTimeoutMs} ms`));
+      }, dialTimeoutMs),
+    };
     this.#state = attempt;
     this.#observer.endpoint().then(
       (endpoint) => this.#connect(attempt, endpoint),
@@ -161,10 +170,6 @@ export class Channel {
     const socket = dial(endpoint);
     attempt.socket = socket;
     attempt.address = formatEndpoint(endpoint);
-    const { dialTimeoutMs } = this.#options;
-    attempt.timer = setTimeout(() => {
-      this.#dialFailed(attempt, new Error(`not connected within ${dialTimeoutMs} ms`));
-    }, dialTimeoutMs);
     socket.on("error", (error) => this.#dialFailed(attempt, error));
     socket.once("connect", () => this.#opened(attempt, socket));
   }
@@ -182,7 +187,7 @@ export class Channel {
 
   #opened(attempt: Connecting, socket: Socket): void {
     if (this.#state !== attempt) return;
-    if (attempt.timer !== null) clearTimeout(attempt.timer);
+    clearTimeout(attempt.timer);
     const open: Open = {
       kind: "open",
       socket,
@@ -323,6 +328,6 @@ export class Channel {
 }
 
 function abandon(attempt: Connecting): void {
-  if (attempt.timer !== null) clearTimeout(attempt.timer);
+  clearTimeout(attempt.timer);
   attempt.socket?.destroy();
 }

@@ -24,6 +24,7 @@ const settleMs = 30;
 const probeAttemptsMax = 3;
 
 export interface CrashDetectorDependencies {
+  /** Where the process listens, if it lives; rejects if that is not known for sure. */
   endpoint(): Promise<Endpoint>;
   /** The process is gone; called once until it has been seen again. */
   onGone(): void;
@@ -52,7 +53,7 @@ export class CrashDetector {
     if (this.#state === "suspect" && isByPeer) this.#probeSoon();
   }
 
-  /** Dialling the peer's port for whatever purpose was refused. */
+  /** The port that the process listened on refused a connection, for whatever purpose. */
   refused(): void {
     if (this.#state !== "suspect") return;
     this.#state = "gone";

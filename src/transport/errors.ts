@@ -31,6 +31,14 @@ type TransportErrorDetail =
 
 export class TransportError extends CodedError<TransportErrorDetail> {}
 
+/** An address in the configuration that cannot be used; `setting` is the key to change. */
+export function badAddress(setting: string, address: string, advice: string): TransportError {
+  return new TransportError(
+    { code: "TRANSPORT_BAD_ADDRESS", setting, address },
+    `${setting}: ${JSON.stringify(address)} ${advice}`,
+  );
+}
+
 /** Bytes that are no message of this protocol; Go closes the connection on them, and so do we. */
 export function badFrame(reason: string, cause?: unknown): TransportError {
   return new TransportError({ code: "TRANSPORT_BAD_FRAME", reason }, reason, because(cause));

@@ -160,7 +160,9 @@ export class InboundConnection {
       !this.#isClosed &&
       this.#answers.length < limits.openRequestsMax &&
       this.#answers.sizeBytes < limits.openRequestsMaxBytes &&
-      this.#socket.writableLength < limits.outputMaxBytes
+      // Below its own mark the socket would not tell us when there is room again.
+      this.#socket.writableLength <
+        Math.max(limits.outputMaxBytes, this.#socket.writableHighWaterMark)
     );
   }
 

@@ -15,12 +15,12 @@ import type { Random } from "../base/random.ts";
 import type { RequestMessage, ResponseMessage } from "../raft/message.ts";
 import type { RpcFailure } from "../raft/ready.ts";
 import type { ServerId } from "../raft/types.ts";
-import { type Endpoint, parseEndpoint } from "./address.ts";
+import { type Endpoint, isWildcard, parseEndpoint } from "./address.ts";
 import type { AddressBook } from "./address-book.ts";
 import { Channel, type ChannelObserver } from "./channel.ts";
 import { CrashDetector } from "./crash-detector.ts";
 import { rpcTimeoutMs } from "./deadlines.ts";
-import { type CallFailure, callFailed, type TransportError } from "./errors.ts";
+import { badAddress, type CallFailure, callFailed, type TransportError } from "./errors.ts";
 import type { Purpose, TransportEvent } from "./event.ts";
 import type { ExtensionAnswer, ExtensionCall } from "./extension.ts";
 import type { Identity } from "./fields.ts";
@@ -88,7 +88,10 @@ export class Peer {
   readonly #extension: Channel;
   /** The snapshot on its way, if any: one at a time. */
   #snapshot: Channel | null = null;
-  #dials = 0;
+  /** Failed dials: each moves on to the next of the peer's addresses. */
+  #dialFailures = 0;
+  /** `host:port` of the last dial that connected. */
+  #provenAddress: string | null = null;
   #missedHeartbeats = false;
   #lastRttMs: number | null = null;
   #smoothedRttMs: number | null = null;
@@ -103,8 +106,15 @@ export class Peer {
     this.#options = options;
     this.#dependencies = dependencies;
     this.#endpoint = parseEndpoint(options.address, `raft.peers: ${options.peerId}`);
+    if (isWildcard(this.#endpoint.host)) {
+      throw badAddress(
+        `raft.peers: ${options.peerId}`,
+        options.address,
+        "names no machine. Give the address at which the others reach that node.",
+      );
+    }
     this.#crash = new CrashDetector({
-      endpoint: () => this.#nextEndpoint(),
+      endpoint: () => this.#provenEndpoint(),
       onGone: () => this.#processGone(),
     });
     this.#heartbeat = this.#channel("heartbeat");
@@ -270,6 +280,7 @@ export class Peer {
     return {
       endpoint: () => this.#nextEndpoint(),
       onOpen: (socket: Socket, address) => {
+        this.#provenAddress = address;
         this.#crash.connected();
         if (socket.localAddress !== undefined) onLocalAddress(socket.localAddress);
         onEvent({ kind: "connected", peerId, purpose, address });
@@ -286,8 +297,10 @@ export class Peer {
         this.#counts.dialFailed++;
         const count = this.#counts.dialFailed;
         onEvent({ kind: "dialFailed", peerId, purpose, address, reason, retryInMs, count });
+        this.#dialFailures++;
         void addressBook.refresh();
-        if (isRefused) this.#crash.refused();
+        // That another of its addresses refuses says nothing: "localhost" has two, and a peer listens on one.
+        if (isRefused && address === this.#provenAddress) this.#crash.refused();
       },
       onTraffic: (sentBytes, receivedBytes) => {
         this.#sentBytes += sentBytes;
@@ -301,9 +314,10 @@ export class Peer {
     for (const channel of this.#channels()) channel.endBackoff();
     if (purpose !== "heartbeat" || !this.#missedHeartbeats) return;
     this.#missedHeartbeats = false;
-    // The network was away, and TCP on an older connection may not try again for seconds yet.
+    // The network was away, and TCP on an older connection may not try again for seconds yet. What
+    // waits for a slow disk only is younger, or is sent again at little cost.
     for (const channel of [this.#append, this.#vote]) {
-      if (channel.waitingMs > this.#options.sendTimeoutMs) {
+      if (channel.waitingMs > 4 * this.#options.sendTimeoutMs) {
         channel.drop("stuck since before the heartbeats were back");
       }
     }
@@ -315,11 +329,21 @@ export class Peer {
     this.#dependencies.onProcessGone(peerId);
   }
 
-  /** The peer's addresses in turn, for a name that has several. */
   async #nextEndpoint(): Promise<Endpoint> {
     const { host, port } = this.#endpoint;
     const addresses = await this.#dependencies.addressBook.addressesOf(host);
-    return { host: addresses[this.#dials++ % addresses.length] ?? host, port };
+    return { host: addresses[this.#dialFailures % addresses.length] ?? host, port };
+  }
+
+  /** Where the peer's process has been found listening; rejects if that cannot be told. */
+  async #provenEndpoint(): Promise<Endpoint> {
+    if (this.#provenAddress !== null) return parseEndpoint(this.#provenAddress, "raft.peers");
+    const { host, port } = this.#endpoint;
+    const [address, another] = await this.#dependencies.addressBook.addressesOf(host);
+    if (address === undefined || another !== undefined) {
+      throw new Error(`${host} has several addresses, none of them proven`);
+    }
+    return { host: address, port };
   }
 
   #channels(): readonly Channel[] {
