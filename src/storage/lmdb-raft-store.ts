@@ -16,8 +16,9 @@ import { compactOutline, type LogOutline, truncateOutline } from "./log-outline.
 import { afterPersist, afterSnapshotTaken, type RaftState, removedFrom } from "./raft-state.ts";
 import type { RaftStore } from "./raft-store.ts";
 import type { RaftTables } from "./raft-tables.ts";
-import { addPersist, addRemoval, addSnapshotLast, WriteSet } from "./raft-writes.ts";
+import { addPersist, addRemoval, addSnapshotLast } from "./raft-writes.ts";
 import type { SnapshotFiles } from "./snapshot-files.ts";
+import { WriteSet } from "./write-set.ts";
 
 /** One transaction takes about this many payload bytes from the queue; the rest waits for the next. */
 const commitMaxBytes = 32 * 1024 * 1024;

@@ -7,25 +7,7 @@ import { encodeEntry } from "./log-codec.ts";
 import { afterPersist, type RaftState } from "./raft-state.ts";
 import { hardStateKey, outlineKey, type RaftTables, snapshotKey } from "./raft-tables.ts";
 import { encodeEntryId, encodeHardState, encodeOutline } from "./stable-codec.ts";
-
-/** Writes of one transaction, in order, and about how many bytes they are. */
-export class WriteSet {
-  readonly #writes: (() => void)[] = [];
-  #sizeBytes = 0;
-
-  get sizeBytes(): number {
-    return this.#sizeBytes;
-  }
-
-  add(sizeBytes: number, write: () => void): void {
-    this.#sizeBytes += sizeBytes;
-    this.#writes.push(write);
-  }
-
-  run(): void {
-    for (const write of this.#writes) write();
-  }
-}
+import type { WriteSet } from "./write-set.ts";
 
 /** Adds what takes the tables from `state` to the state after `persist`, which it returns. */
 export function addPersist(

@@ -1,0 +1,321 @@
+/**
+ * The chain as this node has applied it, in `blocks.mdb`: blocks by height and by hash, the identities of
+ * recent transactions, what was signed, and what was accepted and waits for a block.
+ *
+ * Blocks come from the Raft log and can be had from it again, so they are written lazily: `append` shows
+ * a block to readers at once, and the disk gets it within `flushDelayMs` or with the next thing that
+ * must be durable, which is usually the next height's signing mark. So a block costs one fsync, and in
+ * catch-up many share one. The log may be compacted up to `flushedRaftIndex`, and no further.
+ */
+import { randomBytes } from "node:crypto";
+import { assert } from "../base/assert.ts";
+import { equalBytes, toHex } from "../base/bytes.ts";
+import type { BlockReader, ChainHead, Height, StoredBlock, TxLocation } from "../block/types.ts";
+import { decodeHeight, encodeBlock, encodeHash, encodeHeight, type KeptTx } from "./block-codec.ts";
+import {
+  type BlockTables,
+  blockFileName,
+  blockFormatRecord,
+  blockTableNames,
+  blockTables,
+  chainKey,
+  formatKey,
+  isNewBlockFile,
+  readBlock,
+  readHeightOf,
+  readHeights,
+  readMarks,
+  readPrunedThrough,
+} from "./block-tables.ts";
+import { headOf, readHead } from "./chain-head.ts";
+import {
+  type ChainIdentity,
+  checkSameChain,
+  decodeChainIdentity,
+  encodeChainIdentity,
+} from "./chain-identity.ts";
+import { DirectoryLock } from "./directory-lock.ts";
+import { ensureDirectory, syncDirectory } from "./disk.ts";
+import { Environment } from "./environment.ts";
+import { corrupt } from "./errors.ts";
+import { Flusher } from "./flusher.ts";
+import { KeptTxs } from "./kept-txs.ts";
+import { numberKey, textKey } from "./keys.ts";
+import { type SigningMark, SigningMarks } from "./signing-marks.ts";
+import { type LocatedTx, TxIndex } from "./tx-index.ts";
+import { WriteSet } from "./write-set.ts";
+
+export interface BlockStoreOptions {
+  /** `<home>/data`; created if it is not there. */
+  readonly directory: string;
+  readonly genesis: ChainIdentity;
+  /** Blocks within which a transaction's identity is known. */
+  readonly txWindow: number;
+  /** How long a block may wait for company on its way to the disk. */
+  readonly flushDelayMs?: number;
+  /** The file may not grow beyond this; also the address space that is reserved for it. */
+  readonly fileMaxBytes?: number;
+  /** Writing stops before the disk has less than this left. */
+  readonly freeMinBytes?: number;
+}
+
+const mebibyte = 1024 * 1024;
+const flushDelayMsDefault = 20;
+const fileMaxBytesDefault = mebibyte * mebibyte;
+const freeMinBytesDefault = 64 * mebibyte;
+
+/** Blocks in memory that are not on disk; beyond it, `append` waits for the disk. */
+const unflushedMaxBytes = 32 * mebibyte;
+
+/** Heights that may be marked for signing before their blocks are stored: a batch in catch-up. */
+const markedAheadMax = 1024;
+
+/** Opens or creates the store. Throws {@link StorageError} where it must not be used. */
+export async function openBlockStore(options: BlockStoreOptions): Promise<BlockStore> {
+  const { directory, genesis } = options;
+  ensureDirectory(directory);
+  const lock = await DirectoryLock.acquire(directory);
+  let environment: Environment | null = null;
+  try {
+    environment = new Environment({
+      directory,
+      fileName: blockFileName,
+      tables: blockTableNames,
+      space: {
+        fileMaxBytes: options.fileMaxBytes ?? fileMaxBytesDefault,
+        freeMinBytes: options.freeMinBytes ?? freeMinBytesDefault,
+      },
+    });
+    const tables = blockTables(environment);
+    if (isNewBlockFile(tables, environment.path)) await create(environment, tables, options);
+    const chain = tables.meta.get(textKey(chainKey), chainKey);
+    if (chain === null) throw corrupt(tables.meta.place(chainKey), "is missing");
+    const found = decodeChainIdentity(chain, tables.meta.place(chainKey));
+    checkSameChain(environment.path, genesis, found);
+    return new BlockStore({ environment, tables, lock, options });
+  } catch (error) {
+    await environment?.close();
+    await lock.release();
+    throw error;
+  }
+}
+
+async function create(
+  environment: Environment,
+  { meta }: BlockTables,
+  { directory, genesis }: BlockStoreOptions,
+): Promise<void> {
+  const format = blockFormatRecord(new Uint8Array(randomBytes(16)));
+  const chain = encodeChainIdentity(genesis);
+  await environment.commit(format.length + chain.length, () => {
+    meta.put(textKey(formatKey), format);
+    meta.put(textKey(chainKey), chain);
+  });
+  // LMDB syncs what is in its file. That the file is in the directory is another write.
+  await syncDirectory(directory);
+}
+
+export class BlockStore implements BlockReader {
+  readonly #environment: Environment;
+  readonly #tables: BlockTables;
+  readonly #lock: DirectoryLock;
+  readonly #flusher: Flusher;
+  readonly #txs: TxIndex;
+  readonly #kept: KeptTxs;
+  readonly #marks: SigningMarks;
+  /** Appended and not yet on disk, oldest first; readers find them here. */
+  readonly #unflushed = new Map<Height, StoredBlock>();
+  readonly #unflushedHashes = new Map<string, Height>();
+  /** What the next transaction will write, in the order in which it was asked for. */
+  #writes = new WriteSet();
+  #head: ChainHead;
+  #earliest: Height | null;
+  #flushedRaftIndex: number;
+  #closing: Promise<void> | null = null;
+
+  /** Use {@link openBlockStore}. */
+  constructor(parts: {
+    readonly environment: Environment;
+    readonly tables: BlockTables;
+    readonly lock: DirectoryLock;
+    readonly options: BlockStoreOptions;
+  }) {
+    const { environment, tables, lock, options } = parts;
+    this.#environment = environment;
+    this.#tables = tables;
+    this.#lock = lock;
+    this.#flusher = new Flusher(() => this.#flush(), options.flushDelayMs ?? flushDelayMsDefault);
+    const heights = readHeights(tables);
+    this.#earliest = heights?.earliest ?? null;
+    this.#head = readHead(tables, heights?.latest ?? null, options.genesis);
+    this.#flushedRaftIndex = this.#head.raftIndex;
+    this.#marks = new SigningMarks(readMarks(tables));
+    this.#kept = new KeptTxs(tables.kept);
+    this.#txs = new TxIndex(tables, {
+      window: options.txWindow,
+      prunedThrough: readPrunedThrough(tables) ?? options.genesis.initialHeight - 1,
+    });
+  }
+
+  get head(): ChainHead {
+    return this.#head;
+  }
+
+  get earliestHeight(): Height | null {
+    return this.#earliest;
+  }
+
+  /** Entries of the Raft log up to here are in blocks that are on disk: nothing in the log is needed twice. */
+  get flushedRaftIndex(): number {
+    return this.#flushedRaftIndex;
+  }
+
+  blockAt(height: Height): StoredBlock | null {
+    if (!Number.isSafeInteger(height) || height < 0 || height > this.#head.height) return null;
+    return this.#unflushed.get(height) ?? readBlock(this.#tables, height);
+  }
+
+  heightOf(hash: Uint8Array): Height | null {
+    if (hash.length === 0 || hash.length > hashMaxBytes) return null;
+    return this.#unflushedHashes.get(toHex(hash)) ?? readHeightOf(this.#tables, hash);
+  }
+
+  /** Where a transaction was executed, if that was within the window. */
+  txLocation(txId: Uint8Array): TxLocation | null {
+    return this.#txs.locate(txId, this.#head.height);
+  }
+
+  /**
+   * Adds the next block. Reads show it, and `head` is it, when this returns its promise; the promise
+   * waits only while too much is on its way to the disk. Rejects once the disk has failed.
+   */
+  async append(block: StoredBlock): Promise<void> {
+    this.#checkUsable();
+    const { height, hash } = block;
+    const lastHash = block.header.header.lastHeaderHash;
+    assert(height === this.#head.height + 1, "blocks are stored without a gap", { height });
+    assert(block.header.header.height === height, "a header has its block's height", { height });
+    assert(equalBytes(lastHash, this.#head.hash), "a block links to the head", { height });
+    this.#marks.check({ height, hash }, null);
+
+    const record = encodeBlock(block);
+    const { blocks, hashes, signed } = this.#tables;
+    const heightRecord = encodeHeight(height);
+    this.#writes.add(record.length, () => blocks.put(numberKey(height), record));
+    this.#writes.add(hash.length + heightRecord.length, () => hashes.put(hash, heightRecord));
+    this.#txs.add(this.#writes, height, block.txIds);
+    for (const txId of block.txIds) this.#kept.drop(this.#writes, txId);
+    for (const marked of this.#marks.takeCovered(height)) {
+      this.#writes.add(0, () => signed.remove(numberKey(marked)));
+    }
+    this.#unflushed.set(height, block);
+    this.#unflushedHashes.set(toHex(hash), height);
+    this.#head = headOf(block);
+    this.#earliest ??= height;
+    this.#flusher.soon();
+    if (this.#writes.sizeBytes > unflushedMaxBytes) await this.#flusher.now();
+  }
+
+  /** Resolves once everything before it is on disk. */
+  async flushed(): Promise<void> {
+    this.#checkUsable();
+    await this.#flusher.now();
+  }
+
+  /** The highest height that was ever marked for signing; null before the first. */
+  watermark(): SigningMark | null {
+    return this.#marks.watermark;
+  }
+
+  /**
+   * Must resolve before a signature of `hash` at `height` is made (P4): then the disk says so, together
+   * with all blocks before. Throws STORAGE_DOUBLE_SIGN if another hash was, or may have been, signed there.
+   */
+  async setWatermark(mark: SigningMark): Promise<void> {
+    this.#checkUsable();
+    const { height, hash } = mark;
+    assert(height <= this.#head.height + markedAheadMax, "signing stays near the head", { height });
+    const verdict = this.#marks.check(mark, this.blockAt(height)?.hash ?? null);
+    if (verdict === "new") {
+      this.#marks.add(mark);
+      const record = encodeHash(hash);
+      this.#writes.add(record.length, () => this.#tables.signed.put(numberKey(height), record));
+    }
+    // A known mark may still be on its way.
+    await this.#flusher.now();
+  }
+
+  /** Keeps an accepted transaction until it is in a block or dropped. Durable when it resolves. */
+  async keepTx(txId: Uint8Array, tx: Uint8Array): Promise<void> {
+    this.#checkUsable();
+    if (this.txLocation(txId) !== null) return;
+    this.#kept.keep(this.#writes, { txId, tx });
+    await this.#flusher.now();
+  }
+
+  dropTx(txId: Uint8Array): void {
+    if (this.#closing === null && this.#kept.drop(this.#writes, txId)) this.#flusher.soon();
+  }
+
+  /** What was kept when the last process ended, oldest first. */
+  keptTxs(): readonly KeptTx[] {
+    return this.#kept.list();
+  }
+
+  get keptTxCount(): number {
+    return this.#kept.size;
+  }
+
+  /** The identities in the window, in one order on every node: part of a snapshot. */
+  async recentTxs(): Promise<readonly LocatedTx[]> {
+    await this.flushed();
+    return [...this.#txs.recent(this.#head.height)];
+  }
+
+  /** Adds the identities of a snapshot, whose blocks are fetched without them. Durable when it resolves. */
+  async rememberTxs(height: Height, txIds: readonly Uint8Array[]): Promise<void> {
+    this.#checkUsable();
+    this.#txs.remember(this.#writes, height, txIds);
+    await this.#flusher.now();
+    this.#txs.flushed(height);
+  }
+
+  /** Writes what is waiting, and closes. May be called twice. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #flush(): Promise<void> {
+    const writes = this.#writes;
+    const raftIndex = this.#head.raftIndex;
+    const blocks = [...this.#unflushed.values()];
+    this.#writes = new WriteSet();
+    if (writes.isEmpty) return;
+    await this.#environment.commit(writes.sizeBytes, () => writes.run());
+    for (const { height, hash } of blocks) {
+      this.#unflushed.delete(height);
+      this.#unflushedHashes.delete(toHex(hash));
+      this.#txs.flushed(height);
+    }
+    this.#flushedRaftIndex = Math.max(this.#flushedRaftIndex, raftIndex);
+  }
+
+  #checkUsable(): void {
+    this.#flusher.check();
+    if (this.#closing !== null) throw this.#environment.closedError();
+  }
+
+  async #close(): Promise<void> {
+    try {
+      // A failure that was told already must not keep the rest from closing.
+      if (!this.#flusher.hasFailed) await this.#flusher.now();
+    } finally {
+      await this.#environment.close();
+      await this.#lock.release();
+    }
+  }
+}
+
+/** A block hash is a key; anything longer than any hash is found nowhere. */
+const hashMaxBytes = 64;
