@@ -6,17 +6,21 @@
  *   tree      place -> node of the Merkle tree (kv-tree.ts)
  *   results   height -> what was executed and what came of it, for the newest heights
  *
- * A block's writes are one transaction. Every record has a checksum: a flipped bit is a StorageError.
+ * Every record has a checksum: a flipped bit is a StorageError.
+ *
+ * A block can be read at once, and reaches the disk a moment later, together with those that follow it:
+ * after a crash the file holds the state of some block, whole, and the blocks after it come again.
  */
 
 import { assert } from "../base/assert.ts";
 import { ensureDirectory } from "../storage/disk.ts";
 import { Environment } from "../storage/environment.ts";
 import { corrupt } from "../storage/errors.ts";
+import { Flusher } from "../storage/flusher.ts";
 import { RecordReader, RecordWriter } from "../storage/record.ts";
-import type { Table } from "../storage/table.ts";
 import { newer } from "./errors.ts";
 import type { ExecutionHead, GenesisParameters } from "./executor.ts";
+import { PendingTable } from "./pending-table.ts";
 
 /** Results of this many heights are kept, to recognise a block that comes again after a crash. */
 export const resultsKept = 2048;
@@ -29,6 +33,9 @@ const fileMaxBytesDefault = 64 * gibibyte;
 const freeMinBytesDefault = 64 * 1024 ** 2;
 /** LMDB copies the pages it changes: about this much around each record, and for each commit. */
 const overheadBytes = 4096;
+const flushDelayMsDefault = 20;
+/** Beyond this the next block waits for the disk. */
+const unflushedMaxBytes = 32 * 1024 ** 2;
 
 export interface KvStoreOptions {
   readonly directory: string;
@@ -36,6 +43,8 @@ export interface KvStoreOptions {
   readonly fileMaxBytes?: number;
   /** Writing stops before the disk has less than this left. */
   readonly freeMinBytes?: number;
+  /** A block reaches the disk at most this long after it was executed. */
+  readonly flushDelayMs?: number;
 }
 
 export interface KvValue {
@@ -61,10 +70,13 @@ export interface KvBlockWrites {
 export class KvStore {
   readonly path: string;
   readonly #environment: Environment;
-  readonly #meta: Table;
-  readonly #state: Table;
-  readonly #tree: Table;
-  readonly #results: Table;
+  readonly #flusher: Flusher;
+  readonly #meta: PendingTable;
+  readonly #state: PendingTable;
+  readonly #tree: PendingTable;
+  readonly #results: PendingTable;
+  #unflushedBytes = 0;
+  #closing: Promise<void> | null = null;
 
   /** Opens or creates the file. Throws StorageError if it cannot be used, ExecutionError if it is newer. */
   constructor(options: KvStoreOptions) {
@@ -80,10 +92,12 @@ export class KvStore {
       },
     });
     this.path = this.#environment.path;
-    this.#meta = this.#environment.table("meta");
-    this.#state = this.#environment.table("state");
-    this.#tree = this.#environment.table("tree");
-    this.#results = this.#environment.table("results");
+    this.#meta = new PendingTable(this.#environment.table("meta"));
+    this.#state = new PendingTable(this.#environment.table("state"));
+    this.#tree = new PendingTable(this.#environment.table("tree"));
+    this.#results = new PendingTable(this.#environment.table("results"));
+    const delayMs = options.flushDelayMs ?? flushDelayMsDefault;
+    this.#flusher = new Flusher(() => this.#flush(), delayMs);
     const format = this.#format();
     if (format === null || format === formatVersion) return;
     void this.#environment.close();
@@ -143,42 +157,79 @@ export class KvStore {
     return node;
   }
 
-  /** Records the chain that the state belongs to. */
+  /** Records the chain that the state belongs to. Durable when it resolves. */
   async begin(genesis: GenesisParameters): Promise<void> {
-    const format = new RecordWriter().u32(formatVersion).finish();
+    this.#checkUsable();
     const record = new RecordWriter()
       .text(genesis.chainId)
       .count(genesis.initialHeight)
       .u64(genesis.genesisTimeNs)
       .finish();
-    await this.#environment.commit(overheadBytes, () => {
-      this.#meta.put(textKey("format"), format);
-      this.#meta.put(textKey("genesis"), record);
-    });
+    this.#meta.put(textKey("format"), new RecordWriter().u32(formatVersion).finish());
+    this.#meta.put(textKey("genesis"), record);
+    await this.#flusher.now();
   }
 
-  /** Everything that a block changed, and the new head, in one transaction. */
-  async commitBlock({ height, result, values, nodes }: KvBlockWrites): Promise<void> {
-    const writes: [Table, Uint8Array, Uint8Array][] = [];
+  /**
+   * Everything that a block changed, and the new head: on disk with all of it or nothing of it. Waits
+   * only while too much is on its way to the disk. Rejects once the disk has failed.
+   */
+  async addBlock({ height, result, values, nodes }: KvBlockWrites): Promise<void> {
+    this.#checkUsable();
     for (const [key, value] of values) {
-      writes.push([this.#state, key, new RecordWriter().count(height).bytes(value).finish()]);
+      this.#put(this.#state, key, new RecordWriter().count(height).bytes(value).finish());
     }
     for (const [place, node] of nodes) {
-      writes.push([this.#tree, place, new RecordWriter().bytes(node).finish()]);
+      this.#put(this.#tree, place, new RecordWriter().bytes(node).finish());
     }
+    this.#put(this.#results, heightKey(height), encodeResult(result));
+    if (height > resultsKept) this.#results.remove(heightKey(height - resultsKept));
     const head = new RecordWriter().count(height).bytes(result.appHash).finish();
-    writes.push([this.#meta, textKey("head"), head]);
-    writes.push([this.#results, heightKey(height), encodeResult(result)]);
-    const sizeBytes = writes.reduce((sum, [, , value]) => sum + value.length + overheadBytes, 0);
-    await this.#environment.commit(sizeBytes, () => {
-      for (const [table, key, value] of writes) table.put(key, value);
-      if (height > resultsKept) this.#results.remove(heightKey(height - resultsKept));
-    });
+    this.#put(this.#meta, textKey("head"), head);
+    this.#flusher.soon();
+    if (this.#unflushedBytes > unflushedMaxBytes) await this.#flusher.now();
   }
 
-  /** Waits for the commit in flight. May be called twice. */
-  async close(): Promise<void> {
-    await this.#environment.close();
+  /** Resolves once everything before it is on disk. */
+  async flushed(): Promise<void> {
+    this.#checkUsable();
+    await this.#flusher.now();
+  }
+
+  /** Writes what is waiting, and closes. May be called twice. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    try {
+      await this.#flusher.now();
+    } finally {
+      await this.#environment.close();
+    }
+  }
+
+  #checkUsable(): void {
+    this.#flusher.check();
+    if (this.#closing !== null) throw this.#environment.closedError();
+  }
+
+  #put(table: PendingTable, key: Uint8Array, record: Uint8Array): void {
+    this.#unflushedBytes += record.length;
+    table.put(key, record);
+  }
+
+  /** Blocks are added without a wait in between, so this finds all of a block or nothing of it. */
+  async #flush(): Promise<void> {
+    const tables = [this.#meta, this.#state, this.#tree, this.#results];
+    const sizeBytes = tables.reduce((sum, table) => sum + table.depart(overheadBytes), 0);
+    this.#unflushedBytes = 0;
+    if (sizeBytes === 0) return;
+    await this.#environment.commit(sizeBytes, () => {
+      for (const table of tables) table.write();
+    });
+    for (const table of tables) table.arrived();
   }
 
   #format(): number | null {
@@ -186,7 +237,7 @@ export class KvStore {
     return record === null ? null : record.u32();
   }
 
-  #read(table: Table, key: Uint8Array, name: string | number): RecordReader | null {
+  #read(table: PendingTable, key: Uint8Array, name: string | number): RecordReader | null {
     const bytes = table.get(key, name);
     return bytes === null ? null : new RecordReader(bytes, table.place(name));
   }

@@ -75,7 +75,7 @@ export class KvExecutor implements Executor {
       values.map(([key, value]) => leafOf(key, value)),
     );
     const result = { txsHash: hashOf(txs), prevAppHash, appHash };
-    await this.#write(() => this.#store.commitBlock({ height, result, values, nodes }));
+    await this.#write(() => this.#store.addBlock({ height, result, values, nodes }));
     this.#head = { height, appHash };
     return { appHash };
   }
@@ -87,7 +87,12 @@ export class KvExecutor implements Executor {
   /** Nothing is ever taken back. */
   async setFinal(_height: number): Promise<void> {}
 
-  /** Waits for the write in flight. May be called twice. */
+  /** Resolves once every executed block is on disk; one that is not is executed again after a crash. */
+  async flushed(): Promise<void> {
+    await this.#store.flushed();
+  }
+
+  /** Writes what is waiting, and closes. May be called twice. */
   async close(): Promise<void> {
     await this.#store.close();
   }
