@@ -7,20 +7,13 @@
  * must be durable, which is usually the next height's signing mark. So a block costs one fsync, and in
  * catch-up many share one. The log may be compacted up to `flushedRaftIndex`, and no further.
  */
-import { randomBytes } from "node:crypto";
 import { assert } from "../base/assert.ts";
 import { equalBytes, toHex } from "../base/bytes.ts";
 import type { BlockReader, ChainHead, Height, StoredBlock, TxLocation } from "../block/types.ts";
-import { decodeHeight, encodeBlock, encodeHash, encodeHeight, type KeptTx } from "./block-codec.ts";
+import { encodeBlock, encodeHash, encodeHeight, type KeptTx } from "./block-codec.ts";
 import {
   type BlockTables,
-  blockFileName,
-  blockFormatRecord,
-  blockTableNames,
   blockTables,
-  chainKey,
-  formatKey,
-  isNewBlockFile,
   readBlock,
   readHeightOf,
   readHeights,
@@ -28,19 +21,14 @@ import {
   readPrunedThrough,
 } from "./block-tables.ts";
 import { headOf, readHead } from "./chain-head.ts";
-import {
-  type ChainIdentity,
-  checkSameChain,
-  decodeChainIdentity,
-  encodeChainIdentity,
-} from "./chain-identity.ts";
+import type { ChainIdentity } from "./chain-identity.ts";
 import { DirectoryLock } from "./directory-lock.ts";
-import { ensureDirectory, syncDirectory } from "./disk.ts";
-import { Environment } from "./environment.ts";
-import { corrupt } from "./errors.ts";
+import { ensureDirectory } from "./disk.ts";
+import type { Environment } from "./environment.ts";
 import { Flusher } from "./flusher.ts";
 import { KeptTxs } from "./kept-txs.ts";
-import { numberKey, textKey } from "./keys.ts";
+import { numberKey } from "./keys.ts";
+import { openBlockFile } from "./open-block-file.ts";
 import { type SigningMark, SigningMarks } from "./signing-marks.ts";
 import { type LocatedTx, TxIndex } from "./tx-index.ts";
 import { WriteSet } from "./write-set.ts";
@@ -72,47 +60,23 @@ const markedAheadMax = 1024;
 
 /** Opens or creates the store. Throws {@link StorageError} where it must not be used. */
 export async function openBlockStore(options: BlockStoreOptions): Promise<BlockStore> {
-  const { directory, genesis } = options;
-  ensureDirectory(directory);
-  const lock = await DirectoryLock.acquire(directory);
-  let environment: Environment | null = null;
+  ensureDirectory(options.directory);
+  const lock = await DirectoryLock.acquire(options.directory);
   try {
-    environment = new Environment({
-      directory,
-      fileName: blockFileName,
-      tables: blockTableNames,
-      space: {
-        fileMaxBytes: options.fileMaxBytes ?? fileMaxBytesDefault,
-        freeMinBytes: options.freeMinBytes ?? freeMinBytesDefault,
-      },
+    const environment = await openBlockFile(options.directory, options.genesis, {
+      fileMaxBytes: options.fileMaxBytes ?? fileMaxBytesDefault,
+      freeMinBytes: options.freeMinBytes ?? freeMinBytesDefault,
     });
-    const tables = blockTables(environment);
-    if (isNewBlockFile(tables, environment.path)) await create(environment, tables, options);
-    const chain = tables.meta.get(textKey(chainKey), chainKey);
-    if (chain === null) throw corrupt(tables.meta.place(chainKey), "is missing");
-    const found = decodeChainIdentity(chain, tables.meta.place(chainKey));
-    checkSameChain(environment.path, genesis, found);
-    return new BlockStore({ environment, tables, lock, options });
+    try {
+      return new BlockStore({ environment, lock, options });
+    } catch (error) {
+      await environment.close();
+      throw error;
+    }
   } catch (error) {
-    await environment?.close();
     await lock.release();
     throw error;
   }
-}
-
-async function create(
-  environment: Environment,
-  { meta }: BlockTables,
-  { directory, genesis }: BlockStoreOptions,
-): Promise<void> {
-  const format = blockFormatRecord(new Uint8Array(randomBytes(16)));
-  const chain = encodeChainIdentity(genesis);
-  await environment.commit(format.length + chain.length, () => {
-    meta.put(textKey(formatKey), format);
-    meta.put(textKey(chainKey), chain);
-  });
-  // LMDB syncs what is in its file. That the file is in the directory is another write.
-  await syncDirectory(directory);
 }
 
 export class BlockStore implements BlockReader {
@@ -136,11 +100,11 @@ export class BlockStore implements BlockReader {
   /** Use {@link openBlockStore}. */
   constructor(parts: {
     readonly environment: Environment;
-    readonly tables: BlockTables;
     readonly lock: DirectoryLock;
     readonly options: BlockStoreOptions;
   }) {
-    const { environment, tables, lock, options } = parts;
+    const { environment, lock, options } = parts;
+    const tables = blockTables(environment);
     this.#environment = environment;
     this.#tables = tables;
     this.#lock = lock;
