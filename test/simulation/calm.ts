@@ -1,0 +1,121 @@
+/**
+ * Liveness: once a majority is up and connected, and nothing new breaks, it must have a leader, make
+ * progress and agree, within a bounded time, whatever the others do. If any of it is ready, a ready one
+ * must lead (P5).
+ */
+
+import { majorityOf } from "../../src/raft/quorum.ts";
+import type { Ledger } from "./checkers/ledger.ts";
+import type { Proposals } from "./checkers/proposals.ts";
+import type { Reads } from "./checkers/reads.ts";
+import type { Clients } from "./clients.ts";
+import type { Cluster } from "./cluster.ts";
+import type { SimulatedNode } from "./node.ts";
+import { calmOf, type Plan } from "./plan.ts";
+import { Violation } from "./violation.ts";
+import type { World } from "./world.ts";
+
+/**
+ * In which a healed majority has recovered: several elections that fail, the wait for a ready node, and
+ * the longest deadlines of RPCs that hang from before.
+ */
+export function patienceMs({ timeouts }: Plan): number {
+  return 20 * timeouts.electionMs + 20 * timeouts.heartbeatMs + 3_000;
+}
+
+export class Calm {
+  readonly #cluster: Cluster;
+  readonly #clients: Clients;
+  readonly #checks: {
+    readonly ledger: Ledger;
+    readonly proposals: Proposals;
+    readonly reads: Reads;
+  };
+  readonly #world: World;
+
+  constructor(
+    cluster: Cluster,
+    clients: Clients,
+    checks: { readonly ledger: Ledger; readonly proposals: Proposals; readonly reads: Reads },
+    world: World,
+  ) {
+    this.#cluster = cluster;
+    this.#clients = clients;
+    this.#checks = checks;
+    this.#world = world;
+  }
+
+  /** Runs until the majority has recovered; returns after how long. Throws a Violation if it does not. */
+  run(): number {
+    const {
+      world: { schedule, plan, dice, transcript },
+    } = { world: this.#world };
+    this.#world.conditions = calmOf(plan);
+    const healthy = this.#heal();
+    transcript.note("calm", () => `for ${healthy.map(({ id }) => id).join(" ")}`);
+    for (const node of healthy) {
+      const isReady = dice.chance(0.6);
+      node.setReadiness({ isReady, appliedHeight: node.saved.index, priority: 0 });
+    }
+    const beganMs = schedule.nowMs;
+    const untilMs = beganMs + patienceMs(plan);
+    const committedBefore = this.#checks.proposals.committedCount;
+    this.#clients.begin();
+    for (let missing = "a start"; ; ) {
+      const checkMs = schedule.nowMs + plan.timeouts.heartbeatMs / 4;
+      while (schedule.step(checkMs));
+      const hasProgressed = this.#checks.proposals.committedCount > committedBefore;
+      if (hasProgressed) this.#clients.pause();
+      missing = hasProgressed ? (this.#missing(healthy) ?? "") : "a new command is committed";
+      if (missing === "") return schedule.nowMs - beganMs;
+      if (schedule.nowMs < untilMs) continue;
+      const waitedMs = (schedule.nowMs - beganMs).toFixed(0);
+      throw new Violation(
+        "progress",
+        `after ${waitedMs} ms of calm it is not true that ${missing}`,
+      );
+    }
+  }
+
+  /** Makes a majority healthy, and leaves the others in some trouble. */
+  #heal(): readonly SimulatedNode[] {
+    const { dice, plan } = this.#world;
+    const { nodes, network } = this.#cluster;
+    const shuffled = dice.shuffled(nodes);
+    const healthyCount = dice.integer(majorityOf(plan.clusterSize), plan.clusterSize);
+    const healthy = shuffled.slice(0, healthyCount);
+    for (const node of shuffled.slice(healthyCount)) {
+      const trouble = dice.pick(["down", "asleep", "deaf", "mute", "apart"]);
+      if (trouble === "down") this.#cluster.keepDown(node);
+      if (trouble === "asleep") node.sleep();
+      for (const other of nodes) {
+        if (trouble === "mute" || trouble === "apart") network.links.cut(node.id, other.id);
+        if (trouble === "deaf" || trouble === "apart") network.links.cut(other.id, node.id);
+      }
+    }
+    for (const node of healthy) node.start();
+    return healthy;
+  }
+
+  /** What is not true yet; null once all is well. */
+  #missing(healthy: readonly SimulatedNode[]): string | null {
+    const { ledger, proposals, reads } = this.#checks;
+    const leader = healthy.find(({ status }) => status?.role === "leader" && status.hasJoined);
+    if (leader === undefined) return "somebody leads";
+    const canBeReady = healthy.some(({ readiness }) => readiness.isReady);
+    if (canBeReady && !leader.readiness.isReady) return `${leader.id}, which leads, is ready`;
+    for (const node of healthy) {
+      const { id, status, life } = node;
+      if (status === null || life === null) return `${id} is up`;
+      if (!status.hasJoined || status.leaderId !== leader.id) return `${id} follows ${leader.id}`;
+      if (status.commitIndex !== ledger.lastIndex) return `${id} knows what is committed`;
+      if (life.host.appliedIndex !== ledger.lastIndex) return `${id} has applied all`;
+      if (status.lastIndex !== status.commitIndex) return `${id} has nothing uncommitted`;
+      if (proposals.overdueOf(node).length > 0) {
+        return `${id} has answered proposals ${proposals.overdueOf(node).join(" ")}`;
+      }
+      if (reads.openOf(node) > 0) return `${id} has answered its reads`;
+    }
+    return null;
+  }
+}

@@ -1,0 +1,29 @@
+/** What a checker may watch. It throws a Violation; it changes nothing. */
+
+import type { ProposalOutcome } from "../../../src/consensus/driver.ts";
+import type { RaftEvent } from "../../../src/raft/event.ts";
+import type { Message, RequestMessage } from "../../../src/raft/message.ts";
+import type { Persist, ReadAnswer } from "../../../src/raft/ready.ts";
+import type { RaftStatus } from "../../../src/raft/status.ts";
+import type { Entry, Term } from "../../../src/raft/types.ts";
+import type { AppliedState } from "../applied-state.ts";
+import type { SimulatedNode } from "../node.ts";
+
+export interface Checker {
+  started?(node: SimulatedNode): void;
+  ended?(node: SimulatedNode): void;
+  /** Before `node.written` shows it. */
+  writing?(node: SimulatedNode, persist: Persist): void;
+  /** `request`: what a response answers. */
+  sending?(node: SimulatedNode, message: Message, request: RequestMessage | null): void;
+  receiving?(node: SimulatedNode, message: Message): void;
+  delivered?(node: SimulatedNode, entries: readonly Entry[]): void;
+  snapshotDelivered?(node: SimulatedNode, state: AppliedState): void;
+  proposed?(node: SimulatedNode, proposalId: number, term: Term): void;
+  proposalAnswered?(node: SimulatedNode, proposalId: number, outcome: ProposalOutcome): void;
+  readBegan?(node: SimulatedNode, readId: number): void;
+  readAnswered?(node: SimulatedNode, answer: ReadAnswer): void;
+  happened?(node: SimulatedNode, event: RaftEvent): void;
+  /** After each event that a process took in. */
+  stepped?(node: SimulatedNode, status: RaftStatus): void;
+}

@@ -1,0 +1,72 @@
+/** All checkers as one: each hook goes to those that watch it, in a fixed order. */
+
+import type { ProposalOutcome } from "../../../src/consensus/driver.ts";
+import type { RaftEvent } from "../../../src/raft/event.ts";
+import type { Message, RequestMessage } from "../../../src/raft/message.ts";
+import type { Persist, ReadAnswer } from "../../../src/raft/ready.ts";
+import type { Entry, Term } from "../../../src/raft/types.ts";
+import type { AppliedState } from "../applied-state.ts";
+import type { SimulatedNode } from "../node.ts";
+import type { Checker } from "./checker.ts";
+
+export class Checkers {
+  readonly #checkers: Checker[] = [];
+
+  add(...checkers: readonly Checker[]): void {
+    this.#checkers.push(...checkers);
+  }
+
+  started(node: SimulatedNode): void {
+    for (const checker of this.#checkers) checker.started?.(node);
+  }
+
+  ended(node: SimulatedNode): void {
+    for (const checker of this.#checkers) checker.ended?.(node);
+  }
+
+  writing(node: SimulatedNode, persist: Persist): void {
+    for (const checker of this.#checkers) checker.writing?.(node, persist);
+  }
+
+  sending(node: SimulatedNode, message: Message, request: RequestMessage | null): void {
+    for (const checker of this.#checkers) checker.sending?.(node, message, request);
+  }
+
+  receiving(node: SimulatedNode, message: Message): void {
+    for (const checker of this.#checkers) checker.receiving?.(node, message);
+  }
+
+  delivered(node: SimulatedNode, entries: readonly Entry[]): void {
+    for (const checker of this.#checkers) checker.delivered?.(node, entries);
+  }
+
+  snapshotDelivered(node: SimulatedNode, state: AppliedState): void {
+    for (const checker of this.#checkers) checker.snapshotDelivered?.(node, state);
+  }
+
+  proposed(node: SimulatedNode, proposalId: number, term: Term): void {
+    for (const checker of this.#checkers) checker.proposed?.(node, proposalId, term);
+  }
+
+  proposalAnswered(node: SimulatedNode, proposalId: number, outcome: ProposalOutcome): void {
+    for (const checker of this.#checkers) checker.proposalAnswered?.(node, proposalId, outcome);
+  }
+
+  readBegan(node: SimulatedNode, readId: number): void {
+    for (const checker of this.#checkers) checker.readBegan?.(node, readId);
+  }
+
+  readAnswered(node: SimulatedNode, answer: ReadAnswer): void {
+    for (const checker of this.#checkers) checker.readAnswered?.(node, answer);
+  }
+
+  happened(node: SimulatedNode, event: RaftEvent): void {
+    for (const checker of this.#checkers) checker.happened?.(node, event);
+  }
+
+  stepped(node: SimulatedNode): void {
+    const { status } = node;
+    if (status === null) return;
+    for (const checker of this.#checkers) checker.stepped?.(node, status);
+  }
+}

@@ -1,0 +1,97 @@
+/**
+ * Committed stays committed (Raft §5.4): what any node holds for committed is the same everywhere, was on
+ * a majority of disks at that moment, is there after every crash, and is truncated by nobody.
+ */
+
+import { majorityOf } from "../../../src/raft/quorum.ts";
+import type { Persist } from "../../../src/raft/ready.ts";
+import type { RaftStatus } from "../../../src/raft/status.ts";
+import type { LogIndex, ServerId } from "../../../src/raft/types.ts";
+import { describeId } from "../describe.ts";
+import type { SimulatedNode } from "../node.ts";
+import { Violation } from "../violation.ts";
+import type { Checker } from "./checker.ts";
+import { copiesOnDisk, type Ledger } from "./ledger.ts";
+import { areSame } from "./log-matching.ts";
+
+export class Commits implements Checker {
+  readonly #ledger: Ledger;
+  readonly #nodes: readonly SimulatedNode[];
+  /** Up to where a node's commit index was compared. */
+  readonly #compared = new Map<ServerId, LogIndex>();
+
+  constructor(ledger: Ledger, nodes: readonly SimulatedNode[]) {
+    this.#ledger = ledger;
+    this.#nodes = nodes;
+  }
+
+  started(node: SimulatedNode): void {
+    this.#compared.set(node.id, node.written.snapshotLast.index);
+  }
+
+  ended(node: SimulatedNode): void {
+    this.#checkMajority(`${node.id} has died`);
+  }
+
+  /** A delivery is part of a step that has not ended, so the commit index behind it is new. */
+  delivered(node: SimulatedNode): void {
+    const { status } = node;
+    if (status !== null) this.stepped(node, status);
+  }
+
+  stepped(node: SimulatedNode, { commitIndex }: RaftStatus): void {
+    const compared = this.#compared.get(node.id) ?? 0;
+    if (commitIndex <= compared) return;
+    this.#compared.set(node.id, commitIndex);
+    const knownIndex = this.#ledger.lastIndex;
+    for (let index = compared + 1; index <= commitIndex; index++) this.#compare(node, index);
+    if (this.#ledger.lastIndex > knownIndex) this.#checkMajority(`${node.id} has committed`);
+  }
+
+  writing(node: SimulatedNode, { truncateFrom, snapshot }: Persist): void {
+    if (truncateFrom !== null) {
+      const committed = this.#ledger.entryAt(truncateFrom);
+      const held = node.written.entryAt(truncateFrom);
+      if (committed !== null && held !== null && areSame(committed, held)) {
+        const what = `${node.id} truncates ${describeId(held)}, which is committed`;
+        throw new Violation("committed stays committed", what);
+      }
+    }
+    if (snapshot === null || snapshot.last.index < node.written.firstIndex) return;
+    if (node.written.termAt(snapshot.last.index) === snapshot.last.term) {
+      const what = `${node.id} gives up a log that agrees with snapshot ${describeId(snapshot.last)}`;
+      throw new Violation("committed stays committed", what);
+    }
+  }
+
+  #compare(node: SimulatedNode, index: LogIndex): void {
+    const held = node.written.entryAt(index);
+    const committed = this.#ledger.entryAt(index);
+    if (held === null) {
+      if (committed !== null && index <= node.written.snapshotLast.index) return;
+      const what = `${node.id} commits index ${index}, which it does not have`;
+      throw new Violation("committed stays committed", what);
+    }
+    if (committed === null) {
+      const before = this.#ledger.append(held);
+      if (before === null) return;
+      const what = `the command of entry ${index} was committed at ${before} already`;
+      throw new Violation("one entry a block", what);
+    }
+    if (areSame(committed, held)) return;
+    throw new Violation(
+      "committed stays committed",
+      `${node.id} commits ${describeId(held)} where ${describeId(committed)} was committed`,
+    );
+  }
+
+  #checkMajority(when: string): void {
+    const { last } = this.#ledger;
+    const copies = copiesOnDisk(this.#nodes, last);
+    if (copies >= majorityOf(this.#nodes.length)) return;
+    throw new Violation(
+      "committed stays committed",
+      `${when}, and ${describeId(last)} is on ${copies} of ${this.#nodes.length} disks`,
+    );
+  }
+}

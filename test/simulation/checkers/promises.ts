@@ -1,0 +1,74 @@
+/**
+ * What a node says it has done is on its disk before it says so (Raft §5.1), and it never promises one
+ * vote to two candidates, however often it crashes.
+ */
+
+import type { AppendEntriesRequest, Message, RequestMessage } from "../../../src/raft/message.ts";
+import type { ServerId, Term } from "../../../src/raft/types.ts";
+import { describeId, describeMessage } from "../describe.ts";
+import type { SimulatedNode } from "../node.ts";
+import { Violation } from "../violation.ts";
+import type { Checker } from "./checker.ts";
+
+export class Promises implements Checker {
+  /** By voter and term. */
+  readonly #votes = new Map<string, ServerId>();
+
+  sending(node: SimulatedNode, message: Message, request: RequestMessage | null): void {
+    switch (message.kind) {
+      case "requestVoteRequest":
+        return this.#voted(node, message, message.term, node.id);
+      case "heartbeatRequest":
+      case "appendEntriesRequest":
+      case "installSnapshotRequest":
+        return this.#voted(node, message, message.term, node.id);
+      case "requestVoteResponse":
+        if (message.granted && request !== null) {
+          this.#voted(node, message, message.term, request.from);
+        }
+        return;
+      case "heartbeatResponse":
+        if (message.success) this.#inTerm(node, message, message.term);
+        return;
+      case "appendEntriesResponse":
+        if (!message.success || request?.kind !== "appendEntriesRequest") return;
+        this.#inTerm(node, message, message.term);
+        return this.#stored(node, message, request);
+      case "installSnapshotResponse":
+        if (!message.success || request?.kind !== "installSnapshotRequest") return;
+        this.#inTerm(node, message, message.term);
+        if (!node.durable.covers(request.snapshot.last)) this.#broken(node, message, "not stored");
+    }
+  }
+
+  #voted(node: SimulatedNode, message: Message, term: Term, candidate: ServerId): void {
+    const { currentTerm, votedFor } = node.durable.hardState;
+    if (currentTerm < term || (currentTerm === term && votedFor !== candidate)) {
+      const what = `the disk says term ${currentTerm}, vote for ${votedFor ?? "none"}`;
+      this.#broken(node, message, what);
+    }
+    const key = `${node.id}/${term}`;
+    const before = this.#votes.get(key);
+    if (before === undefined) this.#votes.set(key, candidate);
+    else if (before !== candidate) {
+      const what = `${node.id} votes for ${before} and ${candidate} in term ${term}`;
+      throw new Violation("one vote a term", what);
+    }
+  }
+
+  #inTerm(node: SimulatedNode, message: Message, term: Term): void {
+    const { currentTerm } = node.durable.hardState;
+    if (currentTerm < term) this.#broken(node, message, `the disk says term ${currentTerm}`);
+  }
+
+  #stored(node: SimulatedNode, message: Message, { prev, entries }: AppendEntriesRequest): void {
+    const last = entries.at(-1) ?? prev;
+    if (node.durable.covers(last)) return;
+    this.#broken(node, message, `${describeId(last)} is not on its disk`);
+  }
+
+  #broken(node: SimulatedNode, message: Message, why: string): never {
+    const what = `${node.id} sends ${describeMessage(message)}, but ${why}`;
+    throw new Violation("promised means durable", what);
+  }
+}

@@ -1,0 +1,84 @@
+/** Whoever uses the cluster: proposes commands and asks for reads, mostly where the leader is said to be. */
+
+import type { Cluster } from "./cluster.ts";
+import type { SimulatedNode } from "./node.ts";
+import type { World } from "./world.ts";
+
+export class Clients {
+  readonly #cluster: Cluster;
+  readonly #world: World;
+  #readId = 0;
+  #isActive = false;
+
+  constructor(cluster: Cluster, world: World) {
+    this.#cluster = cluster;
+    this.#world = world;
+    this.#loop(
+      (client) => client.proposeEveryMs,
+      () => this.#propose(),
+    );
+    this.#loop(
+      (client) => client.readEveryMs,
+      () => this.#read(),
+    );
+  }
+
+  begin(): void {
+    this.#isActive = true;
+  }
+
+  pause(): void {
+    this.#isActive = false;
+  }
+
+  #loop(everyMs: (client: World["conditions"]["client"]) => number, act: () => void): void {
+    const { dice, schedule, conditions, plan } = this.#world;
+    // With reads off, conditions may yet change.
+    const meanMs = Math.min(everyMs(conditions.client), plan.timeouts.heartbeatMs * 10);
+    const isOff = everyMs(conditions.client) === Number.POSITIVE_INFINITY;
+    schedule.after(dice.wait(meanMs), () => {
+      if (this.#isActive && !isOff) act();
+      this.#loop(everyMs, act);
+    });
+  }
+
+  #propose(): void {
+    const { dice, checkers, payloads, conditions, transcript } = this.#world;
+    const { batchMax, payloadBytes, astrayRate } = conditions.client;
+    const isAstray = dice.chance(astrayRate);
+    const node = isAstray ? this.#cluster.anyUp() : this.#cluster.saidLeader();
+    const { life } = node ?? {};
+    if (node === null || life === null || life === undefined) return;
+    const term = (life.host.report?.term ?? 0) - (isAstray ? dice.integer(-1, 1) : 0);
+    const count = dice.integer(1, batchMax);
+    for (let at = 0; at < count; at++) {
+      const sizeBytes = Math.floor(dice.between(payloadBytes.low, payloadBytes.high));
+      const { id, data } = payloads.create(sizeBytes);
+      life.run("io", () => {
+        transcript.note(node.id, () => `proposal ${id} in term ${term}, ${sizeBytes} bytes`);
+        checkers.proposed(node, id, term);
+        life.driver.propose(term, { proposalId: id, data, appendedAt: null });
+      });
+    }
+  }
+
+  #read(): void {
+    const { dice, checkers, conditions, transcript } = this.#world;
+    const isAstray = dice.chance(conditions.client.astrayRate);
+    const node = this.#reader(isAstray);
+    const { life } = node ?? {};
+    if (node === null || life === null || life === undefined) return;
+    const readId = ++this.#readId;
+    life.run("io", () => {
+      transcript.note(node.id, () => `read ${readId}`);
+      checkers.readBegan(node, readId);
+      life.driver.confirmLeadership(readId);
+    });
+  }
+
+  /** Any that thinks it leads: old leaders are the ones that could lie. */
+  #reader(isAstray: boolean): SimulatedNode | null {
+    const { dice } = this.#world;
+    return isAstray ? this.#cluster.anyUp() : dice.pickOrNull(this.#cluster.leaders());
+  }
+}

@@ -1,0 +1,53 @@
+/** What the simulated clusters went through: a simulator that never elects anybody finds nothing. */
+
+import type { ProposalOutcome } from "../../src/consensus/driver.ts";
+import type { RaftEvent } from "../../src/raft/event.ts";
+import type { Message } from "../../src/raft/message.ts";
+import type { ReadAnswer } from "../../src/raft/ready.ts";
+import type { Checker } from "./checkers/checker.ts";
+import type { SimulatedNode } from "./node.ts";
+
+export class Coverage implements Checker {
+  readonly #counts = new Map<string, number>();
+
+  get counts(): ReadonlyMap<string, number> {
+    return this.#counts;
+  }
+
+  add(other: ReadonlyMap<string, number>): void {
+    for (const [what, count] of other) this.#count(what, count);
+  }
+
+  started(): void {
+    this.#count("started");
+  }
+
+  ended(): void {
+    this.#count("died");
+  }
+
+  receiving(_node: SimulatedNode, message: Message): void {
+    this.#count(message.kind);
+  }
+
+  snapshotDelivered(): void {
+    this.#count("snapshotDelivered");
+  }
+
+  proposalAnswered(_node: SimulatedNode, _id: number, outcome: ProposalOutcome): void {
+    this.#count(`proposal ${outcome.kind}`);
+  }
+
+  readAnswered(_node: SimulatedNode, answer: ReadAnswer): void {
+    this.#count(`read ${answer.kind}`);
+  }
+
+  happened(_node: SimulatedNode, event: RaftEvent): void {
+    const detail = event.kind === "transferEnded" ? ` ${event.outcome}` : "";
+    this.#count(event.kind + detail);
+  }
+
+  #count(what: string, by = 1): void {
+    this.#counts.set(what, (this.#counts.get(what) ?? 0) + by);
+  }
+}

@@ -1,0 +1,121 @@
+/**
+ * When the simulated disk is done: writes given while one is under way share the next one's fsync, some
+ * stall, and a crash decides how many of those under way made it. What was written is `MemoryRaftStore`'s.
+ */
+
+import type { DriverStore } from "../../src/consensus/driver.ts";
+import type { LogReader, Persist } from "../../src/raft/ready.ts";
+import type { HardState, LogIndex, Snapshot } from "../../src/raft/types.ts";
+import { describePersist } from "./describe.ts";
+import type { Life } from "./life.ts";
+import type { LogImage } from "./log-image.ts";
+import type { MemoryRaftStore } from "./memory-raft-store.ts";
+import type { World } from "./world.ts";
+
+export type PersistDone = (error: Error | null) => void;
+
+export class SimulatedDisk implements DriverStore {
+  protected readonly store: MemoryRaftStore;
+  protected readonly life: Life;
+  readonly #world: World;
+  readonly #durable: LogImage;
+  #isWriting = false;
+  /** Every write takes this much longer until then. */
+  #slowUntilMs = 0;
+  #isBroken = false;
+  #compactThrough: LogIndex = 0;
+
+  constructor(store: MemoryRaftStore, durable: LogImage, life: Life, world: World) {
+    this.store = store;
+    this.#durable = durable;
+    this.life = life;
+    this.#world = world;
+  }
+
+  get hardState(): HardState {
+    return this.store.hardState;
+  }
+
+  get log(): LogReader {
+    return this.store.log;
+  }
+
+  persist(persist: Persist, done: PersistDone): void {
+    if (!this.life.reach()) return;
+    const { checkers, transcript } = this.#world;
+    const { node } = this.life;
+    transcript.note(node.id, () => `write ${describePersist(persist)}`);
+    checkers.writing(node, persist);
+    node.written.apply(persist);
+    this.store.persist(persist, (error) => {
+      if (error === null) this.#nowDurable(persist);
+      done(error);
+    });
+    this.#write();
+  }
+
+  /** Keeps a snapshot of the own state machine, and then `trailing` entries before it. */
+  saveSnapshot(snapshot: Snapshot, trailing: number): void {
+    if (!this.life.reach()) return;
+    this.#world.transcript.note(this.life.node.id, () => `snapshot at ${snapshot.last.index}`);
+    // It fails with the process, which has then no use for it.
+    this.store.saveSnapshot(snapshot).catch(() => {});
+    this.#compactThrough = Math.max(this.#compactThrough, snapshot.last.index - trailing);
+    this.#write();
+  }
+
+  slowDown(forMs: number): void {
+    this.#slowUntilMs = this.#world.schedule.nowMs + forMs;
+  }
+
+  /** The next write fails, or the one under way. */
+  breakDown(): void {
+    this.#isBroken = true;
+  }
+
+  #write(): void {
+    if (this.#isWriting || this.store.unflushedCount === 0) return;
+    this.#isWriting = true;
+    const count = this.store.unflushedCount;
+    this.#world.schedule.after(this.#writeMs(), () => {
+      this.life.run("io", () => {
+        this.#isWriting = false;
+        if (this.#isBroken) return this.#fail();
+        this.store.flush(Math.min(count, this.store.unflushedCount));
+        this.#compact();
+        this.#write();
+      });
+    });
+  }
+
+  /** What is on disk is not known then: some of it is, perhaps. */
+  #fail(): void {
+    this.store.flush(this.#world.dice.integer(0, this.store.unflushedCount - 1));
+    this.store.fail();
+  }
+
+  #nowDurable(persist: Persist): void {
+    this.#durable.apply(persist);
+    const { transcript } = this.#world;
+    transcript.note(this.life.node.id, () => `durable #${persist.sequence}`);
+  }
+
+  #compact(): void {
+    const { snapshotLast, firstIndex } = this.store.log;
+    const images = [this.#durable, this.life.node.written];
+    for (const image of images) image.snapshotTaken(snapshotLast);
+    const through = this.#compactThrough;
+    if (through < firstIndex || through > snapshotLast.index) return;
+    this.store.compactThrough(through).catch(() => {});
+    for (const image of images) image.compactThrough(through);
+  }
+
+  #writeMs(): number {
+    const { dice, schedule, conditions, plan } = this.#world;
+    const { writeMs, stallRate, stallMs } = conditions.disk;
+    const isStalled = stallRate > 0 && dice.chance(stallRate);
+    const { low, high } = isStalled ? stallMs : writeMs;
+    const isSlow = schedule.nowMs < this.#slowUntilMs;
+    return dice.between(low, high) + (isSlow ? dice.between(0, plan.timeouts.heartbeatMs) : 0);
+  }
+}

@@ -1,0 +1,165 @@
+/** Breaks things, each kind at its own pace, while it is active. */
+
+import type { Cluster } from "./cluster.ts";
+import type { SimulatedNode } from "./node.ts";
+import type { Range } from "./plan.ts";
+import type { World } from "./world.ts";
+
+export class Faults {
+  readonly #cluster: Cluster;
+  readonly #world: World;
+  #isActive = false;
+  /** Counts partitions, so that only the end of the last one mends the links. */
+  #partition = 0;
+
+  constructor(cluster: Cluster, world: World) {
+    this.#cluster = cluster;
+    this.#world = world;
+    const { faults } = world.plan;
+    this.#every(faults.crashEveryMs, () => this.#crash());
+    this.#every(faults.diskFailureEveryMs, () => this.#breakDisk());
+    this.#every(faults.pauseEveryMs, () => this.#pause());
+    this.#every(faults.partitionEveryMs, () => this.#part());
+    this.#every(faults.slowDiskEveryMs, () => this.#slowDisk());
+    this.#every(faults.resetEveryMs, () => cluster.network.resetOne());
+    this.#every(faults.falseGoneEveryMs, () => this.#reportFalsely());
+    this.#every(faults.transferEveryMs, () => this.#transfer());
+    this.#every(faults.readinessEveryMs, () => this.#flipReadiness());
+  }
+
+  begin(): void {
+    this.#isActive = true;
+  }
+
+  end(): void {
+    this.#isActive = false;
+    this.#partition++;
+    this.#cluster.network.links.mendAll();
+    for (const node of this.#cluster.nodes) {
+      node.life?.dieAtCall(Number.POSITIVE_INFINITY);
+      node.wake();
+    }
+  }
+
+  #every(meanMs: number, act: () => void): void {
+    if (meanMs === Number.POSITIVE_INFINITY) return;
+    this.#world.schedule.after(this.#world.dice.wait(meanMs), () => {
+      if (this.#isActive) act();
+      this.#every(meanMs, act);
+    });
+  }
+
+  #duration({ low, high }: Range): number {
+    return this.#world.dice.between(low, high);
+  }
+
+  #crash(): void {
+    const { dice, plan } = this.#world;
+    const { powerLossShare, togetherShare, midStepShare } = plan.faults;
+    const up = this.#cluster.nodes.filter((node) => node.isUp);
+    const victims = dice.chance(togetherShare)
+      ? up.filter(() => dice.chance(0.7))
+      : [this.#victim()].filter((node) => node !== null);
+    const ending = dice.chance(powerLossShare) ? "power" : "process";
+    for (const node of victims) {
+      if (dice.chance(midStepShare)) node.life?.dieAtCall(dice.integer(1, 20));
+      else node.crash(ending);
+    }
+  }
+
+  /** Leaders are where it hurts. */
+  #victim(): SimulatedNode | null {
+    const isLeader = this.#world.dice.chance(0.5);
+    return (isLeader ? this.#cluster.saidLeader() : null) ?? this.#cluster.anyUp();
+  }
+
+  #breakDisk(): void {
+    const node = this.#cluster.anyUp();
+    if (node === null) return;
+    this.#world.transcript.note(node.id, () => "its disk breaks");
+    node.life?.disk.breakDown();
+  }
+
+  #pause(): void {
+    const node = this.#victim();
+    if (node === null || !node.isAwake) return;
+    const { life } = node;
+    node.sleep();
+    this.#world.schedule.after(this.#duration(this.#world.plan.faults.pauseMs), () => {
+      if (node.life === life) node.wake();
+    });
+  }
+
+  #part(): void {
+    const { dice, schedule, transcript, plan } = this.#world;
+    const { links } = this.#cluster.network;
+    const partition = ++this.#partition;
+    links.mendAll();
+    const cuts = this.#cuts();
+    for (const [from, to] of cuts) links.cut(from.id, to.id);
+    transcript.note("network", () => `cuts ${cuts.map(([a, b]) => `${a.id}>${b.id}`).join(" ")}`);
+    schedule.after(dice.between(plan.faults.partitionMs.low, plan.faults.partitionMs.high), () => {
+      if (partition !== this.#partition) return;
+      transcript.note("network", () => "mends");
+      links.mendAll();
+    });
+  }
+
+  /** Two groups, one node alone, one direction only, or whatever. */
+  #cuts(): readonly (readonly [SimulatedNode, SimulatedNode])[] {
+    const { dice } = this.#world;
+    const { nodes } = this.#cluster;
+    const pairs = nodes.flatMap((a) => nodes.filter((b) => b !== a).map((b) => [a, b] as const));
+    const alone = dice.pick(nodes);
+    switch (dice.integer(0, 4)) {
+      case 0: {
+        const group = new Set(nodes.filter(() => dice.chance(0.5)));
+        return pairs.filter(([a, b]) => group.has(a) !== group.has(b));
+      }
+      case 1:
+        return pairs.filter(([a, b]) => a === alone || b === alone);
+      case 2:
+        return pairs.filter(([a]) => a === alone);
+      case 3:
+        return pairs.filter(([, b]) => b === alone);
+      default:
+        return pairs.filter(() => dice.chance(0.3));
+    }
+  }
+
+  #slowDisk(): void {
+    const { dice, transcript, plan } = this.#world;
+    const node = this.#victim();
+    if (node === null) return;
+    transcript.note(node.id, () => "its disk is slow");
+    node.life?.disk.slowDown(plan.timeouts.heartbeatMs * dice.between(0.5, 6));
+  }
+
+  #reportFalsely(): void {
+    const node = this.#cluster.anyUp();
+    const leader = this.#cluster.saidLeader();
+    if (node !== null && leader !== null) node.life?.processGone(leader.id);
+  }
+
+  #transfer(): void {
+    const { dice, transcript } = this.#world;
+    const leader = this.#cluster.saidLeader();
+    if (leader === null) return;
+    const targetId = dice.chance(0.5) ? null : dice.pick(this.#cluster.nodes).id;
+    const { life } = leader;
+    life?.run("io", () => {
+      transcript.note(leader.id, () => `is to hand over to ${targetId ?? "anyone"}`);
+      life.driver.transferLeadership(targetId);
+    });
+  }
+
+  #flipReadiness(): void {
+    const { dice } = this.#world;
+    const node = dice.pick(this.#cluster.nodes);
+    node.setReadiness({
+      isReady: !node.readiness.isReady,
+      appliedHeight: node.saved.index,
+      priority: dice.integer(0, 2),
+    });
+  }
+}

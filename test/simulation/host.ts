@@ -1,0 +1,172 @@
+/** What the driver talks to in a simulated process: the network, and an executor that takes its time. */
+
+import { InvariantError } from "../../src/base/assert.ts";
+import type { DriverHost, ProposalOutcome, RoleReport } from "../../src/consensus/driver.ts";
+import type { RaftEvent } from "../../src/raft/event.ts";
+import { payloadBytes } from "../../src/raft/log.ts";
+import type { Message } from "../../src/raft/message.ts";
+import type { ReadAnswer } from "../../src/raft/ready.ts";
+import type { Entry, LogIndex, Snapshot, Term } from "../../src/raft/types.ts";
+import { type AppliedState, applyEntry, fromSnapshot, toSnapshot } from "./applied-state.ts";
+import { describeEntries, describeMessage } from "./describe.ts";
+import { codec, type Life } from "./life.ts";
+import type { Network } from "./network.ts";
+import { Violation } from "./violation.ts";
+import type { World } from "./world.ts";
+
+type Work =
+  | { readonly kind: "entries"; readonly entries: readonly Entry[]; readonly bytes: number }
+  | { readonly kind: "snapshot"; readonly snapshot: Snapshot; readonly bytes: number };
+
+export class SimulatedHost implements DriverHost {
+  readonly #life: Life;
+  readonly #network: Network;
+  readonly #world: World;
+  readonly #work: Work[] = [];
+  #isWorking = false;
+  #applied: AppliedState;
+  #snapshotIndex: LogIndex;
+  /** Delivered and not applied. */
+  #heldBytes = 0;
+  /** The last report; null before the first. */
+  report: RoleReport | null = null;
+  leaseTerm: Term = 0;
+  leaseUntilMs = Number.NEGATIVE_INFINITY;
+
+  constructor(life: Life, network: Network, world: World) {
+    this.#life = life;
+    this.#network = network;
+    this.#world = world;
+    this.#applied = life.node.saved;
+    this.#snapshotIndex = life.node.durable.snapshotLast.index;
+  }
+
+  get appliedIndex(): LogIndex {
+    return this.#applied.index;
+  }
+
+  get heldBytes(): number {
+    return this.#heldBytes;
+  }
+
+  send(message: Message): void {
+    if (!this.#life.reach()) return;
+    const { transcript, checkers } = this.#world;
+    const { node } = this.#life;
+    transcript.note(node.id, () => `-> ${message.to} ${describeMessage(message)}`);
+    checkers.sending(node, message, this.#network.requestOf(this.#life, message.id));
+    this.#network.send(this.#life, message);
+  }
+
+  committed(entries: readonly Entry[], commitIndex: LogIndex): void {
+    if (!this.#life.reach()) return;
+    const { transcript, checkers } = this.#world;
+    const { node } = this.#life;
+    transcript.note(node.id, () => `committed ${describeEntries(entries)} of ${commitIndex}`);
+    const bytes = entries.reduce((sum, entry) => sum + payloadBytes(entry), 0);
+    this.#heldBytes += bytes;
+    checkers.delivered(node, entries);
+    this.#enqueue({ kind: "entries", entries, bytes });
+  }
+
+  snapshot(snapshot: Snapshot): void {
+    if (!this.#life.reach()) return;
+    const { transcript, checkers } = this.#world;
+    const { node } = this.#life;
+    transcript.note(node.id, () => `snapshot delivered, ${snapshot.last.index}`);
+    checkers.snapshotDelivered(node, fromSnapshot(snapshot));
+    this.#enqueue({ kind: "snapshot", snapshot, bytes: 0 });
+  }
+
+  proposal(proposalId: number, outcome: ProposalOutcome): void {
+    if (!this.#life.reach()) return;
+    const { transcript, checkers } = this.#world;
+    transcript.note(this.#life.node.id, () => `proposal ${proposalId}: ${outcome.kind}`);
+    checkers.proposalAnswered(this.#life.node, proposalId, outcome);
+  }
+
+  read(answer: ReadAnswer): void {
+    if (!this.#life.reach()) return;
+    const { transcript, checkers } = this.#world;
+    transcript.note(this.#life.node.id, () => `read ${answer.readId}: ${answer.kind}`);
+    checkers.readAnswered(this.#life.node, answer);
+  }
+
+  role(report: RoleReport): void {
+    if (!this.#life.reach()) return;
+    this.report = report;
+  }
+
+  events(events: readonly RaftEvent[]): void {
+    if (!this.#life.reach()) return;
+    const { transcript, checkers } = this.#world;
+    for (const event of events) {
+      transcript.note(this.#life.node.id, () => `* ${JSON.stringify(event)}`);
+      checkers.happened(this.#life.node, event);
+    }
+  }
+
+  lease(term: Term, untilMs: number): void {
+    this.leaseTerm = term;
+    this.leaseUntilMs = untilMs;
+  }
+
+  sample(): void {}
+
+  /** A broken disk ends the process, as it would end a node; anything else is what we look for. */
+  failed(error: Error): void {
+    if (error instanceof Violation) throw error;
+    if (error instanceof InvariantError || !("code" in error)) {
+      throw new Violation("no invariant broken", error.message, { cause: error });
+    }
+    this.#world.transcript.note(this.#life.node.id, () => `fails: ${error.message}`);
+    this.#life.dieAtCall(0);
+  }
+
+  #enqueue(work: Work): void {
+    this.#work.push(work);
+    if (!this.#isWorking) this.#next();
+  }
+
+  #next(): void {
+    const work = this.#work.shift();
+    this.#isWorking = work !== undefined;
+    if (work === undefined) return;
+    const { dice, schedule, conditions } = this.#world;
+    const { low, high } = conditions.host.applyMs;
+    const count = work.kind === "entries" ? work.entries.length : 1;
+    schedule.after(count * dice.between(low, high), () => {
+      this.#life.run("io", () => this.#apply(work));
+    });
+  }
+
+  #apply(work: Work): void {
+    if (work.kind === "snapshot") this.#applied = fromSnapshot(work.snapshot);
+    else {
+      for (const entry of work.entries) {
+        this.#applied = applyEntry(this.#applied, entry, this.#world.payloads, codec.decode);
+      }
+    }
+    this.#heldBytes -= work.bytes;
+    this.#saveLater(this.#applied);
+    this.#life.driver.applied(this.#applied.index);
+    this.#next();
+  }
+
+  /** The executed state becomes durable some time later; the log is needed until then. */
+  #saveLater(state: AppliedState): void {
+    const { dice, schedule, conditions, plan } = this.#world;
+    const { low, high } = conditions.host.flushMs;
+    schedule.after(dice.between(low, high), () => {
+      this.#life.run("io", () => {
+        const { node, disk } = this.#life;
+        if (state.index <= node.saved.index) return;
+        node.saved = state;
+        if (state.index - this.#snapshotIndex < plan.snapshotEvery) return;
+        if (state.index > node.durable.lastIndex) return;
+        this.#snapshotIndex = state.index;
+        disk.saveSnapshot(toSnapshot(state), plan.trailingEntries);
+      });
+    });
+  }
+}

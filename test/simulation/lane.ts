@@ -1,0 +1,84 @@
+/**
+ * One direction of one connection. In order, as TCP: what cannot pass waits, and all behind it. Or each
+ * on its own, as rough as no TCP is.
+ */
+
+import type { Dice } from "./dice.ts";
+import type { NetworkConditions } from "./plan.ts";
+import type { Schedule } from "./schedule.ts";
+
+interface Passage {
+  readonly readyMs: number;
+  readonly arrive: () => void;
+  readonly lose: () => void;
+}
+
+export interface LaneOptions {
+  readonly isOrdered: boolean;
+  readonly isCut: () => boolean;
+  readonly conditions: () => NetworkConditions;
+}
+
+export class Lane {
+  readonly #options: LaneOptions;
+  readonly #schedule: Schedule;
+  readonly #dice: Dice;
+  #waiting: Passage[] = [];
+  #lastReadyMs = 0;
+  #isRetrying = false;
+
+  constructor(options: LaneOptions, schedule: Schedule, dice: Dice) {
+    this.#options = options;
+    this.#schedule = schedule;
+    this.#dice = dice;
+  }
+
+  /** `arrive` or `lose` is called later, unless the lane is closed before. */
+  push(sizeBytes: number, arrive: () => void, lose: () => void): void {
+    const conditions = this.#options.conditions();
+    const travelMs = this.#travelMs(conditions) + sizeBytes / conditions.bytesPerMs;
+    const isLost = conditions.lossRate > 0 && this.#dice.chance(conditions.lossRate);
+    if (!this.#options.isOrdered) {
+      const pass = () => (isLost || this.#options.isCut() ? lose() : arrive());
+      this.#schedule.after(travelMs, pass);
+      return;
+    }
+    const readyMs = Math.max(this.#lastReadyMs, this.#schedule.nowMs + travelMs);
+    this.#lastReadyMs = readyMs;
+    this.#waiting.push({ readyMs, arrive: isLost ? lose : arrive, lose });
+    this.#schedule.at(readyMs, () => this.#pass());
+  }
+
+  /** Nothing that waits arrives any more. Returns how it would have. */
+  close(): (() => void)[] {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    return waiting.map(({ arrive }) => arrive);
+  }
+
+  #pass(): void {
+    for (;;) {
+      const head = this.#waiting[0];
+      if (head === undefined || head.readyMs > this.#schedule.nowMs) return;
+      if (this.#options.isCut()) return this.#retryLater();
+      this.#waiting.shift();
+      head.arrive();
+    }
+  }
+
+  /** TCP sends again what was not acknowledged. */
+  #retryLater(): void {
+    if (this.#isRetrying) return;
+    this.#isRetrying = true;
+    this.#schedule.after(this.#dice.between(5, 50), () => {
+      this.#isRetrying = false;
+      this.#pass();
+    });
+  }
+
+  #travelMs({ latencyMs, delayRate, delayMs }: NetworkConditions): number {
+    const isDelayed = delayRate > 0 && this.#dice.chance(delayRate);
+    const { low, high } = isDelayed ? delayMs : latencyMs;
+    return this.#dice.between(low, high);
+  }
+}

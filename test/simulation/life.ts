@@ -1,0 +1,167 @@
+/** One process of a node, from its start to its end: driver, clock, disk and host. */
+
+import { Driver } from "../../src/consensus/driver.ts";
+import type { ConfigurationCodec } from "../../src/raft/membership.ts";
+import type { Message } from "../../src/raft/message.ts";
+import type { RpcFailure } from "../../src/raft/ready.ts";
+import type { Readiness, ServerId } from "../../src/raft/types.ts";
+import { decodeConfiguration, encodeConfiguration } from "../../src/transport/configuration.ts";
+import { NodeClock } from "./clock.ts";
+import { describeMessage } from "./describe.ts";
+import type { SimulatedDisk } from "./disk.ts";
+import type { SimulatedHost } from "./host.ts";
+import type { Network, Process } from "./network.ts";
+import type { SimulatedNode } from "./node.ts";
+import type { Parts } from "./parts.ts";
+import type { World } from "./world.ts";
+
+/** Timers and input: what a process that slept takes in on waking is not ordered between them. */
+export type EventKind = "timer" | "io";
+
+export const codec: ConfigurationCodec = {
+  encode: encodeConfiguration,
+  decode: ({ data }) => decodeConfiguration(data ?? new Uint8Array()),
+};
+
+export class Life implements Process {
+  readonly node: SimulatedNode;
+  readonly clock: NodeClock;
+  readonly disk: SimulatedDisk;
+  readonly host: SimulatedHost;
+  readonly driver: Driver;
+  /** What the driver was told last. */
+  readiness: Readiness;
+  readonly #parts: Parts;
+  readonly #world: World;
+  #isRunning = true;
+  /** Calls out of the driver until the process dies in the middle of a step. */
+  #callsLeft = Number.POSITIVE_INFINITY;
+  #isAsleep = false;
+  #inbox: { readonly kind: EventKind; readonly run: () => void }[] = [];
+
+  constructor(node: SimulatedNode, network: Network, parts: Parts, world: World) {
+    this.node = node;
+    this.readiness = node.readiness;
+    this.#parts = parts;
+    this.#world = world;
+    const offsetMs = world.dice.between(0, 1e6);
+    const clockOptions = { offsetMs, rate: node.clockRate };
+    this.clock = new NodeClock(clockOptions, world.schedule, (run) => this.run("timer", run));
+    this.disk = parts.disk(node.store, node.durable, this, world);
+    this.host = parts.host(this, network, world);
+    const { heartbeatMs, electionMs, leaseMs } = world.plan.timeouts;
+    this.driver = new Driver(
+      {
+        id: node.id,
+        heartbeatTimeoutMs: heartbeatMs,
+        electionTimeoutMs: electionMs,
+        leaderLeaseTimeoutMs: leaseMs,
+        appliedIndex: node.saved.index,
+      },
+      {
+        random: world.dice.random,
+        codec,
+        addressOf: (id) => `${id}:5001`,
+        clock: this.clock,
+        store: this.disk,
+        host: this.host,
+      },
+    );
+  }
+
+  get nodeId(): ServerId {
+    return this.node.id;
+  }
+
+  get isRunning(): boolean {
+    return this.#isRunning;
+  }
+
+  get isAsleep(): boolean {
+    return this.#isAsleep;
+  }
+
+  start(): void {
+    this.run("io", () => {
+      this.driver.setReadiness(this.readiness);
+      this.driver.start();
+    });
+  }
+
+  setReadiness(readiness: Readiness): void {
+    this.run("io", () => {
+      this.#world.transcript.note(this.node.id, () => `ready=${readiness.isReady}`);
+      this.readiness = readiness;
+      this.driver.setReadiness(readiness);
+    });
+  }
+
+  /** Lets the process take in an event: now, or when it wakes up, or never if it is no more. */
+  run(kind: EventKind, event: () => void): void {
+    if (!this.#isRunning) return;
+    if (this.#isAsleep) {
+      this.#inbox.push({ kind, run: event });
+      return;
+    }
+    event();
+    if (this.#callsLeft <= 0) return this.node.crash("process");
+    if (this.#isRunning) this.#world.checkers.stepped(this.node);
+  }
+
+  /** Called with each call out of the driver; false if the process has died before it. */
+  reach(): boolean {
+    this.#callsLeft--;
+    return this.#isRunning && this.#callsLeft >= 0;
+  }
+
+  /** The process dies at the `count`th call that its driver makes from now on. */
+  dieAtCall(count: number): void {
+    this.#callsLeft = count;
+  }
+
+  end(): void {
+    this.#isRunning = false;
+    this.driver.stop();
+  }
+
+  sleep(): void {
+    this.#isAsleep = true;
+  }
+
+  /** Everything that came meanwhile comes at once; timers first or in order of arrival. */
+  wake(): void {
+    this.#isAsleep = false;
+    const inbox = this.#inbox.splice(0);
+    const areTimersFirst = this.#world.dice.chance(0.5);
+    const timers = inbox.filter(({ kind }) => kind === "timer");
+    const ordered = areTimersFirst
+      ? [...timers, ...inbox.filter(({ kind }) => kind !== "timer")]
+      : inbox;
+    for (const { kind, run } of ordered) this.run(kind, run);
+  }
+
+  receive(message: Message): void {
+    this.run("io", () => {
+      this.#world.transcript.note(
+        this.node.id,
+        () => `<- ${message.from} ${describeMessage(message)}`,
+      );
+      this.#world.checkers.receiving(this.node, message);
+      this.driver.receive(this.#parts.wire(message));
+    });
+  }
+
+  rpcFailed(failure: RpcFailure): void {
+    this.run("io", () => {
+      this.#world.transcript.note(this.node.id, () => `${failure.kind} to ${failure.to} failed`);
+      this.driver.rpcFailed(failure);
+    });
+  }
+
+  processGone(peerId: ServerId): void {
+    this.run("io", () => {
+      this.#world.transcript.note(this.node.id, () => `${peerId} is gone`);
+      this.driver.processGone(peerId);
+    });
+  }
+}

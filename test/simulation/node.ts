@@ -1,0 +1,106 @@
+/** A node: what outlives its processes (disk and executed state), and the process that runs now. */
+
+import type { RaftStatus } from "../../src/raft/status.ts";
+import type { Readiness, ServerId } from "../../src/raft/types.ts";
+import type { AppliedState } from "./applied-state.ts";
+import { Life } from "./life.ts";
+import type { LogImage } from "./log-image.ts";
+import type { MemoryRaftStore } from "./memory-raft-store.ts";
+import type { Ending, Network } from "./network.ts";
+import type { Parts } from "./parts.ts";
+import type { World } from "./world.ts";
+
+export class SimulatedNode {
+  readonly id: ServerId;
+  readonly clockRate: number;
+  store: MemoryRaftStore;
+  /** What is on its disk. */
+  readonly durable: LogImage;
+  /** What its process has given to the disk. */
+  written: LogImage;
+  /** What it has executed and durably knows to have. */
+  saved: AppliedState;
+  readiness: Readiness = { isReady: true, appliedHeight: 0, priority: 0 };
+  life: Life | null = null;
+  readonly #network: Network;
+  readonly #parts: Parts;
+  readonly #world: World;
+
+  constructor(
+    { id, clockRate }: { readonly id: ServerId; readonly clockRate: number },
+    stored: {
+      readonly store: MemoryRaftStore;
+      readonly durable: LogImage;
+      readonly saved: AppliedState;
+    },
+    network: Network,
+    parts: Parts,
+    world: World,
+  ) {
+    this.id = id;
+    this.clockRate = clockRate;
+    this.store = stored.store;
+    this.durable = stored.durable;
+    this.written = stored.durable.copy();
+    this.saved = stored.saved;
+    this.#network = network;
+    this.#parts = parts;
+    this.#world = world;
+  }
+
+  get isUp(): boolean {
+    return this.life !== null;
+  }
+
+  /** Up, and taking in what comes. */
+  get isAwake(): boolean {
+    return this.life !== null && !this.life.isAsleep;
+  }
+
+  /** null while no process runs. */
+  get status(): RaftStatus | null {
+    return this.life?.driver.status ?? null;
+  }
+
+  start(): void {
+    if (this.life !== null) return;
+    this.#world.transcript.note(this.id, () => `starts, applied ${this.saved.index}`);
+    this.written = this.durable.copy();
+    const life = new Life(this, this.#network, this.#parts, this.#world);
+    this.life = life;
+    this.#network.started(life);
+    this.#world.checkers.started(this);
+    life.start();
+  }
+
+  /** What the disk had under way is durable up to some write, and gone from there on. */
+  crash(ending: Ending): void {
+    const { life } = this;
+    if (life === null) return;
+    this.life = null;
+    life.end();
+    const written = this.#world.dice.integer(0, this.store.unflushedCount);
+    this.#world.transcript.note(this.id, () => `dies (${ending}), last writes kept: ${written}`);
+    this.store = this.#parts.crash(this.store, written);
+    this.#network.ended(life, ending);
+    this.#world.checkers.ended(this);
+  }
+
+  /** SIGSTOP: it takes nothing in, while its sockets and its disk do. */
+  sleep(): void {
+    if (this.life === null) return;
+    this.#world.transcript.note(this.id, () => "is stopped");
+    this.life.sleep();
+  }
+
+  wake(): void {
+    if (this.life === null || !this.life.isAsleep) return;
+    this.#world.transcript.note(this.id, () => "goes on");
+    this.life.wake();
+  }
+
+  setReadiness(readiness: Readiness): void {
+    this.readiness = readiness;
+    this.life?.setReadiness(readiness);
+  }
+}

@@ -1,0 +1,136 @@
+/** One seed, from its plan to its end. */
+
+import { Calm } from "./calm.ts";
+import { Checkers } from "./checkers/checkers.ts";
+import { Commits } from "./checkers/commits.ts";
+import { Deliveries } from "./checkers/deliveries.ts";
+import { LeaderCompleteness } from "./checkers/leader-completeness.ts";
+import { Leases } from "./checkers/leases.ts";
+import { Ledger } from "./checkers/ledger.ts";
+import { LogMatching } from "./checkers/log-matching.ts";
+import { Matches } from "./checkers/matches.ts";
+import { OneEntryABlock } from "./checkers/one-entry-a-block.ts";
+import { OneLeader } from "./checkers/one-leader.ts";
+import { Promises } from "./checkers/promises.ts";
+import { Proposals } from "./checkers/proposals.ts";
+import { ReadyLead } from "./checkers/readiness.ts";
+import { Reads } from "./checkers/reads.ts";
+import { Clients } from "./clients.ts";
+import { Cluster } from "./cluster.ts";
+import { Coverage } from "./coverage.ts";
+import { Dice } from "./dice.ts";
+import { Faults } from "./faults.ts";
+import { type Parts, soundParts } from "./parts.ts";
+import { Payloads } from "./payloads.ts";
+import { type Plan, planOf } from "./plan.ts";
+import { Schedule } from "./schedule.ts";
+import { Transcript } from "./transcript.ts";
+import { Violation } from "./violation.ts";
+import type { World } from "./world.ts";
+
+export interface SimulationOptions {
+  readonly parts?: Parts;
+  /** Hears every event, one line each. */
+  readonly onLine?: (line: string) => void;
+}
+
+export interface SimulationResult {
+  readonly seed: number;
+  readonly steps: number;
+  readonly simulatedMs: number;
+  readonly violation: Violation | null;
+  readonly coverage: Coverage;
+  /** The longest that a healed majority took, in election timeouts. */
+  readonly recoveryElectionTimeouts: number;
+}
+
+export function simulate(seed: number, options: SimulationOptions = {}): SimulationResult {
+  const plan = planOf(seed);
+  const schedule = new Schedule();
+  const world: World = {
+    plan,
+    conditions: plan.chaos,
+    dice: new Dice(seed),
+    schedule,
+    transcript: new Transcript(schedule, options.onLine ?? null),
+    checkers: new Checkers(),
+    payloads: new Payloads(),
+  };
+  const coverage = new Coverage();
+  let recovery = 0;
+  let violation: Violation | null = null;
+  try {
+    recovery = play(world, coverage, options.parts ?? soundParts);
+  } catch (error) {
+    violation = asViolation(error);
+    world.transcript.note("FAILED", () => violation?.message ?? "");
+  }
+  return {
+    seed,
+    steps: schedule.steps,
+    simulatedMs: schedule.nowMs,
+    violation,
+    coverage,
+    recoveryElectionTimeouts: recovery / plan.timeouts.electionMs,
+  };
+}
+
+/** Returns how long the slowest recovery took. */
+function play(world: World, coverage: Coverage, parts: Parts): number {
+  const { plan, schedule, transcript } = world;
+  transcript.note("plan", () => JSON.stringify(plan));
+  const cluster = new Cluster(parts, world);
+  const checks = watch(world, cluster, coverage);
+  const clients = new Clients(cluster, world);
+  const faults = new Faults(cluster, world);
+  const calm = new Calm(cluster, clients, checks, world);
+  cluster.start();
+  let slowestMs = 0;
+  for (let round = 0; round < plan.rounds; round++) {
+    transcript.note("chaos", () => `round ${round + 1}`);
+    world.conditions = plan.chaos;
+    clients.begin();
+    faults.begin();
+    const untilMs = schedule.nowMs + plan.chaosMs;
+    while (schedule.step(untilMs));
+    faults.end();
+    slowestMs = Math.max(slowestMs, calm.run());
+    faults.end();
+    cluster.release();
+  }
+  return slowestMs;
+}
+
+function watch(world: World, cluster: Cluster, coverage: Coverage) {
+  const { plan, payloads, checkers } = world;
+  const { nodes } = cluster;
+  const ledger = new Ledger(payloads);
+  const reads = new Reads(ledger);
+  const proposals = new Proposals(ledger, payloads);
+  checkers.add(
+    new Commits(ledger, nodes), // first: the others rely on the ledger
+    new LogMatching(),
+    new OneLeader(),
+    new LeaderCompleteness(ledger),
+    new Promises(),
+    new Deliveries(ledger),
+    reads,
+    proposals,
+    new Leases(plan, nodes),
+    new OneEntryABlock(payloads),
+    new ReadyLead(plan),
+    new Matches(plan),
+    coverage,
+    cluster,
+  );
+  return { ledger, reads, proposals };
+}
+
+/** A crash of the simulation counts as one of the driver: it has no reason to throw. */
+function asViolation(error: unknown): Violation {
+  if (error instanceof Violation) return error;
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return new Violation("no invariant broken", text, { cause: error });
+}
+
+export type { Plan };

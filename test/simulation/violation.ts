@@ -1,0 +1,31 @@
+/** A promise that did not hold in a simulation. */
+
+/** What is checked; the names that a failing seed prints. */
+export type Property =
+  | "one leader a term"
+  | "logs match"
+  | "a leader has all that is committed"
+  | "committed stays committed"
+  | "one block at a height"
+  | "no gap and no repeat"
+  | "bounded memory"
+  | "one vote a term"
+  | "promised means durable"
+  | "reads are current"
+  | "one lease at a time"
+  | "proposals are answered truly"
+  | "one entry a block"
+  | "no match is forgotten"
+  | "the ready lead"
+  | "progress"
+  | "no invariant broken";
+
+export class Violation extends Error {
+  override readonly name = "Violation";
+  readonly property: Property;
+
+  constructor(property: Property, facts: string, options?: ErrorOptions) {
+    super(`${property}: ${facts}`, options);
+    this.property = property;
+  }
+}

@@ -1,0 +1,19 @@
+/** What all parts of a simulation share. */
+
+import type { Checkers } from "./checkers/checkers.ts";
+import type { Dice } from "./dice.ts";
+import type { Payloads } from "./payloads.ts";
+import type { Conditions, Plan } from "./plan.ts";
+import type { Schedule } from "./schedule.ts";
+import type { Transcript } from "./transcript.ts";
+
+export interface World {
+  readonly plan: Plan;
+  /** Rough or calm, as the round goes on. */
+  conditions: Conditions;
+  readonly dice: Dice;
+  readonly schedule: Schedule;
+  readonly transcript: Transcript;
+  readonly checkers: Checkers;
+  readonly payloads: Payloads;
+}
