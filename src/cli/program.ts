@@ -9,11 +9,13 @@ import { registerInitCommand } from "./init.ts";
 import { registerKeysCommand } from "./keys.ts";
 import { registerNetInfoCommand } from "./net-info.ts";
 import { describeFailure, exitCodeOf } from "./report-error.ts";
+import { registerStartCommand } from "./start.ts";
 import { registerVersionCommand } from "./version.ts";
 
 /** In the order of `evm --help`. */
 const commands: readonly RegisterCommand[] = [
   registerInitCommand,
+  registerStartCommand,
   registerNetInfoCommand,
   registerKeysCommand,
   registerConfigCommand,

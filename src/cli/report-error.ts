@@ -8,6 +8,7 @@ import { ExecutionError } from "../execution/errors.ts";
 import { HomeError } from "../home/errors.ts";
 import { ObservabilityError } from "../observability/errors.ts";
 import { RpcError } from "../rpc/errors.ts";
+import { SequencerError } from "../sequencer/errors.ts";
 import { StorageError } from "../storage/errors.ts";
 import { TransportError } from "../transport/errors.ts";
 import { CliError } from "./errors.ts";
@@ -38,6 +39,7 @@ export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof HomeError) {
     return error.code === "HOME_IO" ? exitCodes.io : exitCodes.config;
   }
+  if (error instanceof SequencerError) return exitCodes.broken;
   if (error instanceof StorageError) return storageExitCode(error.code);
   if (error instanceof TransportError) return transportExitCode(error.code);
   if (error instanceof ExecutionError) {

@@ -1,14 +1,13 @@
 /** The main thread's end of the consensus thread: its life, its questions and answers. */
 
 import { Worker } from "node:worker_threads";
-import { InvariantError, unreachable } from "../base/assert.ts";
-import { CodedError } from "../base/coded-error.ts";
+import { unreachable } from "../base/assert.ts";
 import type { Readiness, ServerId, Snapshot, Term } from "../raft/types.ts";
 import type { ProposalOutcome, RoleReport } from "./driver.ts";
+import { errorFromReport } from "./error-report.ts";
 import type {
   CommittedEntry,
   ConsensusOptions,
-  ErrorReport,
   FromConsensus,
   Measurements,
   PeerAnswer,
@@ -16,14 +15,6 @@ import type {
   ToConsensus,
 } from "./messages.ts";
 import { SharedLease } from "./shared-lease.ts";
-
-/** An error of the consensus thread, with the class and code that it had there. */
-export class ConsensusError extends CodedError<{
-  readonly code: "CONSENSUS_FAILED";
-  /** The name of the error's class: StorageError, TransportError, InvariantError, ... */
-  readonly origin: string;
-  readonly originCode: string | null;
-}> {}
 
 export interface ConsensusListener {
   committed(entries: readonly CommittedEntry[], commitIndex: number): void;
@@ -184,7 +175,7 @@ export class Consensus {
         this.#started = null;
         return;
       case "failed":
-        return this.#fail(errorFrom(message.error));
+        return this.#fail(errorFromReport(message.error));
       case "committed":
         return this.#listener.committed(message.entries, message.commitIndex);
       case "snapshot": {
@@ -250,16 +241,4 @@ function settle<T>(waiting: Map<number, Settle<T>>, id: number, value: T): void 
 
 function settleAll<T>(waiting: Map<number, Settle<T>>, value: T): void {
   for (const id of [...waiting.keys()]) settle(waiting, id, value);
-}
-
-/** Errors cross threads as data; a bug stays recognisable as one. */
-function errorFrom({ name, code, message, stack }: ErrorReport): Error {
-  if (name === "InvariantError")
-    return new InvariantError(message.replace(/^invariant broken: /, ""));
-  const error = new ConsensusError(
-    { code: "CONSENSUS_FAILED", origin: name, originCode: code },
-    message,
-  );
-  if (stack !== null) error.stack = stack;
-  return error;
 }

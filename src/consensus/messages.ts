@@ -136,10 +136,11 @@ export type FromConsensus =
   | { readonly kind: "transport"; readonly event: TransportEvent; readonly atMs: number }
   | { readonly kind: "stopped" };
 
-/** An error as it crosses the boundary: its class by name, its code, and its message. */
+/** An error as it crosses the boundary: its class by name, and what it carries. */
 export interface ErrorReport {
   readonly name: string;
-  readonly code: string | null;
   readonly message: string;
   readonly stack: string | null;
+  /** A CodedError's facts. */
+  readonly detail: unknown;
 }

@@ -5,7 +5,6 @@
 
 import { parentPort, workerData } from "node:worker_threads";
 import { assert, defined, unreachable } from "../base/assert.ts";
-import { CodedError } from "../base/coded-error.ts";
 import { EventLoopDelay } from "../observability/event-loop-delay.ts";
 import { bootstrapEntry, type ConfigurationCodec } from "../raft/membership.ts";
 import type { Entry } from "../raft/types.ts";
@@ -16,10 +15,10 @@ import { goTime } from "../transport/go-time.ts";
 import { TcpTransport } from "../transport/tcp-transport.ts";
 import { advertisedAddressOf } from "./advertised-address.ts";
 import { type Clock, Driver, type DriverHost } from "./driver.ts";
+import { reportError } from "./error-report.ts";
 import type {
   CommittedEntry,
   ConsensusOptions,
-  ErrorReport,
   FromConsensus,
   Measurements,
   ToConsensus,
@@ -277,15 +276,7 @@ function post(message: FromConsensus): void {
 }
 
 function fail(error: Error): void {
-  post({ kind: "failed", error: report(error) });
-}
-
-function report(error: unknown): ErrorReport {
-  if (!(error instanceof Error)) {
-    return { name: "Error", code: null, message: String(error), stack: null };
-  }
-  const code = error instanceof CodedError ? String(error.code) : null;
-  return { name: error.name, code, message: error.message, stack: error.stack ?? null };
+  post({ kind: "failed", error: reportError(error) });
 }
 
 const thread = new ConsensusThread();
@@ -294,7 +285,7 @@ port.on("message", (message: ToConsensus) => {
   try {
     thread.take(message);
   } catch (error) {
-    post({ kind: "failed", error: report(error) });
+    post({ kind: "failed", error: reportError(error) });
   }
 });
 thread.start().catch(async (error: Error) => {

@@ -1,13 +1,12 @@
 /**
  * Turns committed entries into blocks, by the same code on every node and in log order (P1, P2):
  *
- *   check -> sign -> execute -> store in one transaction -> tell
+ *   check -> mark, execute -> sign -> store in one transaction -> tell
  *
  * Nothing is dropped: an executor that fails is asked again until it answers (P8), and meanwhile the
  * consensus thread sends no more than a window of entries.
  */
 
-import { InvariantError } from "../base/assert.ts";
 import { describeError } from "../base/coded-error.ts";
 import { sleep } from "../base/task-group.ts";
 import { decodeBlockPayload } from "../block/codec.ts";
@@ -177,8 +176,7 @@ function decode({ data }: CommittedEntry): BlockPayload | string {
   }
 }
 
-/** A file or a connection that failed may come back; a contradiction does not go away. */
+/** A client that does not answer may come back; a contradiction does not go away. */
 function isTransient(error: unknown): boolean {
-  if (error instanceof ExecutionError) return error.detail.code === "EXECUTION_IO";
-  return !(error instanceof InvariantError);
+  return error instanceof ExecutionError && error.detail.code === "EXECUTION_UNAVAILABLE";
 }

@@ -37,6 +37,11 @@ export interface CommittedEntry {
 /** Of the block store: what applying and accepting transactions need. */
 export interface ChainStore {
   append(block: StoredBlock): Promise<void>;
+  /**
+   * Makes durable that `hash` is signed at `height`, before it is (P4). Rejects if another hash was,
+   * or may have been, signed there.
+   */
+  setWatermark(mark: { readonly height: number; readonly hash: Uint8Array }): Promise<void>;
   txLocation(txId: Uint8Array): TxLocation | null;
   /** Durable when it resolves. */
   keepTx(txId: Uint8Array, tx: Uint8Array): Promise<void>;

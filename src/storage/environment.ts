@@ -22,7 +22,10 @@ export interface EnvironmentOptions {
   readonly space: SpaceLimits;
 }
 
-const textEncoding = { encoding: "binary", keyEncoding: "binary" } as const;
+const bytesOnly = { encoding: "binary", keyEncoding: "binary" } as const;
+
+/** Known to `lmdb`, and missing in its types. */
+const ownerOnly = { permissionsMode: 0o600 };
 
 export class Environment {
   readonly path: string;
@@ -115,7 +118,8 @@ function openRoot(
   try {
     return open<Uint8Array, Uint8Array>({
       path,
-      ...textEncoding,
+      ...bytesOnly,
+      ...ownerOnly,
       noSubdir: true,
       maxDbs: tableCount,
       // Address space, not memory. LMDB never has to move the map below the limit that we enforce.
@@ -144,7 +148,7 @@ function openTables(
     const isComplete = names.every((name) => existing.has(name));
     if (!isEmpty && !isComplete && !names.some((name) => existing.has(name))) throw foreign(path);
     const databases = names.map((name): [string, Table] => {
-      const database: Database<Uint8Array, Uint8Array> = root.openDB({ name, ...textEncoding });
+      const database: Database<Uint8Array, Uint8Array> = root.openDB({ name, ...bytesOnly });
       return [name, new Table(database, path, name)];
     });
     return new Map(databases);

@@ -15,13 +15,15 @@ import { dial, socketErrorText } from "./socket.ts";
 /** Between two probes of one peer; one that falls due earlier waits. */
 const probePauseMs = 100;
 /** No answer at all within this time means a lost host or network, which is not ours to judge. */
-const probeTimeoutMs = 500;
+const connectTimeoutMs = 500;
 /**
- * A dying process may accept for an instant longer than its connections live: a probe that is
- * closed within this time has not been served, and is made again.
+ * A dying process may go on accepting for a while after its connections have closed: the kernel tears
+ * down one socket after the other. So a probe that got through stays open for this long, and is
+ * made again, after a short pause, if it is closed.
  */
-const settleMs = 30;
-const probeAttemptsMax = 3;
+const settleMs = 1_000;
+const probeAttemptsMax = 8;
+const retryPauseMs = 2;
 
 export interface CrashDetectorDependencies {
   /** Where the process listens, if it lives; rejects if that is not known for sure. */
@@ -70,7 +72,7 @@ export class CrashDetector {
     this.#isProbing = true;
     const waitMs = this.#probedAtMs + probePauseMs - performance.now();
     if (waitMs <= 0) this.#probe(1);
-    else this.#timer = setTimeout(() => this.#probe(1), waitMs);
+    else this.#after(waitMs, () => this.#probe(1));
   }
 
   #probe(attempt: number): void {
@@ -87,26 +89,32 @@ export class CrashDetector {
     if (this.#state !== "suspect") return this.#endProbe();
     const socket = dial(endpoint);
     this.#socket = socket;
-    this.#timer = setTimeout(() => this.#endProbe(), probeTimeoutMs);
-    let isConnected = false;
+    this.#after(connectTimeoutMs, () => this.#endProbe());
     const closed = (error?: Error) => {
       if (this.#socket !== socket) return;
-      if (isConnected && attempt < probeAttemptsMax) return this.#probe(attempt + 1);
-      this.#endProbe();
-      if (!isConnected && socketErrorText(error) === "ECONNREFUSED") this.refused();
+      this.#endAttempt();
+      if (socketErrorText(error) === "ECONNREFUSED") {
+        this.#endProbe();
+        this.refused();
+      } else if (attempt < probeAttemptsMax) {
+        this.#after(retryPauseMs * 2 ** attempt, () => this.#probe(attempt + 1));
+      } else this.#endProbe();
     };
     socket.on("error", closed);
     socket.on("end", closed);
     socket.once("connect", () => {
       if (this.#socket !== socket) return;
-      isConnected = true;
-      if (this.#timer !== null) clearTimeout(this.#timer);
-      this.#timer = setTimeout(() => {
+      this.#after(settleMs, () => {
         this.#endProbe();
         this.connected();
-      }, settleMs);
+      });
     });
     socket.resume(); // an end is seen only by who reads
+  }
+
+  #after(delayMs: number, action: () => void): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = setTimeout(action, delayMs);
   }
 
   #endProbe(): void {

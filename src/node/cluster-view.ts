@@ -1,0 +1,84 @@
+/** `GET /cluster` as the leader sees it, or, without one, as this node does. Pure. */
+
+import type { Measurements } from "../consensus/messages.ts";
+import type { PeerStatus } from "../raft/status.ts";
+import type { ClusterMember, ClusterStatus } from "../rpc/api.ts";
+
+export interface ClusterViewFacts {
+  readonly measurements: Measurements;
+  /** Addresses by node_id, from local configuration. */
+  readonly addresses: ReadonlyMap<string, string>;
+  readonly appliedIndex: number;
+  readonly height: number;
+  readonly nowMs: number;
+  readonly heartbeatTimeoutMs: number;
+  readonly electionTimeoutMs: number;
+}
+
+export function clusterView(facts: ClusterViewFacts): ClusterStatus {
+  const { status } = facts.measurements;
+  return {
+    leaderId: status.leaderId,
+    term: status.term,
+    nodes: status.configuration.servers.map(({ id, address, suffrage }) => {
+      const named = { id, address: facts.addresses.get(id) ?? address, suffrage };
+      if (id === status.id) return { ...named, ...self(facts) };
+      const peer = status.peers.find((other) => other.id === id);
+      return { ...named, ...(peer === undefined ? unseen(id, facts) : seen(peer, facts)) };
+    }),
+    commitIndex: status.commitIndex,
+    lastApplied: facts.appliedIndex,
+  };
+}
+
+type MemberState = Omit<ClusterMember, "id" | "address" | "suffrage">;
+
+function self({ measurements: { status }, nowMs, height }: ClusterViewFacts): MemberState {
+  const { role, durableIndex: matchIndex } = status;
+  const lastHeartbeat = new Date(nowMs).toISOString();
+  return { role, health: "Healthy", lastHeartbeat, rttMs: 0, matchIndex, height };
+}
+
+/** By the leader: every follower answers its heartbeats. */
+function seen(peer: PeerStatus, facts: ClusterViewFacts): MemberState {
+  const lastHeardMs = facts.nowMs - peer.silentMs;
+  return {
+    role: peer.hasAnswered ? "follower" : "unknown",
+    health: healthOf(peer, facts),
+    lastHeartbeat: peer.hasAnswered ? new Date(lastHeardMs).toISOString() : null,
+    rttMs: rttOf(peer.id, facts),
+    matchIndex: peer.matchIndex,
+    height: peer.readiness?.appliedHeight ?? null,
+  };
+}
+
+/** By a node that does not lead: it knows the leader's heartbeats, and whom it can reach. */
+function unseen(id: string, facts: ClusterViewFacts): MemberState {
+  const { status, peers } = facts.measurements;
+  const isLeader = status.leaderId === id;
+  const silentMs = status.leaderSilentMs ?? 0;
+  const isConnected = peers.find((peer) => peer.id === id)?.isConnected ?? false;
+  return {
+    role: isLeader ? "leader" : "unknown",
+    health: isLeader || isConnected ? "Healthy" : "Unreachable",
+    lastHeartbeat: isLeader ? new Date(facts.nowMs - silentMs).toISOString() : null,
+    rttMs: rttOf(id, facts),
+    matchIndex: null,
+    height: null,
+  };
+}
+
+/** Silent for an election timeout: gone. Silent for a heartbeat timeout, or not fit to lead: not well. */
+export function healthOf(
+  peer: PeerStatus,
+  limits: Pick<ClusterViewFacts, "heartbeatTimeoutMs" | "electionTimeoutMs">,
+): ClusterMember["health"] {
+  if (!peer.hasAnswered || peer.silentMs >= limits.electionTimeoutMs) return "Unreachable";
+  const isWell = peer.silentMs < limits.heartbeatTimeoutMs && peer.readiness?.isReady !== false;
+  return isWell ? "Healthy" : "Degraded";
+}
+
+function rttOf(id: string, { measurements }: ClusterViewFacts): number | null {
+  const rttMs = measurements.peers.find((peer) => peer.id === id)?.smoothedRttMs ?? null;
+  return rttMs === null ? null : Math.round(rttMs * 1000) / 1000;
+}

@@ -1,0 +1,231 @@
+/** What the HTTP server is told and asks for: the node, in the words of `rpc/api.ts`. */
+
+import type { BlockReader } from "../block/types.ts";
+import type { NodeConfig } from "../config/schema.ts";
+import type { Consensus } from "../consensus/consensus.ts";
+import type { Measurements } from "../consensus/messages.ts";
+import type { KvExecutor } from "../execution/kv.ts";
+import type {
+  ClusterStatus,
+  Health,
+  NodeApi,
+  ReadOutcome,
+  StatusFacts,
+  SubmitOutcome,
+  SubmitRequest,
+  TransferOutcome,
+} from "../rpc/api.ts";
+import type { Sequencer } from "../sequencer/sequencer.ts";
+import { clusterView } from "./cluster-view.ts";
+import type { Home } from "./open-home.ts";
+import { peerMethods } from "./peer-requests.ts";
+
+export interface NodeFacts {
+  readonly nodeId: string;
+  /** Of the program. */
+  readonly version: string;
+  readonly config: NodeConfig;
+  readonly home: Home;
+  /** All members, this one included, by node_id. */
+  readonly addresses: ReadonlyMap<string, string>;
+}
+
+const askLeaderTimeoutMs = 1_000;
+const transferPollMs = 5;
+
+export class NodeView implements NodeApi {
+  readonly blocks: BlockReader;
+  readonly #facts: NodeFacts;
+  readonly #consensus: Consensus;
+  readonly #sequencer: Sequencer;
+  readonly #kv: KvExecutor | null;
+
+  constructor(
+    facts: NodeFacts,
+    dependencies: {
+      readonly blocks: BlockReader;
+      readonly consensus: Consensus;
+      readonly sequencer: Sequencer;
+      /** null where the executor keeps no readable state. */
+      readonly kv: KvExecutor | null;
+    },
+  ) {
+    this.#facts = facts;
+    this.blocks = dependencies.blocks;
+    this.#consensus = dependencies.consensus;
+    this.#sequencer = dependencies.sequencer;
+    this.#kv = dependencies.kv;
+  }
+
+  async status(): Promise<StatusFacts> {
+    const { config, home, nodeId } = this.#facts;
+    const measurements = await this.#consensus.measure();
+    return {
+      chainId: home.genesis.chainId,
+      moniker: nodeId,
+      peerId: home.nodeKey.peerId,
+      p2pListenAddress: config.p2p.listenAddress,
+      rpcAddress: config.rpc.address,
+      version: this.#facts.version,
+      validatorAddress: home.signer.signer.address,
+      validatorPublicKey: home.signerPublicKey,
+      catchingUp: this.#isCatchingUp(measurements),
+      raft: measurements === null || !config.raft.enable ? null : this.#raftStatus(measurements),
+    };
+  }
+
+  #raftStatus({ status }: Measurements): NonNullable<StatusFacts["raft"]> {
+    return {
+      nodeId: status.id,
+      role: status.role,
+      leaderId: status.leaderId,
+      term: status.term,
+      commitIndex: status.commitIndex,
+      appliedIndex: this.#sequencer.appliedIndex,
+      lastLogIndex: status.lastIndex,
+      firstLogIndex: status.firstIndex,
+      state: this.#sequencer.state.kind,
+    };
+  }
+
+  /** A block or two are always on their way; a node that has not joined cannot know how many it lacks. */
+  #isCatchingUp(measurements: Measurements | null): boolean {
+    if (measurements === null || !measurements.status.hasJoined) return true;
+    return this.#sequencer.unreadyReason !== null;
+  }
+
+  async cluster(): Promise<ClusterStatus> {
+    const own = await this.ownClusterView();
+    const { leaderId } = own;
+    if (leaderId === null || leaderId === this.#facts.nodeId) return own;
+    const { cluster } = peerMethods;
+    const nothing = new Uint8Array(0);
+    const reply = await this.#consensus.askPeer(leaderId, cluster, nothing, askLeaderTimeoutMs);
+    if (reply.kind === "failed" || reply.status !== 200) return own;
+    // From a member of our own build, over the members' port.
+    return JSON.parse(new TextDecoder().decode(reply.body)) as ClusterStatus;
+  }
+
+  async ownClusterView(): Promise<ClusterStatus> {
+    const { config, nodeId, addresses } = this.#facts;
+    const measurements = await this.#consensus.measure();
+    if (measurements === null) {
+      return { leaderId: null, term: 0, nodes: [], commitIndex: 0, lastApplied: 0 };
+    }
+    const view = clusterView({
+      measurements,
+      addresses,
+      appliedIndex: this.#sequencer.appliedIndex,
+      height: this.#sequencer.head.height,
+      nowMs: Date.now(),
+      heartbeatTimeoutMs: config.raft.heartbeatTimeoutMs,
+      electionTimeoutMs: config.raft.electionTimeoutMs,
+    });
+    return config.raft.enable ? view : { ...view, leaderId: nodeId };
+  }
+
+  async live(): Promise<Health> {
+    return { isHealthy: true, reason: "the process runs" };
+  }
+
+  async ready(): Promise<Health> {
+    const unready = (reason: string) => ({ isHealthy: false, reason });
+    const measurements = await this.#consensus.measure();
+    if (measurements === null) return unready("this node is shutting down");
+    if (!measurements.status.hasJoined) return unready("no leader is known");
+    const reason = this.#sequencer.unreadyReason;
+    if (reason !== null) return unready(reason);
+    if (this.blocks.earliestHeight === null) return unready("no blocks yet");
+    return this.#productionHealth() ?? { isHealthy: true, reason: "ready" };
+  }
+
+  /** ev-node's rule: five block times without a block, or two lazy intervals, are too many. */
+  #productionHealth(): Health | null {
+    const { node } = this.#facts.config;
+    const limitMs = node.lazyMode ? 2 * node.lazyBlockIntervalMs : 5 * node.blockTimeMs;
+    const ageMs = Date.now() - Number(this.#sequencer.head.timeNs / 1_000_000n);
+    // Followers are given ev-node's window, which is longer where blocks are fast.
+    const isProducing = this.#sequencer.state.kind === "producing";
+    const windowMs = (node.readinessWindowSeconds || 15) * 1000;
+    if (ageMs <= (isProducing ? limitMs : Math.max(windowMs, limitMs))) return null;
+    const reason = isProducing
+      ? "aggregator not producing blocks at expected rate"
+      : "node not executing blocks";
+    return { isHealthy: false, reason };
+  }
+
+  async leader(): Promise<Health> {
+    const measurements = await this.#consensus.measure();
+    const status = measurements?.status ?? null;
+    if (status === null || status.role !== "leader") {
+      const leader = status?.leaderId ?? null;
+      const reason = leader === null ? "no leader is known" : `the leader is ${leader}`;
+      return { isHealthy: false, reason };
+    }
+    return this.#consensus.holdsLease(status.term)
+      ? { isHealthy: true, reason: "leader with a valid lease" }
+      : { isHealthy: false, reason: "leader, but its lease has run out" };
+  }
+
+  submit(request: SubmitRequest): Promise<SubmitOutcome> {
+    return this.#sequencer.submit(request);
+  }
+
+  async readState(
+    key: Uint8Array,
+    consistency: "linearizable" | "stale",
+    signal: AbortSignal,
+  ): Promise<ReadOutcome> {
+    if (this.#kv === null) {
+      const reason = "the execution client keeps the state: ask it over its own JSON-RPC";
+      return { kind: "unsupported", reason };
+    }
+    if (consistency === "linearizable") {
+      const index = await this.#readIndex();
+      if (index === null) {
+        const reason = "no majority confirmed a leader, so the newest value cannot be known";
+        return { kind: "unavailable", reason };
+      }
+      await this.#sequencer.whenApplied(index, signal);
+    }
+    const { height } = this.#sequencer.head;
+    return { kind: "value", value: this.#kv.get(key)?.value ?? null, height };
+  }
+
+  /** The index that must be applied here before a read is linearizable; asked of the leader. */
+  async #readIndex(): Promise<number | null> {
+    const { leaderId } = (await this.#consensus.measure())?.status ?? { leaderId: null };
+    if (leaderId === null) return null;
+    if (leaderId === this.#facts.nodeId) return await this.#consensus.confirmLeadership();
+    const { readIndex } = peerMethods;
+    const nothing = new Uint8Array(0);
+    const reply = await this.#consensus.askPeer(leaderId, readIndex, nothing, askLeaderTimeoutMs);
+    if (reply.kind === "failed" || reply.status !== 200) return null;
+    const index = Number(new TextDecoder().decode(reply.body));
+    return Number.isSafeInteger(index) ? index : null;
+  }
+
+  async transferLeadership(targetId: string | null): Promise<TransferOutcome> {
+    const before = (await this.#consensus.measure())?.status;
+    if (before === undefined || before.role !== "leader") {
+      return { kind: "notLeader", leaderId: before?.leaderId ?? null };
+    }
+    if (targetId !== null && !this.#facts.addresses.has(targetId)) {
+      const known = [...this.#facts.addresses.keys()].join(", ");
+      return { kind: "failed", reason: `${targetId} is no member; the members are ${known}` };
+    }
+    this.#consensus.transferLeadership(targetId);
+    const deadlineMs = performance.now() + 2 * this.#facts.config.raft.electionTimeoutMs;
+    while (performance.now() < deadlineMs) {
+      const now = (await this.#consensus.measure())?.status;
+      if (now !== undefined && now.leaderId !== null && now.leaderId !== this.#facts.nodeId) {
+        return { kind: "transferred", leaderId: now.leaderId };
+      }
+      await new Promise((resolve) => setTimeout(resolve, transferPollMs));
+    }
+    return {
+      kind: "failed",
+      reason: "no other member took over in time; this one goes on leading",
+    };
+  }
+}
