@@ -88,8 +88,10 @@ export interface DriverHost {
   failed(error: Error): void;
 }
 
+/** A command of ours in the log, of which it is not known yet whether it stays there. */
 interface Proposal {
   readonly proposalId: number;
+  readonly index: LogIndex;
   readonly term: Term;
   readonly proposedMs: number;
 }
@@ -109,7 +111,7 @@ export class Driver {
   #held: OutboundMessage[] = [];
 
   #commands: { readonly term: Term; readonly command: Command; readonly proposedMs: number }[] = [];
-  readonly #proposals = new Map<LogIndex, Proposal>();
+  #proposals: Proposal[] = [];
   readonly #proposedMs = new Map<number, number>();
 
   #deliveredIndex: LogIndex;
@@ -226,8 +228,7 @@ export class Driver {
       if (answer.kind === "appended") {
         const { proposalId, index, term } = answer;
         const proposedMs = this.#proposedMs.get(proposalId) ?? this.#clock.now();
-        this.#forget(index);
-        this.#proposals.set(index, { proposalId, term, proposedMs });
+        this.#proposals.push({ proposalId, index, term, proposedMs });
       } else {
         this.#host.proposal(answer.proposalId, answer);
       }
@@ -263,24 +264,21 @@ export class Driver {
     for (const { message } of due) this.#host.send(message);
   }
 
-  /** What was once proposed at `index`, in an earlier term, has been truncated away. */
-  #forget(index: LogIndex): void {
-    const proposal = this.#proposals.get(index);
-    if (proposal === undefined) return;
-    this.#proposals.delete(index);
-    this.#host.proposal(proposal.proposalId, { kind: "lost" });
-  }
-
+  /**
+   * Answers what the commit index has passed, and not before: an entry that was truncated here may be
+   * on other disks, and one of them may yet lead and commit it.
+   */
   #settleProposals(commitIndex: LogIndex): void {
-    for (const [index, { proposalId, term, proposedMs }] of this.#proposals) {
-      if (index > commitIndex) continue;
-      this.#proposals.delete(index);
+    if (this.#proposals.every(({ index }) => index > commitIndex)) return;
+    const settled = this.#proposals.filter(({ index }) => index <= commitIndex);
+    this.#proposals = this.#proposals.filter(({ index }) => index > commitIndex);
+    for (const { proposalId, index, term, proposedMs } of settled) {
       const isCommitted = this.#core.termAt(index) === term;
       if (isCommitted) this.#host.sample("commit", (this.#clock.now() - proposedMs) / 1000);
-      this.#host.proposal(
-        proposalId,
-        isCommitted ? { kind: "committed", index, term } : { kind: "lost" },
-      );
+      const outcome: ProposalOutcome = isCommitted
+        ? { kind: "committed", index, term }
+        : { kind: "lost" };
+      this.#host.proposal(proposalId, outcome);
     }
   }
 
