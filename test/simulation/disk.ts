@@ -92,6 +92,8 @@ export class SimulatedDisk implements DriverStore {
   #fail(): void {
     this.store.flush(this.#world.dice.integer(0, this.store.unflushedCount - 1));
     this.store.fail();
+    // The driver hears of it only if a write of its own was among those that failed.
+    this.life.dieAtCall(0);
   }
 
   #nowDurable(persist: Persist): void {

@@ -15,8 +15,11 @@ import { Violation } from "./violation.ts";
 import type { World } from "./world.ts";
 
 type Work =
-  | { readonly kind: "entries"; readonly entries: readonly Entry[]; readonly bytes: number }
-  | { readonly kind: "snapshot"; readonly snapshot: Snapshot; readonly bytes: number };
+  | { readonly kind: "entries"; readonly entries: readonly Entry[] }
+  | { readonly kind: "snapshot"; readonly snapshot: Snapshot };
+
+/** Entries executed between two events; a batch that came at once is given back bit by bit. */
+const entriesPerTurn = 4;
 
 export class SimulatedHost implements DriverHost {
   readonly #life: Life;
@@ -63,10 +66,11 @@ export class SimulatedHost implements DriverHost {
     const { transcript, checkers } = this.#world;
     const { node } = this.#life;
     transcript.note(node.id, () => `committed ${describeEntries(entries)} of ${commitIndex}`);
-    const bytes = entries.reduce((sum, entry) => sum + payloadBytes(entry), 0);
-    this.#heldBytes += bytes;
+    this.#heldBytes += bytesOf(entries);
     checkers.delivered(node, entries);
-    this.#enqueue({ kind: "entries", entries, bytes });
+    for (let at = 0; at < entries.length; at += entriesPerTurn) {
+      this.#enqueue({ kind: "entries", entries: entries.slice(at, at + entriesPerTurn) });
+    }
   }
 
   snapshot(snapshot: Snapshot): void {
@@ -75,7 +79,7 @@ export class SimulatedHost implements DriverHost {
     const { node } = this.#life;
     transcript.note(node.id, () => `snapshot delivered, ${snapshot.last.index}`);
     checkers.snapshotDelivered(node, fromSnapshot(snapshot));
-    this.#enqueue({ kind: "snapshot", snapshot, bytes: 0 });
+    this.#enqueue({ kind: "snapshot", snapshot });
   }
 
   proposal(proposalId: number, outcome: ProposalOutcome): void {
@@ -146,8 +150,8 @@ export class SimulatedHost implements DriverHost {
       for (const entry of work.entries) {
         this.#applied = applyEntry(this.#applied, entry, this.#world.payloads, codec.decode);
       }
+      this.#heldBytes -= bytesOf(work.entries);
     }
-    this.#heldBytes -= work.bytes;
     this.#saveLater(this.#applied);
     this.#life.driver.applied(this.#applied.index);
     this.#next();
@@ -169,4 +173,8 @@ export class SimulatedHost implements DriverHost {
       });
     });
   }
+}
+
+function bytesOf(entries: readonly Entry[]): number {
+  return entries.reduce((sum, entry) => sum + payloadBytes(entry), 0);
 }
