@@ -14,23 +14,12 @@ import { describeError } from "../base/coded-error.ts";
 import type { Random } from "../base/random.ts";
 import type { ServerId } from "../raft/types.ts";
 import { type Endpoint, formatEndpoint } from "./address.ts";
+import type { Call, ChannelObserver } from "./call.ts";
 import { backoffMs } from "./deadlines.ts";
 import { type CallFailure, callFailed, TransportError } from "./errors.ts";
 import { FrameReader } from "./frame-reader.ts";
 import type { TransportLimits } from "./limits.ts";
 import { closeSoon, dial, plainBytes, socketErrorText, writeTogether } from "./socket.ts";
-
-/** One request, and what becomes of it: exactly one of `onAnswer` and `onFailed` is called, never within `call`. */
-export interface Call {
-  readonly timeoutMs: number;
-  /** About how many bytes it takes. */
-  readonly sizeBytes: number;
-  /** Called once the connection is open (our own address may not be known before). */
-  encode(): readonly Uint8Array[];
-  /** Throws a bad-frame error, and then does nothing else, if `frame` is no answer. */
-  onAnswer(frame: Uint8Array, elapsedMs: number): void;
-  onFailed(error: TransportError): void;
-}
 
 export interface ChannelOptions {
   readonly peerId: ServerId;
@@ -38,22 +27,6 @@ export interface ChannelOptions {
   readonly backoffMaxMs: number;
   readonly limits: TransportLimits;
   readonly random: Random;
-}
-
-export interface ChannelObserver {
-  /** Where to dial now; rejects if that is not known. */
-  endpoint(): Promise<Endpoint>;
-  onOpen(socket: Socket, address: string): void;
-  /** The first answer on a connection: the peer serves us. */
-  onProven(): void;
-  onLost(reason: string, isByPeer: boolean): void;
-  onDialFailed(failure: {
-    readonly address: string;
-    readonly reason: string;
-    readonly isRefused: boolean;
-    readonly retryInMs: number;
-  }): void;
-  onTraffic(sentBytes: number, receivedBytes: number): void;
 }
 
 interface OpenCall {

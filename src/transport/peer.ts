@@ -17,7 +17,8 @@ import type { RpcFailure } from "../raft/ready.ts";
 import type { ServerId } from "../raft/types.ts";
 import { type Endpoint, isWildcard, parseEndpoint } from "./address.ts";
 import type { AddressBook } from "./address-book.ts";
-import { Channel, type ChannelObserver } from "./channel.ts";
+import type { ChannelObserver } from "./call.ts";
+import { Channel } from "./channel.ts";
 import { CrashDetector } from "./crash-detector.ts";
 import { rpcTimeoutMs } from "./deadlines.ts";
 import { badAddress, type CallFailure, callFailed, type TransportError } from "./errors.ts";
@@ -26,22 +27,9 @@ import type { ExtensionAnswer, ExtensionCall } from "./extension.ts";
 import type { Identity } from "./fields.ts";
 import type { TransportLimits } from "./limits.ts";
 import type { MsgpackWriter } from "./msgpack-writer.ts";
+import { PeerMeter, type PeerStats } from "./peer-meter.ts";
 import { encodeExtensionCall, encodeRequest } from "./requests.ts";
 import { decodeExtensionAnswer, decodeResponse } from "./responses.ts";
-
-/** How the traffic with one peer goes. */
-export interface PeerStats {
-  /** A Raft connection to the peer stands. */
-  readonly isConnected: boolean;
-  /** Of the last heartbeat that was answered; null before. */
-  readonly lastRttMs: number | null;
-  /** Moving average over about eight heartbeats; null before the first. */
-  readonly smoothedRttMs: number | null;
-  readonly lastError: string | null;
-  /** Over our connections to the peer; its own connections to us are not counted. */
-  readonly sentBytes: number;
-  readonly receivedBytes: number;
-}
 
 export interface PeerOptions {
   readonly peerId: ServerId;
@@ -93,11 +81,7 @@ export class Peer {
   /** `host:port` of the last dial that connected. */
   #provenAddress: string | null = null;
   #missedHeartbeats = false;
-  #lastRttMs: number | null = null;
-  #smoothedRttMs: number | null = null;
-  #lastError: string | null = null;
-  #sentBytes = 0;
-  #receivedBytes = 0;
+  readonly #meter = new PeerMeter();
   readonly #counts = { disconnected: 0, dialFailed: 0, rpcRefused: 0 };
 
   /** Throws a bad-address error. */
@@ -177,14 +161,7 @@ export class Peer {
   }
 
   stats(): PeerStats {
-    return {
-      isConnected: this.#heartbeat.isOpen || this.#append.isOpen || this.#vote.isOpen,
-      lastRttMs: this.#lastRttMs,
-      smoothedRttMs: this.#smoothedRttMs,
-      lastError: this.#lastError,
-      sentBytes: this.#sentBytes,
-      receivedBytes: this.#receivedBytes,
-    };
+    return this.#meter.stats(this.#heartbeat.isOpen || this.#append.isOpen || this.#vote.isOpen);
   }
 
   close(failure: CallFailure): void {
@@ -235,7 +212,7 @@ export class Peer {
 
   #onAnswer(request: RequestMessage, frame: Uint8Array, elapsedMs: number): void {
     const answer = decodeResponse(frame, request);
-    if (request.kind === "heartbeatRequest") this.#measure(elapsedMs);
+    if (request.kind === "heartbeatRequest") this.#meter.roundTrip(elapsedMs);
     if (answer.kind === "message") return this.#dependencies.onResponse(answer.message);
     const { error } = answer;
     this.#counts.rpcRefused++;
@@ -250,16 +227,10 @@ export class Peer {
   }
 
   #onFailed(request: RequestMessage, error: TransportError): void {
-    this.#lastError = error.message;
+    this.#meter.failed(error.message);
     // TimeoutNow has no term; nothing fences its failure.
     const term = request.kind === "timeoutNowRequest" ? 0 : request.term;
     this.#dependencies.onRpcFailed({ kind: request.kind, to: this.peerId, term });
-  }
-
-  #measure(rttMs: number): void {
-    const smoothed = this.#smoothedRttMs;
-    this.#lastRttMs = rttMs;
-    this.#smoothedRttMs = smoothed === null ? rttMs : smoothed + (rttMs - smoothed) / 8;
   }
 
   #channel(purpose: Purpose): Channel {
@@ -302,10 +273,7 @@ export class Peer {
         // That another of its addresses refuses says nothing: "localhost" has two, and a peer listens on one.
         if (isRefused && address === this.#provenAddress) this.#crash.refused();
       },
-      onTraffic: (sentBytes, receivedBytes) => {
-        this.#sentBytes += sentBytes;
-        this.#receivedBytes += receivedBytes;
-      },
+      onTraffic: (sentBytes, receivedBytes) => this.#meter.traffic(sentBytes, receivedBytes),
     };
   }
 

@@ -17,7 +17,8 @@ import { type Identity, identityOf } from "./fields.ts";
 import type { Sender } from "./inbound-connection.ts";
 import { defaultLimits, type TransportLimits } from "./limits.ts";
 import { MsgpackWriter } from "./msgpack-writer.ts";
-import { Peer, type PeerStats } from "./peer.ts";
+import { Peer } from "./peer.ts";
+import type { PeerStats } from "./peer-meter.ts";
 import { Server } from "./server.ts";
 
 export type { ExtensionAnswer, ExtensionRequest, PeerStats, TransportEvent };

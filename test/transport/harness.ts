@@ -59,7 +59,7 @@ export class TestNode {
         advertisedAddress: () => `127.0.0.1:${this.port}`,
         listen: { host: "127.0.0.1", port: 0 },
         peers: new Map(),
-        sendTimeoutMs: 1_000,
+        sendTimeoutMs: 10_000, // a busy machine is not what is tested
         allowFrom: [],
         random: () => 0.5,
         ...options,

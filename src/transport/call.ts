@@ -1,0 +1,33 @@
+/** What goes over a channel, and what a channel reports to its owner. */
+
+import type { Socket } from "node:net";
+import type { Endpoint } from "./address.ts";
+import type { TransportError } from "./errors.ts";
+
+/** One request, and what becomes of it: exactly one of `onAnswer` and `onFailed` is called, never within `call`. */
+export interface Call {
+  readonly timeoutMs: number;
+  /** About how many bytes it takes. */
+  readonly sizeBytes: number;
+  /** Called once the connection is open (our own address may not be known before). */
+  encode(): readonly Uint8Array[];
+  /** Throws a bad-frame error, and then does nothing else, if `frame` is no answer. */
+  onAnswer(frame: Uint8Array, elapsedMs: number): void;
+  onFailed(error: TransportError): void;
+}
+
+export interface ChannelObserver {
+  /** Where to dial now; rejects if that is not known. */
+  endpoint(): Promise<Endpoint>;
+  onOpen(socket: Socket, address: string): void;
+  /** The first answer on a connection: the peer serves us. */
+  onProven(): void;
+  onLost(reason: string, isByPeer: boolean): void;
+  onDialFailed(failure: {
+    readonly address: string;
+    readonly reason: string;
+    readonly isRefused: boolean;
+    readonly retryInMs: number;
+  }): void;
+  onTraffic(sentBytes: number, receivedBytes: number): void;
+}
