@@ -237,6 +237,7 @@ export class LabCluster {
       this.say(`${prefix}commits ${this.#committed(server, ready.commitIndex)}`);
       server.shownCommit = ready.commitIndex;
     }
+    assert(ready.deadlineMs > this.nowMs + server.skewMs, "the next deadline lies ahead", { id });
     server.deadlineMs = ready.deadlineMs;
   }
 

@@ -1,0 +1,227 @@
+/** What a leader concludes from answers and failures, and what it does not. */
+
+import { describe, expect, it } from "vitest";
+import { entrySizeMaxBytes } from "../../src/base/limits.ts";
+import type { Readiness } from "../../src/raft/types.ts";
+import { Bench, timeouts } from "./lab/bench.ts";
+
+const ready: Readiness = { isReady: true, appliedHeight: 9, priority: 0 };
+const unready: Readiness = { ...ready, isReady: false };
+
+function leader(stored: ConstructorParameters<typeof Bench>[0] = {}): Bench {
+  const bench = new Bench(stored);
+  bench.becomeLeader();
+  return bench;
+}
+
+function peer(bench: Bench, id: string) {
+  return bench.core.status.peers.find((status) => status.id === id);
+}
+
+/** An answer to a heartbeat sent just now. */
+function heartbeatAnswered(bench: Bench, from: string, lastLogIndex: number, said = ready): void {
+  bench.receive(from, {
+    kind: "heartbeatResponse",
+    term: bench.core.currentTerm,
+    success: true,
+    lastLogIndex,
+    sentAtMs: bench.nowMs,
+    readiness: said,
+  });
+}
+
+function refused(bench: Bench, from: string, prevLogIndex: number, hint: number): void {
+  bench.receive(from, {
+    kind: "appendEntriesResponse",
+    term: bench.core.currentTerm,
+    success: false,
+    lastLogIndex: hint,
+    noRetryBackoff: true,
+    matchIndex: prevLogIndex + 1,
+    prevLogIndex,
+    sentAtMs: bench.nowMs,
+  });
+}
+
+function failed(bench: Bench, kind: "appendEntriesRequest" | "heartbeatRequest", to: string): void {
+  const { currentTerm: term } = bench.core;
+  bench.step({ kind: "rpcFailed", request: { kind, to, term } });
+}
+
+describe("what a follower holds", () => {
+  it("is forgotten if a heartbeat sent after its promise finds the log shorter (P6)", () => {
+    const bench = leader();
+    bench.wait(20);
+    heartbeatAnswered(bench, "2", 0);
+    expect(bench.events()).toEqual(["matchForgotten"]);
+    expect(peer(bench, "2")).toMatchObject({ matchIndex: 0, pace: "probe" });
+    expect(bench.answer("appendEntriesRequest")).toMatchObject({ to: "2", prev: { index: 0 } });
+  });
+
+  it("is not counted any more then", () => {
+    const bench = leader({ servers: "1 2 3 4 5" });
+    expect(peer(bench, "2")?.matchIndex).toBe(2);
+    bench.wait(20);
+    heartbeatAnswered(bench, "2", 1);
+    bench.acknowledge("3");
+    expect(bench.core.commitIndex).toBe(0);
+    bench.acknowledge("4");
+    expect(bench.core.commitIndex).toBe(2);
+  });
+
+  it("is not forgotten for the hint of a refusal, which may lie below the end of the log", () => {
+    const bench = leader();
+    bench.propose("x");
+    bench.wait(20);
+    refused(bench, "2", 3, 0);
+    expect(bench.events()).toEqual([]);
+    expect(peer(bench, "2")).toMatchObject({ matchIndex: 2, pace: "probe" });
+    expect(bench.answer("appendEntriesRequest")).toMatchObject({ prev: { index: 2 } });
+  });
+
+  it("is not forgotten for an answer to a heartbeat sent before the promise", () => {
+    const bench = leader();
+    bench.propose("x");
+    bench.acknowledge("2");
+    bench.receive("2", {
+      kind: "heartbeatResponse",
+      term: 2,
+      success: true,
+      lastLogIndex: 2,
+      sentAtMs: 0,
+    });
+    expect(peer(bench, "2")?.matchIndex).toBe(3);
+  });
+});
+
+describe("a refusal", () => {
+  it("of what is not being tried any more changes nothing", () => {
+    const bench = leader({ log: [1, 1, 1, 1] });
+    refused(bench, "3", 4, 2);
+    expect(bench.answer("appendEntriesRequest").prev.index).toBe(2);
+    refused(bench, "3", 4, 2);
+    expect(bench.sent).toEqual([]);
+    refused(bench, "3", 2, 0);
+    expect(bench.answer("appendEntriesRequest").prev.index).toBe(0);
+  });
+
+  it("never leads below what is known to match", () => {
+    const bench = leader({ log: [1, 1, 1] });
+    bench.propose("x");
+    refused(bench, "2", 4, 0);
+    expect(bench.answer("appendEntriesRequest").prev.index).toBe(4);
+  });
+});
+
+describe("a failed RPC", () => {
+  it("makes the leader try again after a pause that grows", () => {
+    const bench = leader();
+    const pausesMs: number[] = [];
+    for (let attempt = 0; attempt < 8; attempt++) {
+      failed(bench, "appendEntriesRequest", "3");
+      const failedAtMs = bench.nowMs;
+      for (let isTried = false; !isTried && bench.nowMs < failedAtMs + 400; ) {
+        bench.wait(1);
+        isTried = bench.sentOf("appendEntriesRequest").some((message) => message.to === "3");
+        bench.acknowledge("2");
+      }
+      pausesMs.push(bench.nowMs - failedAtMs);
+    }
+    expect(pausesMs).toEqual([10, 20, 40, 80, 160, 250, 250, 250]);
+  });
+
+  it("of a heartbeat makes an idle follower be asked what it has: it may have restarted", () => {
+    const bench = leader();
+    bench.wait(5);
+    bench.acknowledge("2");
+    failed(bench, "heartbeatRequest", "2");
+    expect(peer(bench, "2")?.pace).toBe("probe");
+    bench.wait(10);
+    expect(bench.sentOf("appendEntriesRequest").map((m) => m.to)).toContain("2");
+  });
+
+  it("of an earlier term says nothing", () => {
+    const bench = leader();
+    bench.step({ kind: "rpcFailed", request: { kind: "appendEntriesRequest", to: "2", term: 1 } });
+    expect(peer(bench, "2")?.pace).toBe("replicate");
+  });
+});
+
+describe("an idle follower", () => {
+  it("hears an AppendEntries once an election timeout, and learns the commit index from it", () => {
+    const bench = leader();
+    bench.acknowledge("2");
+    for (let ms = 0; ms < timeouts.electionTimeoutMs; ms += 20) {
+      bench.wait(20);
+      if (ms + 20 < timeouts.electionTimeoutMs) {
+        expect(bench.sentOf("appendEntriesRequest")).toEqual([]);
+      }
+      const answers = bench.sentOf("appendEntriesRequest");
+      if (answers.length > 0) expect(answers[0]).toMatchObject({ to: "2", leaderCommit: 2 });
+      heartbeatAnswered(bench, "2", 2);
+    }
+  });
+});
+
+describe("a proposal", () => {
+  it("of a term that is over is answered with the leader of today", () => {
+    const bench = leader();
+    const { proposals } = bench.step({
+      kind: "propose",
+      term: 1,
+      commands: [{ proposalId: 4, data: new Uint8Array(1), appendedAt: null }],
+    });
+    expect(proposals).toEqual([{ kind: "notLeader", proposalId: 4, leaderId: "1" }]);
+  });
+
+  it("too large for any peer is refused, and the others of its batch are not", () => {
+    const bench = leader();
+    const command = (proposalId: number, sizeBytes: number) => ({
+      proposalId,
+      data: new Uint8Array(sizeBytes),
+      appendedAt: null,
+    });
+    const commands = [command(1, 1), command(2, entrySizeMaxBytes + 1), command(3, 1)];
+    const { proposals } = bench.step({ kind: "propose", term: 2, commands });
+    expect(proposals.map((answer) => answer.kind)).toEqual(["appended", "unavailable", "appended"]);
+    expect(bench.core.status.lastIndex).toBe(4);
+  });
+});
+
+describe("an unready leader", () => {
+  it("hands over to a ready voter that is heard, and to no other", () => {
+    const bench = leader();
+    bench.step({ kind: "readiness", readiness: unready });
+    for (let ms = 0; ms < timeouts.electionTimeoutMs; ms += 20) {
+      bench.wait(20);
+      heartbeatAnswered(bench, "2", 2, unready);
+    }
+    expect(bench.core.status.isTransferring).toBe(false);
+    heartbeatAnswered(bench, "2", 2, ready);
+    expect(bench.sentOf("timeoutNowRequest").map((m) => m.to)).toEqual(["2"]);
+  });
+});
+
+describe("a lease", () => {
+  it("runs from when the answered request was sent, not from when the answer came", () => {
+    const bench = leader();
+    bench.wait(20);
+    bench.nowMs += 15;
+    bench.receive("2", {
+      kind: "heartbeatResponse",
+      term: 2,
+      success: true,
+      lastLogIndex: 2,
+      sentAtMs: bench.nowMs - 15,
+    });
+    expect(bench.core.status.leaseLeftMs).toBe(timeouts.leaderLeaseTimeoutMs - 15);
+  });
+
+  it("needs a majority of voters: learners do not extend it", () => {
+    const bench = new Bench({ servers: "1 2 3 4(nonvoter)" });
+    bench.becomeLeader();
+    bench.wait(70);
+    heartbeatAnswered(bench, "4", 2);
+    expect(bench.core.leaseUntilMs).toBeLessThanOrEqual(bench.nowMs);
+  });
+});
