@@ -2,7 +2,6 @@
 
 import type { Cluster } from "./cluster.ts";
 import type { SimulatedNode } from "./node.ts";
-import type { Range } from "./plan.ts";
 import type { World } from "./world.ts";
 
 export class Faults {
@@ -11,6 +10,8 @@ export class Faults {
   #isActive = false;
   /** Counts partitions, so that only the end of the last one mends the links. */
   #partition = 0;
+  /** Counts the ends, so that none of what was begun before reaches into the calm. */
+  #calm = 0;
 
   constructor(cluster: Cluster, world: World) {
     this.#cluster = cluster;
@@ -33,6 +34,7 @@ export class Faults {
 
   end(): void {
     this.#isActive = false;
+    this.#calm++;
     this.#partition++;
     this.#cluster.network.links.mendAll();
     for (const node of this.#cluster.nodes) {
@@ -47,10 +49,6 @@ export class Faults {
       if (this.#isActive) act();
       this.#every(meanMs, act);
     });
-  }
-
-  #duration({ low, high }: Range): number {
-    return this.#world.dice.between(low, high);
   }
 
   #crash(): void {
@@ -84,9 +82,11 @@ export class Faults {
     const node = this.#victim();
     if (node === null || !node.isAwake) return;
     const { life } = node;
+    const calm = this.#calm;
+    const { low, high } = this.#world.plan.faults.pauseMs;
     node.sleep();
-    this.#world.schedule.after(this.#duration(this.#world.plan.faults.pauseMs), () => {
-      if (node.life === life) node.wake();
+    this.#world.schedule.after(this.#world.dice.between(low, high), () => {
+      if (node.life === life && this.#calm === calm) node.wake();
     });
   }
 

@@ -26,7 +26,8 @@ import type { RaftStore } from "../../src/storage/raft-store.ts";
 interface Disk {
   readonly incarnation: Uint8Array;
   readonly state: RaftState;
-  readonly entries: ReadonlyMap<LogIndex, Entry>;
+  /** Belongs to one store, and changes with it: a copy for each write would be most of a simulation. */
+  readonly entries: Map<LogIndex, Entry>;
   readonly snapshot: Snapshot | null;
 }
 
@@ -123,7 +124,8 @@ export class MemoryRaftStore implements RaftStore {
 
   /** Another store with the same durable state, incarnation included: a cloned disk. */
   copy(): MemoryRaftStore {
-    return new MemoryRaftStore(this.#disk.incarnation, this.#disk);
+    const entries = new Map(this.#disk.entries);
+    return new MemoryRaftStore(this.#disk.incarnation, { ...this.#disk, entries });
   }
 
   close(): Promise<void> {
@@ -150,11 +152,13 @@ export class MemoryRaftStore implements RaftStore {
 
   /** The disk without what a write under way takes out of it. */
   #visible(): Disk {
+    if (this.#jobs.length === 0) return this.#disk;
     let { outline } = this.#disk.state;
     for (const { persist } of this.#jobs) {
       const from = persist === null ? null : removedFrom(outline, persist);
       if (from !== null) outline = truncateOutline(outline, Math.max(from, outline.firstIndex));
     }
+    if (outline === this.#disk.state.outline) return this.#disk;
     return { ...this.#disk, state: { ...this.#disk.state, outline } };
   }
 }
@@ -210,16 +214,20 @@ class MemoryLogReader implements LogReader {
 }
 
 function applyPersist(disk: Disk, persist: Persist): Disk {
-  const entries = new Map(disk.entries);
-  for (const entry of persist.entries) entries.set(entry.index, entry);
-  const state = afterPersist(disk.state, persist);
-  return withState({ ...disk, entries, snapshot: persist.snapshot ?? disk.snapshot }, state);
+  const after = withState(disk, afterPersist(disk.state, persist));
+  for (const entry of persist.entries) disk.entries.set(entry.index, entry);
+  return { ...after, snapshot: persist.snapshot ?? disk.snapshot };
 }
 
 /** `disk` in `state`, without the entries that it does not hold. */
 function withState(disk: Disk, state: RaftState): Disk {
-  const entries = new Map(
-    [...disk.entries].filter(([index]) => outlineHolds(state.outline, index)),
-  );
-  return { ...disk, state, entries };
+  const { firstIndex, lastIndex } = disk.state.outline;
+  const { outline } = state;
+  for (let index = firstIndex; index < outline.firstIndex && index <= lastIndex; index++) {
+    disk.entries.delete(index);
+  }
+  for (let index = Math.max(firstIndex, outline.lastIndex + 1); index <= lastIndex; index++) {
+    disk.entries.delete(index);
+  }
+  return { ...disk, state };
 }
