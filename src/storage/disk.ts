@@ -43,57 +43,6 @@ export async function syncDirectory(directory: string): Promise<void> {
   }
 }
 
-export interface SpaceLimits {
-  /** Writing stops before fewer bytes than this are left on the file system. */
-  readonly freeMinBytes: number;
-  /** Writing stops before the file grows beyond this. */
-  readonly fileMaxBytes: number;
-}
-
-const measureEveryMs = 100;
-const measureEveryBytes = 1024 * 1024;
-
-/**
- * Stops writing while there is still room. LMDB may be killed by a signal on a full disk, and a node
- * that can no longer write its vote should say so while the operator can still log in.
- */
-export class SpaceGuard {
-  readonly #directory: string;
-  readonly #path: string;
-  readonly #limits: SpaceLimits;
-  #freeBytes = 0;
-  #fileBytes = 0;
-  #writtenBytes = 0;
-  #measuredMs = Number.NEGATIVE_INFINITY;
-
-  constructor(directory: string, path: string, limits: SpaceLimits) {
-    this.#directory = directory;
-    this.#path = path;
-    this.#limits = limits;
-  }
-
-  /** Throws STORAGE_FULL unless `bytes` more may be written. */
-  reserve(bytes: number): void {
-    this.#writtenBytes += bytes;
-    const nowMs = performance.now();
-    const isDue = nowMs - this.#measuredMs >= measureEveryMs;
-    if (isDue || this.#writtenBytes >= measureEveryBytes) this.#measure(nowMs, bytes);
-    if (this.#freeBytes - this.#writtenBytes < this.#limits.freeMinBytes) {
-      throw diskFull(this.#directory, this.#freeBytes);
-    }
-    if (this.#fileBytes + this.#writtenBytes > this.#limits.fileMaxBytes) {
-      throw fileFull(this.#path, this.#directory, this.#limits.fileMaxBytes, this.#freeBytes);
-    }
-  }
-
-  #measure(nowMs: number, bytes: number): void {
-    this.#freeBytes = freeBytesIn(this.#directory);
-    this.#fileBytes = statSync(this.#path).size;
-    this.#writtenBytes = bytes;
-    this.#measuredMs = nowMs;
-  }
-}
-
 /** Bytes that an unprivileged process may still write in `directory`'s file system. */
 export function freeBytesIn(directory: string): number {
   const { bavail, bsize } = statfsSync(directory);
@@ -106,18 +55,5 @@ export function diskFull(directory: string, freeBytes: number, cause?: unknown):
     `The disk of ${directory} is full (${freeBytes} bytes free). Free some space and start again; ` +
       "nothing that was acknowledged is lost.",
     { cause },
-  );
-}
-
-function fileFull(
-  path: string,
-  directory: string,
-  fileMaxBytes: number,
-  freeBytes: number,
-): StorageError {
-  return new StorageError(
-    { code: "STORAGE_FULL", directory, freeBytes },
-    `${path} has reached its limit of ${fileMaxBytes} bytes (${freeBytes} bytes are free on its disk). ` +
-      "Raise the limit and start again; nothing that was acknowledged is lost.",
   );
 }

@@ -9,9 +9,10 @@
  */
 import { type Database, open, type RootDatabase } from "lmdb";
 import { describeError } from "../base/coded-error.ts";
-import { diskFull, freeBytesIn, SpaceGuard, type SpaceLimits } from "./disk.ts";
+import { diskFull, freeBytesIn } from "./disk.ts";
 import { corrupt, ioError, StorageError } from "./errors.ts";
 import { checkMdbFile, foreign } from "./mdb-header.ts";
+import { Space, type SpaceLimits } from "./space.ts";
 import { Table } from "./table.ts";
 
 export interface EnvironmentOptions {
@@ -32,7 +33,7 @@ export class Environment {
   readonly #directory: string;
   readonly #root: RootDatabase<Uint8Array, Uint8Array>;
   readonly #tables: ReadonlyMap<string, Table>;
-  readonly #space: SpaceGuard;
+  readonly #space: Space;
   #failure: StorageError | null = null;
   #closing: Promise<void> | null = null;
 
@@ -40,11 +41,14 @@ export class Environment {
   constructor({ directory, fileName, tables, space }: EnvironmentOptions) {
     this.path = `${directory}/${fileName}`;
     this.#directory = directory;
-    this.#space = new SpaceGuard(directory, this.path, space);
     const { isNew } = checkMdbFile(this.path);
     this.#root = openRoot(this.path, tables.length, space.fileMaxBytes);
     try {
       this.#tables = openTables(this.#root, this.path, tables, isNew);
+      this.#space = new Space(directory, this.path, {
+        limits: space,
+        measureUsed: () => usedBytes(this.#root, this.path),
+      });
     } catch (error) {
       void this.#root.close();
       throw error;
@@ -67,7 +71,7 @@ export class Environment {
     if (this.#failure !== null) throw this.#failure;
     if (this.#closing !== null) throw this.closedError();
     try {
-      this.#space.reserve(sizeBytes);
+      await this.#space.reserve(sizeBytes);
       await this.#root.batch(write);
     } catch (error) {
       this.#failure = error instanceof StorageError ? error : await this.#commitError(error);
@@ -108,6 +112,17 @@ async function nativeError(error: unknown): Promise<unknown> {
   } catch (reason) {
     return reason;
   }
+}
+
+/** How far into the file LMDB's pages go. */
+function usedBytes(root: RootDatabase<Uint8Array, Uint8Array>, path: string): number {
+  const stats = root.getStats();
+  const lastPage = "lastPageNumber" in stats ? stats.lastPageNumber : undefined;
+  const pageBytes = "pageSize" in stats ? stats.pageSize : undefined;
+  if (typeof lastPage === "number" && typeof pageBytes === "number") {
+    return (lastPage + 1) * pageBytes;
+  }
+  throw corrupt({ path, database: "file", key: "statistics" }, "cannot be read");
 }
 
 function openRoot(

@@ -16,10 +16,11 @@ import {
   decodeChainIdentity,
   encodeChainIdentity,
 } from "./chain-identity.ts";
-import { type SpaceLimits, syncDirectory } from "./disk.ts";
+import { syncDirectory } from "./disk.ts";
 import { Environment } from "./environment.ts";
 import { corrupt } from "./errors.ts";
 import { textKey } from "./keys.ts";
+import type { SpaceLimits } from "./space.ts";
 
 /** Opens or creates the file. Throws {@link StorageError} unless it holds the chain of `genesis`. */
 export async function openBlockFile(

@@ -1,6 +1,9 @@
 /** What one transaction will write. Collected first, because a transaction that throws half-way is half written. */
 
-/** In order; `sizeBytes` is about what it adds to the file. */
+/** LMDB copies the page that a write changes, and rounds large values up to pages. */
+const pageBytes = 4096;
+
+/** In order; `sizeBytes` is at most what it adds to the file. */
 export class WriteSet {
   readonly #writes: (() => void)[] = [];
   #sizeBytes = 0;
@@ -14,7 +17,7 @@ export class WriteSet {
   }
 
   add(sizeBytes: number, write: () => void): void {
-    this.#sizeBytes += sizeBytes;
+    this.#sizeBytes += sizeBytes + pageBytes;
     this.#writes.push(write);
   }
 

@@ -35,4 +35,3 @@ export function blockAfter(head: ChainHead, ids: readonly string[] = []): Stored
     raftTerm: 2,
   };
 }
-
