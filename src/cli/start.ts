@@ -14,8 +14,9 @@ import { programVersion } from "./version.ts";
 
 /** All of a shutdown, hand-over included: well within systemd's TimeoutStopSec=30. */
 const shutdownBudgetMs = 20_000;
-/** Of that, for another member to take over. */
-const handOverBudgetMs = 8_000;
+/** Of that, for another member to take over: election timeouts, and at most so long. */
+const handOverElections = 4;
+const handOverBudgetMaxMs = 8_000;
 
 export function registerStartCommand(program: Command, context: CliContext): void {
   program
@@ -38,7 +39,11 @@ async function start(context: CliContext): Promise<void> {
     for (const warning of secret?.warnings ?? []) log.warn({}, warning);
   }
   const home = await openHome(config, passphrase.secret.reveal());
-  await runNode(log, (onFailure) => {
+  const handOverBudgetMs = Math.min(
+    handOverElections * config.raft.electionTimeoutMs,
+    handOverBudgetMaxMs,
+  );
+  await runNode(log, handOverBudgetMs, (onFailure) => {
     const options = {
       config,
       home,
@@ -52,6 +57,7 @@ async function start(context: CliContext): Promise<void> {
 /** Starts the node, waits for a signal or its failure, and stops it. Throws what it failed of. */
 async function runNode(
   log: RootLogger,
+  handOverBudgetMs: number,
   create: (onFailure: (error: Error) => void) => Node,
 ): Promise<void> {
   const ending = new Promise<Error | null>((resolve) => {

@@ -3,6 +3,7 @@
  * keeps the main thread busy (P13). Started by `Consensus`; talks to it in `messages.ts`' words.
  */
 
+import { setPriority } from "node:os";
 import { parentPort, workerData } from "node:worker_threads";
 import { assert, defined, unreachable } from "../base/assert.ts";
 import { EventLoopDelay } from "../observability/event-loop-delay.ts";
@@ -30,6 +31,8 @@ const port = defined(parentPort, "this module runs as a worker thread");
 const options = workerData as ConsensusOptions;
 
 const measureEveryMs = 200;
+/** Half-way between the normal priority and the highest. */
+const threadNice = -10;
 /** Samples kept between two reports to the main thread; the newest are left out beyond. */
 const samplesMax = 10_000;
 
@@ -279,7 +282,20 @@ function fail(error: Error): void {
   post({ kind: "failed", error: reportError(error) });
 }
 
+/**
+ * Heartbeats must not wait behind block execution for a processor. Linux gives threads priorities of
+ * their own; without the right to raise one (LimitNICE, CAP_SYS_NICE) it stays as it is.
+ */
+function raisePriority(): void {
+  try {
+    setPriority(threadNice);
+  } catch {
+    // Not permitted: everything works, only with less room on a busy machine.
+  }
+}
+
 const thread = new ConsensusThread();
+raisePriority();
 process.on("uncaughtException", fail);
 port.on("message", (message: ToConsensus) => {
   try {

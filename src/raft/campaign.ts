@@ -24,20 +24,22 @@ export function onElectionDeadline(server: RaftServer): void {
 }
 
 /**
- * The process of a peer is gone. If it led, nobody needs to wait out its timeout; a short random
- * pause lets one of the followers be first. An unready one lets the ready go first.
+ * The process of a peer is gone. If it led, nobody needs to wait out its timeout. All followers notice
+ * in the same instant, so they take turns, by their place among the voters: the first campaigns now,
+ * and its votes are cast before the second asks. An unready one lets the ready go first.
  */
 export function onProcessGone(server: RaftServer, peerId: ServerId): void {
-  const { role } = server;
+  const { role, options } = server;
   if (role.kind === "leader" || server.leader?.id !== peerId) return;
   server.leader = null;
   server.emit({ kind: "leaderProcessGone", term: server.currentTerm, leaderId: peerId });
-  const spreadMs = (server.options.heartbeatTimeoutMs / 10) * server.dependencies.random();
-  const patienceMs = server.readiness.isReady ? 0 : server.options.heartbeatTimeoutMs;
-  if (role.kind === "follower") {
-    const campaignMs = server.nowMs + spreadMs + patienceMs;
-    role.electionDeadlineMs = Math.min(role.electionDeadlineMs, campaignMs);
-  }
+  if (role.kind !== "follower") return;
+  const survivors = server.voters.filter((id) => id !== peerId).sort();
+  const turnMs = options.heartbeatTimeoutMs / 8;
+  const turn = Math.max(0, survivors.indexOf(server.id)) + server.dependencies.random() / 8;
+  const patienceMs = server.readiness.isReady ? 0 : options.heartbeatTimeoutMs;
+  const campaignMs = server.nowMs + turn * turnMs + patienceMs;
+  role.electionDeadlineMs = Math.min(role.electionDeadlineMs, campaignMs);
 }
 
 /** TimeoutNow: the leader wants this server to take over, without pre-vote (thesis §3.10). */

@@ -150,7 +150,7 @@ export class RaftCore {
     if (server.nowMs - this.#deadlineMs < graceMs) return;
     const { role } = server;
     if (role.kind === "leader") {
-      role.leadership.quorumCheckFromMs = server.nowMs + server.options.leaderLeaseTimeoutMs;
+      role.leadership.quorumCheckFromMs = server.nowMs + server.options.heartbeatTimeoutMs;
     } else {
       if (role.kind === "follower") {
         role.electionDeadlineMs = Math.max(role.electionDeadlineMs, server.nowMs + 2 * graceMs);

@@ -25,7 +25,7 @@ export function becomeLeader(server: RaftServer): void {
     progress: new Map(),
     firstIndex: log.lastIndex + 1,
     nextHeartbeatMs: nowMs,
-    quorumCheckFromMs: nowMs + server.options.leaderLeaseTimeoutMs,
+    quorumCheckFromMs: nowMs + server.options.heartbeatTimeoutMs,
     transfer: null,
     leaseFloorStamp: server.lastStamp,
     handOverTriedMs: nowMs,
@@ -177,19 +177,23 @@ export function sendHeartbeats(server: RaftServer, leadership: Leadership): void
   }
 }
 
-/** Steps down if no majority has been heard for a lease (check-quorum, thesis §6.2). */
+/**
+ * Steps down if no majority has been heard for a heartbeat timeout (check-quorum, thesis §6.2). With
+ * the lease, which is shorter, go proposals and lease reads; the office is kept until others may give
+ * it to somebody else, since an election costs more than a late answer (P13).
+ */
 export function checkQuorum(server: RaftServer, leadership: Leadership): void {
   const { nowMs } = server;
   if (nowMs < quorumDeadlineMs(server, leadership)) return;
   const silent = [...leadership.progress.values()]
-    .filter((peer) => nowMs - peer.lastContactMs >= server.options.leaderLeaseTimeoutMs)
+    .filter((peer) => nowMs - peer.lastContactMs >= server.options.heartbeatTimeoutMs)
     .map((peer) => peer.id);
   server.emit({ kind: "leaderLeaseLost", term: server.currentTerm, silent });
-  becomeFollower(server, server.currentTerm, "no majority answered within the leader lease");
+  becomeFollower(server, server.currentTerm, "no majority answered within the heartbeat timeout");
 }
 
 export function quorumDeadlineMs(server: RaftServer, leadership: Leadership): number {
   const contactMs = quorumContact(leadership, server.id, server.voters, (p) => p.lastContactMs);
-  const deadlineMs = contactMs + server.options.leaderLeaseTimeoutMs;
+  const deadlineMs = contactMs + server.options.heartbeatTimeoutMs;
   return Math.max(leadership.quorumCheckFromMs, deadlineMs);
 }

@@ -26,7 +26,7 @@ export interface RaftOptions {
   readonly heartbeatTimeoutMs: number;
   /** The candidate's, randomised 1-2x: how long an unanswered campaign lasts (hashicorp). */
   readonly electionTimeoutMs: number;
-  /** A leader that no majority has answered for so long steps down. */
+  /** A leader that no majority has answered for so long takes no proposals and trusts no clock. */
   readonly leaderLeaseTimeoutMs: number;
 }
 

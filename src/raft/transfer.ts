@@ -11,7 +11,10 @@ export function startTransfer(server: RaftServer, targetId: ServerId | null): st
   const { role } = server;
   if (role.kind !== "leader") return "this server does not lead";
   const { leadership } = role;
-  if (leadership.transfer !== null) return "a transfer is under way already";
+  if (leadership.transfer !== null) {
+    const isSame = targetId === null || targetId === leadership.transfer.targetId;
+    return isSame ? null : `a transfer to ${leadership.transfer.targetId} is under way`;
+  }
   const target = targetId ?? fittestVoter(server, leadership)?.id ?? null;
   if (target === null) return "no other voter is in contact";
   if (target === server.id) return "this server leads already";

@@ -1,0 +1,155 @@
+/**
+ * A real cluster on this machine: each node a process of its own, with its own home under one folder
+ * and free ports on loopback; signer and genesis shared. For `evm devnet`, end-to-end tests and
+ * benchmarks.
+ */
+
+import { mkdir, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { sha256 } from "../block/hash.ts";
+import { printConfig } from "../config/print.ts";
+import { newGenesis, writeGenesis } from "../home/genesis.ts";
+import { homeLayout } from "../home/layout.ts";
+import { createNodeKey } from "../home/node-key.ts";
+import { writePrivateFile } from "../home/private-file.ts";
+import { keyPairFromSeed } from "../home/raw-key.ts";
+import { writeSigner } from "../home/signer-file.ts";
+import { LocalNode, type LocalNodePlace } from "./local-node.ts";
+
+export interface LocalClusterOptions {
+  /** Everything is put under it; what an earlier cluster left there is removed. */
+  readonly directory: string;
+  readonly nodeCount: number;
+  readonly chainId?: string;
+  /** Settings by key name, `node.block_time`, for all nodes; over the defaults below. */
+  readonly settings?: Readonly<Record<string, string>>;
+  /** The address of the n-th node (from 1). */
+  readonly hostOf?: (nth: number) => string;
+  /** Flags after `evm start` besides `--home`. */
+  readonly flags?: readonly string[];
+  /** Whether all nodes listen on 0.0.0.0 for Raft, as in the tutorial. */
+  readonly hasWildcardRaftAddress?: boolean;
+}
+
+/** Nobody keeps anything behind it: the homes are thrown away. */
+const passphrase = "devnet";
+
+/** A leader that dies is replaced within tens of milliseconds on loopback. */
+const defaultSettings = {
+  "node.aggregator": "true",
+  "raft.enable": "true",
+  "raft.heartbeat_timeout": "92ms",
+  "raft.election_timeout": "368ms",
+  "raft.leader_lease_timeout": "46ms",
+  "raft.send_timeout": "50ms",
+  "instrumentation.prometheus": "true",
+  // A folder under /tmp may be in memory; nothing of value is in these homes.
+  "storage.allow_volatile": "true",
+};
+
+export class LocalCluster {
+  readonly nodes: readonly LocalNode[];
+
+  private constructor(nodes: readonly LocalNode[]) {
+    this.nodes = nodes;
+  }
+
+  /** Makes the homes; starts nothing. */
+  static async create(options: LocalClusterOptions): Promise<LocalCluster> {
+    const { directory, nodeCount, chainId = "devnet", hostOf = () => "127.0.0.1" } = options;
+    await rm(directory, { recursive: true, force: true });
+    const places: LocalNodePlace[] = [];
+    for (let nth = 1; nth <= nodeCount; nth++) {
+      const host = hostOf(nth);
+      const [raftPort, rpcPort, metricsPort, p2pPort] = await freePorts(host, 4);
+      const id = `node-${nth}`;
+      const home = join(directory, id);
+      places.push({ id, home, host, raftPort, rpcPort, metricsPort, p2pPort, passphrase });
+    }
+    const pair = keyPairFromSeed(crypto.getRandomValues(new Uint8Array(32)));
+    const startTimeNs = BigInt(Date.now()) * 1_000_000n;
+    const proposerAddress = sha256(pair.publicKey);
+    const genesis = newGenesis({ chainId, proposerAddress, startTimeNs });
+    for (const place of places) {
+      const layout = homeLayout(place.home);
+      await mkdir(layout.configDir, { recursive: true, mode: 0o700 });
+      await writeSigner(layout.signerFile, pair, { passphrase, overwrite: false });
+      await writeGenesis(layout.genesisFile, genesis);
+      await createNodeKey(layout.nodeKeyFile);
+      const settings = new Map(Object.entries(settingsOf(place, places, options)));
+      await writePrivateFile(layout.configFile, printConfig(settings), { overwrite: false });
+    }
+    return new LocalCluster(places.map((place) => new LocalNode(place, options.flags ?? [])));
+  }
+
+  async start(): Promise<void> {
+    await Promise.all(this.nodes.map((node) => node.start()));
+  }
+
+  /** Ends all processes: gently, and those that do not end within `timeoutMs` by force. */
+  async stop(timeoutMs = 25_000): Promise<void> {
+    await Promise.all(this.nodes.map((node) => node.stop(timeoutMs)));
+  }
+
+  node(id: string): LocalNode {
+    const found = this.nodes.find((node) => node.id === id);
+    if (found === undefined) throw new Error(`there is no ${id}`);
+    return found;
+  }
+
+  get running(): readonly LocalNode[] {
+    return this.nodes.filter((node) => node.isRunning);
+  }
+
+  /** The node that says it leads, in the highest term if two do; null if none says so now. */
+  async leader(): Promise<LocalNode | null> {
+    const statuses = await Promise.all(
+      this.running.map(async (node) => ({ node, status: await node.status() })),
+    );
+    const leaders = statuses
+      .filter(({ status }) => status?.raft?.role === "leader")
+      .sort((a, b) => (b.status?.raft?.term ?? 0) - (a.status?.raft?.term ?? 0));
+    return leaders[0]?.node ?? null;
+  }
+}
+
+function settingsOf(
+  place: LocalNodePlace,
+  places: readonly LocalNodePlace[],
+  { settings = {}, hasWildcardRaftAddress = false }: LocalClusterOptions,
+): Record<string, string> {
+  const { id, host, raftPort, rpcPort, metricsPort, p2pPort } = place;
+  const others = places.filter((other) => other.id !== id);
+  return {
+    ...defaultSettings,
+    "raft.node_id": id,
+    "raft.raft_addr": `${hasWildcardRaftAddress ? "0.0.0.0" : host}:${raftPort}`,
+    "raft.peers": others.map((peer) => `${peer.id}@${peer.host}:${peer.raftPort}`).join(","),
+    "rpc.address": `${host}:${rpcPort}`,
+    "instrumentation.prometheus_listen_addr": `${host}:${metricsPort}`,
+    "p2p.listen_address": `/ip4/${host}/tcp/${p2pPort}`,
+    ...settings,
+  };
+}
+
+/** Ports that were free a moment ago; another process may still take one. */
+async function freePorts(host: string, count: 4): Promise<[number, number, number, number]> {
+  const servers = await Promise.all(Array.from({ length: count }, () => listen(host)));
+  const ports = servers.map((server) => {
+    const address = server.address();
+    if (address === null || typeof address === "string") throw new Error("a port is a number");
+    return address.port;
+  });
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  const [first = 0, second = 0, third = 0, fourth = 0] = ports;
+  return [first, second, third, fourth];
+}
+
+function listen(host: string): Promise<ReturnType<typeof createServer>> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen({ host, port: 0 }, () => resolve(server));
+  });
+}
