@@ -5,16 +5,15 @@
 
 import { assert, unreachable } from "../base/assert.ts";
 import { applyWindowMaxBytes } from "../base/limits.ts";
+import { handleFollowerAnswer, handleRpcFailure } from "./answers.ts";
 import {
   handleRequestPreVoteResponse,
   handleRequestVoteResponse,
   handleTimeoutNow,
-  onBallotFailed,
   onElectionDeadline,
   onProcessGone,
 } from "./campaign.ts";
 import {
-  becomeFollower,
   electionDeadline,
   handleAppendEntries,
   handleHeartbeat,
@@ -30,22 +29,10 @@ import {
   sendHeartbeats,
 } from "./leader.ts";
 import type { Leadership } from "./leadership.ts";
-import { confirmReads, leaseUntilMs, requestRead } from "./lease.ts";
-import type {
-  AppendEntriesResponse,
-  HeartbeatResponse,
-  InstallSnapshotResponse,
-  Message,
-} from "./message.ts";
-import type { RaftInput, Ready, RpcFailure, StoredState } from "./ready.ts";
-import {
-  forgetLostMatch,
-  onAppendAnswered,
-  onReplicationFailed,
-  onSnapshotAnswered,
-  replicate,
-  replicationDeadlineMs,
-} from "./replication.ts";
+import { leaseUntilMs, requestRead } from "./lease.ts";
+import type { Message } from "./message.ts";
+import type { RaftInput, Ready, StoredState } from "./ready.ts";
+import { replicate, replicationDeadlineMs } from "./replication.ts";
 import { type RaftDependencies, type RaftOptions, RaftServer, type Role } from "./server.ts";
 import { hasJoined, type RaftStatus, statusOf } from "./status.ts";
 import { continueTransfer, endTransfer, handOverIfUnready, startTransfer } from "./transfer.ts";
@@ -151,10 +138,8 @@ export class RaftCore {
     const { role } = server;
     if (role.kind === "leader") {
       role.leadership.quorumCheckFromMs = server.nowMs + server.options.heartbeatTimeoutMs;
-    } else {
-      if (role.kind === "follower") {
-        role.electionDeadlineMs = Math.max(role.electionDeadlineMs, server.nowMs + 2 * graceMs);
-      }
+    } else if (role.kind === "follower") {
+      role.electionDeadlineMs = Math.max(role.electionDeadlineMs, server.nowMs + 2 * graceMs);
     }
   }
 
@@ -193,7 +178,7 @@ export class RaftCore {
       case "message":
         return this.#receive(input.message);
       case "rpcFailed":
-        return this.#rpcFailed(input.request);
+        return handleRpcFailure(server, input.request);
       case "persisted":
         server.persisted(input.sequence);
         if (server.role.kind === "leader") advanceCommit(server, server.role.leadership);
@@ -245,57 +230,12 @@ export class RaftCore {
       case "heartbeatResponse":
       case "appendEntriesResponse":
       case "installSnapshotResponse":
-        return this.#followerAnswered(message);
+        return handleFollowerAnswer(server, message);
       case "timeoutNowResponse":
         return;
       default:
         return unreachable(message);
     }
-  }
-
-  #followerAnswered(
-    response: HeartbeatResponse | AppendEntriesResponse | InstallSnapshotResponse,
-  ): void {
-    const server = this.#server;
-    if (response.term > server.currentTerm) {
-      return becomeFollower(server, response.term, `${response.from} is in term ${response.term}`);
-    }
-    // An answer to an earlier leadership of ours says nothing about this one.
-    if (server.role.kind !== "leader" || response.term < server.currentTerm) return;
-    const { leadership } = server.role;
-    const progress = leadership.progress.get(response.from);
-    if (progress === undefined) return;
-    const silentMs = server.nowMs - progress.lastContactMs;
-    if (silentMs >= server.options.leaderLeaseTimeoutMs) progress.retryNow();
-    progress.lastContactMs = server.nowMs;
-    if (response.kind === "installSnapshotResponse") {
-      onSnapshotAnswered(server, progress, response);
-    } else {
-      progress.ackedStamp = Math.max(progress.ackedStamp, response.sentAtMs);
-      progress.readiness = response.readiness ?? progress.readiness;
-      if (response.kind === "appendEntriesResponse") onAppendAnswered(server, progress, response);
-      else forgetLostMatch(server, progress, response);
-    }
-    confirmReads(server, leadership);
-    advanceCommit(server, leadership);
-    if (server.role.kind === "leader") replicate(server, progress);
-  }
-
-  #rpcFailed({ kind, to, term }: RpcFailure): void {
-    const server = this.#server;
-    if (kind === "requestVoteRequest" || kind === "requestPreVoteRequest") {
-      return onBallotFailed(server, { kind, to, term });
-    }
-    if (server.role.kind !== "leader") return;
-    const { leadership } = server.role;
-    if (kind === "timeoutNowRequest") {
-      // TimeoutNow carries no term; its failure is one of the transfer under way, or of none.
-      if (leadership.transfer?.targetId === to) endTransfer(server, leadership, "aborted");
-      return;
-    }
-    if (term !== server.currentTerm) return;
-    const progress = leadership.progress.get(to);
-    if (progress !== undefined) onReplicationFailed(server, progress, kind);
   }
 
   #nextDeadline(): number {
