@@ -120,8 +120,9 @@ export class LmdbRaftStore implements RaftStore {
     this.#planned = this.#withoutCompacted(this.#planned);
     this.#refreshVisible();
     this.#compactionDone ??= Promise.withResolvers<void>();
+    const { promise } = this.#compactionDone;
     this.#startWriting();
-    return this.#compactionDone.promise;
+    return promise;
   }
 
   close(): Promise<void> {

@@ -83,7 +83,8 @@ export class RecordReader {
   #at = checksumBytes;
 
   constructor(bytes: Uint8Array, place: Place) {
-    this.#bytes = bytes;
+    // A Buffer's `slice` shares memory where Uint8Array's copies: fields must not inherit that.
+    this.#bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     this.#place = place;
     if (bytes.length < checksumBytes) throw corrupt(place, "is cut short");

@@ -1,0 +1,96 @@
+/** How the store shares one writer among Persists and compaction. */
+
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { openRaftStore } from "../../src/storage/open-raft-store.ts";
+import { entriesOf, entry, persisted, snapshotAt } from "./raft-store-contract.ts";
+
+const root = mkdtempSync(join(tmpdir(), "group-commit-"));
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+/** LMDB counts transactions in its two meta pages. */
+function transactionCount(directory: string): number {
+  const bytes = readFileSync(join(directory, "raft.mdb"));
+  return Number(
+    [152, 4096 + 152]
+      .map((at) => bytes.readBigUInt64LE(at))
+      .sort()
+      .at(-1),
+  );
+}
+
+describe("the writer", () => {
+  it("puts all that waits into one transaction, however many", async () => {
+    const directory = join(root, "grouped");
+    const store = await openRaftStore({ directory, allowVolatile: true });
+    const before = transactionCount(directory);
+    const writes = Array.from({ length: 500 }, (_, at) =>
+      persisted(store, { entries: [entry(at + 1, 1)] }),
+    );
+    expect(new Set(await Promise.all(writes))).toEqual(new Set([null]));
+    // The first goes alone, since nothing waits yet when it comes; the rest follows together.
+    expect(transactionCount(directory) - before).toBeLessThanOrEqual(3);
+    expect(store.log.lastIndex).toBe(500);
+    await store.close();
+  });
+
+  it("bounds a transaction by the size of its entries", async () => {
+    const directory = join(root, "bounded");
+    const store = await openRaftStore({ directory, allowVolatile: true });
+    const before = transactionCount(directory);
+    const data = new Uint8Array(12 * 1024 * 1024);
+    const writes = [1, 2, 3, 4, 5, 6].map((index) =>
+      persisted(store, { entries: [{ ...entry(index, 1), data }] }),
+    );
+    await Promise.all(writes);
+    expect(transactionCount(directory) - before).toBeGreaterThanOrEqual(3);
+    await store.close();
+  });
+
+  it("lets a Persist pass a compaction under way", async () => {
+    const directory = join(root, "compacting");
+    const store = await openRaftStore({ directory, allowVolatile: true });
+    await persisted(store, { entries: entriesOf(1, 1, 2_000) });
+    await store.saveSnapshot(snapshotAt(1_900, 1));
+    const order: string[] = [];
+    const compacted = store.compactThrough(1_900).then(() => order.push("compacted"));
+    expect(store.log.firstIndex).toBe(1_901);
+    for (let index = 2_001; index <= 2_005; index++) {
+      expect(await persisted(store, { entries: [entry(index, 1)] })).toBeNull();
+      order.push("persisted");
+    }
+    await compacted;
+    expect(order).toEqual([...Array.from({ length: 5 }, () => "persisted"), "compacted"]);
+    await store.close();
+    const next = await openRaftStore({ directory, allowVolatile: true });
+    expect([next.log.firstIndex, next.log.lastIndex]).toEqual([1_901, 2_005]);
+    await next.close();
+  });
+
+  it("finishes what was asked before it closes", async () => {
+    const directory = join(root, "closing");
+    const store = await openRaftStore({ directory, allowVolatile: true });
+    const writes = [1, 2, 3].map((index) => persisted(store, { entries: [entry(index, 1)] }));
+    await store.close();
+    expect(await Promise.all(writes)).toEqual([null, null, null]);
+    const next = await openRaftStore({ directory, allowVolatile: true });
+    expect(next.log.lastIndex).toBe(3);
+    await next.close();
+  });
+
+  it("compacts further after a restart", async () => {
+    const directory = join(root, "resumed");
+    const store = await openRaftStore({ directory, allowVolatile: true });
+    await persisted(store, { entries: entriesOf(1, 1, 500) });
+    await store.saveSnapshot(snapshotAt(400, 1));
+    await store.compactThrough(100);
+    await store.close();
+    const next = await openRaftStore({ directory, allowVolatile: true });
+    expect(next.log.firstIndex).toBe(101);
+    await next.compactThrough(300);
+    expect(next.log.firstIndex).toBe(301);
+    await next.close();
+  });
+});
