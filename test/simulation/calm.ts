@@ -86,7 +86,7 @@ export class Calm {
     const healthy = shuffled.slice(0, healthyCount);
     for (const node of shuffled.slice(healthyCount)) {
       const trouble = dice.pick(["down", "asleep", "deaf", "mute", "apart"]);
-      if (trouble === "down") this.#cluster.keepDown(node);
+      if (trouble === "down" || !node.isUp) this.#cluster.keepDown(node);
       if (trouble === "asleep") node.sleep();
       for (const other of nodes) {
         if (trouble === "mute" || trouble === "apart") network.links.cut(node.id, other.id);

@@ -44,11 +44,13 @@ export class Clients {
 
   #propose(): void {
     const { dice, checkers, payloads, conditions, transcript } = this.#world;
-    const { batchMax, payloadBytes, astrayRate } = conditions.client;
+    const { batchMax, backlogMax, payloadBytes, astrayRate } = conditions.client;
     const isAstray = dice.chance(astrayRate);
     const node = isAstray ? this.#cluster.anyUp() : this.#cluster.saidLeader();
     const { life } = node ?? {};
     if (node === null || life === null || life === undefined) return;
+    const { lastIndex, commitIndex } = life.driver.status;
+    if (lastIndex - commitIndex >= backlogMax) return;
     const term = (life.host.report?.term ?? 0) - (isAstray ? dice.integer(-1, 1) : 0);
     const count = dice.integer(1, batchMax);
     for (let at = 0; at < count; at++) {

@@ -51,6 +51,8 @@ export interface HostConditions {
 export interface ClientConditions {
   readonly proposeEveryMs: number;
   readonly batchMax: number;
+  /** Uncommitted entries at which clients wait; a sequencer keeps to 1. */
+  readonly backlogMax: number;
   readonly payloadBytes: Range;
   /** The share of proposals that go to any node, in any term. */
   readonly astrayRate: number;
@@ -170,8 +172,9 @@ function hostOf(dice: Dice, heartbeatMs: number): HostConditions {
 function clientOf(dice: Dice, heartbeatMs: number): ClientConditions {
   const isHuge = dice.chance(0.15);
   return {
-    proposeEveryMs: heartbeatMs * dice.magnitude(0.05, 1),
-    batchMax: dice.pick([1, 1, 3, 10]),
+    proposeEveryMs: heartbeatMs * dice.magnitude(isHuge ? 0.2 : 0.05, 1),
+    batchMax: isHuge ? 2 : dice.pick([1, 1, 3, 10]),
+    backlogMax: dice.pick([1, 8, isHuge ? 8 : 1000]),
     payloadBytes: isHuge
       ? { low: 200_000, high: payloadMaxBytes }
       : { low: 1, high: dice.magnitude(10, 100_000) },
@@ -211,7 +214,7 @@ export function calmOf({ chaos, timeouts: { heartbeatMs } }: Plan): Conditions {
   return {
     network: {
       latencyMs: { low: latencyMs / 2, high: latencyMs },
-      bytesPerMs: 1_000_000,
+      bytesPerMs: 5_000_000,
       delayRate: 0,
       delayMs: { low: 0, high: 0 },
       lossRate: 0,
@@ -228,6 +231,7 @@ export function calmOf({ chaos, timeouts: { heartbeatMs } }: Plan): Conditions {
     client: {
       proposeEveryMs: heartbeatMs / 2,
       batchMax: 1,
+      backlogMax: 8,
       payloadBytes: { low: 1, high: 100 },
       astrayRate: 0,
       readEveryMs: heartbeatMs,

@@ -109,7 +109,7 @@ function watch(world: World, cluster: Cluster, coverage: Coverage) {
   const proposals = new Proposals(ledger, payloads);
   checkers.add(
     new Commits(ledger, nodes), // first: the others rely on the ledger
-    new LogMatching(),
+    new LogMatching(plan),
     new OneLeader(),
     new LeaderCompleteness(ledger),
     new Promises(),
@@ -117,7 +117,7 @@ function watch(world: World, cluster: Cluster, coverage: Coverage) {
     reads,
     proposals,
     new Leases(plan, nodes),
-    new OneEntryABlock(payloads),
+    new OneEntryABlock(plan, payloads),
     new ReadyLead(plan),
     new Matches(plan),
     coverage,

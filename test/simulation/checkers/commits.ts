@@ -6,7 +6,7 @@
 import { majorityOf } from "../../../src/raft/quorum.ts";
 import type { Persist } from "../../../src/raft/ready.ts";
 import type { RaftStatus } from "../../../src/raft/status.ts";
-import type { LogIndex, ServerId } from "../../../src/raft/types.ts";
+import type { LogIndex, ServerId, Term } from "../../../src/raft/types.ts";
 import { describeId } from "../describe.ts";
 import type { SimulatedNode } from "../node.ts";
 import { Violation } from "../violation.ts";
@@ -39,12 +39,12 @@ export class Commits implements Checker {
     if (status !== null) this.stepped(node, status);
   }
 
-  stepped(node: SimulatedNode, { commitIndex }: RaftStatus): void {
+  stepped(node: SimulatedNode, { commitIndex, term }: RaftStatus): void {
     const compared = this.#compared.get(node.id) ?? 0;
     if (commitIndex <= compared) return;
     this.#compared.set(node.id, commitIndex);
     const knownIndex = this.#ledger.lastIndex;
-    for (let index = compared + 1; index <= commitIndex; index++) this.#compare(node, index);
+    for (let index = compared + 1; index <= commitIndex; index++) this.#compare(node, index, term);
     if (this.#ledger.lastIndex > knownIndex) this.#checkMajority(`${node.id} has committed`);
   }
 
@@ -64,7 +64,7 @@ export class Commits implements Checker {
     }
   }
 
-  #compare(node: SimulatedNode, index: LogIndex): void {
+  #compare(node: SimulatedNode, index: LogIndex, term: Term): void {
     const held = node.written.entryAt(index);
     const committed = this.#ledger.entryAt(index);
     if (held === null) {
@@ -73,7 +73,7 @@ export class Commits implements Checker {
       throw new Violation("committed stays committed", what);
     }
     if (committed === null) {
-      const before = this.#ledger.append(held);
+      const before = this.#ledger.append(held, term);
       if (before === null) return;
       const what = `the command of entry ${index} was committed at ${before} already`;
       throw new Violation("one entry a block", what);

@@ -1,6 +1,6 @@
 /** The one history: every entry that any node ever held for committed, and who has it on disk. */
 
-import type { Entry, EntryId, LogIndex } from "../../../src/raft/types.ts";
+import type { Entry, EntryId, LogIndex, Term } from "../../../src/raft/types.ts";
 import { nextHash } from "../applied-state.ts";
 import type { SimulatedNode } from "../node.ts";
 import type { CommandId, Payloads } from "../payloads.ts";
@@ -9,6 +9,8 @@ export class Ledger {
   readonly #payloads: Payloads;
   readonly #entries: Entry[] = [];
   readonly #hashes: number[] = [];
+  /** The term of whoever committed the entry. */
+  readonly #committedIn: Term[] = [];
   readonly #indexOf = new Map<CommandId, LogIndex>();
 
   constructor(payloads: Payloads) {
@@ -38,8 +40,16 @@ export class Ledger {
     return this.#indexOf.get(command) ?? null;
   }
 
-  /** `entry` is the next that was committed. Returns where its command was before, if anywhere. */
-  append(entry: Entry): LogIndex | null {
+  /** The last entry that was committed by a leader of a term before `term`. */
+  lastBefore(term: Term): EntryId {
+    let index = this.lastIndex;
+    while (index > 0 && (this.#committedIn[index - 1] ?? 0) >= term) index--;
+    return { term: this.entryAt(index)?.term ?? 0, index };
+  }
+
+  /** `entry` is the next, committed in `term`. Returns where its command was before, if anywhere. */
+  append(entry: Entry, term: Term): LogIndex | null {
+    this.#committedIn.push(term);
     this.#hashes.push(nextHash(this.hashAt(this.lastIndex), entry, this.#payloads));
     this.#entries.push(entry);
     const command = this.#payloads.commandOf(entry);

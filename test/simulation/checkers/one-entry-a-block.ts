@@ -5,16 +5,26 @@ import type { LogIndex, Term } from "../../../src/raft/types.ts";
 import { describeId } from "../describe.ts";
 import type { SimulatedNode } from "../node.ts";
 import type { CommandId, Payloads } from "../payloads.ts";
+import type { Plan } from "../plan.ts";
 import { Violation } from "../violation.ts";
 import type { Checker } from "./checker.ts";
 
 export class OneEntryABlock implements Checker {
+  readonly #isAlone: boolean;
   readonly #payloads: Payloads;
   readonly #firstOfTerm = new Map<Term, LogIndex>();
   readonly #placeOf = new Map<CommandId, string>();
 
-  constructor(payloads: Payloads) {
+  constructor({ clusterSize }: Plan, payloads: Payloads) {
+    this.#isAlone = clusterSize === 1;
     this.#payloads = payloads;
+  }
+
+  /** A cluster of one tells nobody what it writes: what a crash takes was never there. */
+  ended(): void {
+    if (!this.#isAlone) return;
+    this.#firstOfTerm.clear();
+    this.#placeOf.clear();
   }
 
   writing(node: SimulatedNode, { entries }: Persist): void {
