@@ -245,16 +245,19 @@ export class Driver {
   #persist(persist: Persist): void {
     const startedMs = this.#clock.now();
     this.#store.persist(persist, (error) => {
-      if (this.#isStopped) return;
       if (error !== null) return this.#fail(error);
-      assert(persist.sequence === this.#durableSequence + 1, "writes become durable in order", {
-        sequence: persist.sequence,
+      this.#guard(() => {
+        this.#persisted(persist.sequence);
+        this.#host.sample("fsync", (this.#clock.now() - startedMs) / 1000);
       });
-      this.#durableSequence = persist.sequence;
-      this.#host.sample("fsync", (this.#clock.now() - startedMs) / 1000);
-      this.#releaseHeld();
-      this.#input({ kind: "persisted", sequence: persist.sequence });
     });
+  }
+
+  #persisted(sequence: PersistSequence): void {
+    assert(sequence === this.#durableSequence + 1, "writes become durable in order", { sequence });
+    this.#durableSequence = sequence;
+    this.#releaseHeld();
+    this.#input({ kind: "persisted", sequence });
   }
 
   #releaseHeld(): void {

@@ -58,6 +58,7 @@ class ConsensusThread {
   readonly #samples = { fsync: [] as number[], commit: [] as number[] };
   readonly #peerRequests = new Map<number, (status: number, body: Uint8Array) => void>();
   #nextPeerRequest = 0;
+  #starting: Promise<void> = Promise.resolve();
   #store: RaftStore | null = null;
   #transport: TcpTransport | null = null;
   #driver: Driver | null = null;
@@ -65,7 +66,16 @@ class ConsensusThread {
   /** Where peers reach this node; null for a single sequencer. */
   #advertised: string | null = null;
 
-  async start(): Promise<void> {
+  /** Starts; a failure is told, and ends the thread. */
+  begin(): void {
+    this.#starting = this.#start().catch(async (error: Error) => {
+      fail(error);
+      await this.stop();
+      port.close();
+    });
+  }
+
+  async #start(): Promise<void> {
     this.#store = await openRaftStore({
       directory: options.raftDir,
       snapshotsKept: options.snapCount,
@@ -95,6 +105,11 @@ class ConsensusThread {
   }
 
   take(message: ToConsensus): void {
+    // May come while the start is under way, or after it failed.
+    if (message.kind === "stop") {
+      this.#end().catch(fail);
+      return;
+    }
     const driver = defined(this.#driver, "the main thread waits for the start");
     switch (message.kind) {
       case "propose": {
@@ -122,15 +137,17 @@ class ConsensusThread {
         this.#peerRequests.get(message.requestId)?.(message.status, message.body);
         this.#peerRequests.delete(message.requestId);
         return;
-      case "stop":
-        this.stop().then(() => {
-          post({ kind: "stopped" });
-          port.close();
-        }, fail);
-        return;
       default:
         return unreachable(message);
     }
+  }
+
+  /** Waits for a start that is under way, so that nothing is opened behind a stop. */
+  async #end(): Promise<void> {
+    await this.#starting;
+    await this.stop();
+    post({ kind: "stopped" });
+    port.close();
   }
 
   async #createTransport(): Promise<TcpTransport | null> {
@@ -304,8 +321,4 @@ port.on("message", (message: ToConsensus) => {
     post({ kind: "failed", error: reportError(error) });
   }
 });
-thread.start().catch(async (error: Error) => {
-  fail(error);
-  await thread.stop();
-  port.close();
-});
+thread.begin();

@@ -16,6 +16,7 @@ import { createMetrics, type Metrics } from "../observability/metrics.ts";
 import { MetricsServer } from "../observability/metrics-server.ts";
 import { Narrator } from "../observability/narrate.ts";
 import { createRpcServer, type RpcServer } from "../rpc/server.ts";
+import { SequencerError } from "../sequencer/errors.ts";
 import { replayStoredBlocks } from "../sequencer/replay.ts";
 import { Sequencer } from "../sequencer/sequencer.ts";
 import { type BlockStore, openBlockStore } from "../storage/block-store.ts";
@@ -214,9 +215,14 @@ export class Node {
         committed: (entries, commitIndex) => parts().sequencer.onCommitted(entries, commitIndex),
         snapshot: ({ last }) =>
           this.#fail(
-            new Error(
-              `the cluster's log begins after entry ${last.index}, and this node lacks the blocks before it. ` +
-                "Copy the data directory of another member, stopped, to this node",
+            new SequencerError(
+              {
+                code: "BLOCKS_MISSING",
+                height: store.head.height + 1,
+                raftIndex: last.index,
+              },
+              `the cluster's log begins after entry ${last.index}, and this node's blocks end at height ` +
+                `${store.head.height}. Copy the data directory of another member, stopped, to this node`,
             ),
           ),
         role: (report) => {
@@ -254,6 +260,7 @@ export class Node {
         genesis,
         head: store.head,
         production: {
+          signsBeforeCommit: raft.signBeforeCommit,
           blockTimeMs: node.blockTimeMs,
           lazyBlockIntervalMs: node.lazyMode ? node.lazyBlockIntervalMs : null,
         },

@@ -1,6 +1,7 @@
 /** Offers the transactions of this node to whoever leads, and answers such offers while leading (DESIGN section 5). */
 
 import { sleep } from "../base/task-group.ts";
+import { txIdMaxBytes } from "../block/limits.ts";
 import type { ConsensusPort } from "./ports.ts";
 import { decodeTxBatch, encodeTxBatch, offerMethod, offerStatus } from "./tx-batch.ts";
 import { markOffered, type PendingTx, type TxPool } from "./tx-pool.ts";
@@ -78,15 +79,22 @@ export class Forwarder {
   }
 }
 
-/** The leader's side. `take` adds one transaction, and is false if there is no room. */
+/**
+ * The leader's side. `take` adds one transaction, and is false if there is no room. What no block may
+ * hold is refused here, since a block with it would be refused everywhere, again and again.
+ */
 export function answerOffer(
   body: Uint8Array,
+  txMaxBytes: number,
   isLeading: boolean,
   take: (tx: Pick<PendingTx, "id" | "tx">) => boolean,
 ): number {
   if (!isLeading) return offerStatus.notLeader;
   const txs = decodeTxBatch(body);
   if (txs === null) return offerStatus.malformed;
+  const isSound = ({ id, tx }: Pick<PendingTx, "id" | "tx">) =>
+    id.length > 0 && id.length <= txIdMaxBytes && tx.length <= txMaxBytes;
+  if (!txs.every(isSound)) return offerStatus.malformed;
   // Taking a part is safe: the rest, offered again, brings the part along, and it is known by then.
   return txs.every(take) ? offerStatus.taken : offerStatus.full;
 }

@@ -9,14 +9,17 @@ import { sleep } from "../base/task-group.ts";
 import { buildBlock } from "../block/build.ts";
 import { encodeBlockPayload } from "../block/codec.ts";
 import { transactionsPerBlockMax } from "../block/limits.ts";
-import type { ChainHead, Signer } from "../block/types.ts";
+import type { BlockSigner } from "../block/sign.ts";
+import type { ChainHead } from "../block/types.ts";
 import type { GenesisParameters } from "../execution/executor.ts";
 import type { ConsensusPort } from "./ports.ts";
 import { markOffered, type TxPool } from "./tx-pool.ts";
 
 export interface ProducerOptions {
   readonly genesis: GenesisParameters;
-  readonly proposer: Signer;
+  readonly signer: BlockSigner;
+  /** For a cluster that still has ev-node members, which expect signed blocks in the log. */
+  readonly signsBeforeCommit: boolean;
   readonly blockTimeMs: number;
   /** null unless lazy: then blocks come only with transactions, or after this long. */
   readonly lazyBlockIntervalMs: number | null;
@@ -25,6 +28,8 @@ export interface ProducerOptions {
 export interface ProducerDependencies {
   readonly pool: TxPool;
   readonly consensus: ConsensusPort;
+  /** True of a transaction in an applied block: it must not be in another (P7). */
+  readonly isKnownTx: (txId: Uint8Array) => boolean;
   /** The last applied block, and when it was applied, by a monotonic clock. */
   readonly head: () => ChainHead;
   readonly appliedAtMs: () => number;
@@ -36,6 +41,8 @@ export interface ProducerDependencies {
 
 /** How often a wait that nothing wakes looks again: for a lease, or for a transaction in lazy mode. */
 const pollMs = 5;
+/** By how much a timer may be late without the block's time showing it. */
+const timerLatenessMaxMs = 50;
 
 /** Produces in `term` until `signal` aborts or the term is over for this node. */
 export async function produceBlocks(
@@ -48,20 +55,24 @@ export async function produceBlocks(
   while (!signal.aborted) {
     const dueMs = await untilDue(term, options, dependencies, signal);
     if (dueMs === null) return;
-    const taken = pool.take(blockTransactionsMaxBytes, transactionsPerBlockMax);
+    const taken = pool
+      .take(blockTransactionsMaxBytes, transactionsPerBlockMax)
+      .filter(({ id }) => !dependencies.isKnownTx(id));
     for (const pending of taken) markOffered(pending, term);
-    const payload = buildBlock({
+    const block = buildBlock({
       head: dependencies.head(),
       genesis: options.genesis,
       txs: taken.map(({ tx }) => tx),
       txIds: taken.map(({ id }) => id),
       nowNs: BigInt(Math.round(dueMs * 1e6)),
-      proposer: options.proposer,
+      proposer: options.signer.signer,
     });
-    const answer = await unlessAborted(
-      consensus.propose(term, encodeBlockPayload(payload)),
-      signal,
-    );
+    const { header } = block.header;
+    const payload = options.signsBeforeCommit
+      ? { ...block, header: options.signer.sign(header) }
+      : block;
+    const proposal = consensus.propose(term, encodeBlockPayload(payload));
+    const answer = await unlessAborted(proposal, signal);
     if (answer === null || answer.kind === "notLeader") return;
     if (answer.kind === "committed") await dependencies.whenApplied(answer.index, signal);
     // Lost, or refused for now: wait a moment, and find out by the state and the lease what to do.
@@ -72,24 +83,24 @@ export async function produceBlocks(
 /** Waits for the next block's time and for the lease; the time (Unix) to give the block, or null once `signal` aborts. */
 async function untilDue(
   term: number,
-  { blockTimeMs, lazyBlockIntervalMs }: ProducerOptions,
+  options: ProducerOptions,
   dependencies: ProducerDependencies,
   signal: AbortSignal,
 ): Promise<number | null> {
+  const { blockTimeMs, lazyBlockIntervalMs } = options;
   while (!signal.aborted) {
     const nowMs = dependencies.unixMs();
-    const dueMs = nowMs + delayMs(blockTimeMs, dependencies);
-    const hasWork = lazyBlockIntervalMs === null || dependencies.pool.size > 0;
-    const lazyDueMs = nowMs + delayMs(lazyBlockIntervalMs ?? blockTimeMs, dependencies);
-    const waitMs = (hasWork ? dueMs : lazyDueMs) - nowMs;
+    const isIdle = lazyBlockIntervalMs !== null && dependencies.pool.size === 0;
+    const waitMs = delayMs(isIdle ? lazyBlockIntervalMs : blockTimeMs, options, dependencies);
     if (waitMs > 0) {
-      await sleep(hasWork ? waitMs : Math.min(waitMs, Math.max(pollMs, dueMs - nowMs)), signal);
+      // A transaction that comes in lazy mode is noticed at the next look.
+      await sleep(isIdle ? Math.min(waitMs, pollMs) : waitMs, signal);
     } else if (!dependencies.consensus.holdsLease(term)) {
       await sleep(pollMs, signal);
     } else {
       // A timer is a little late: the block still gets the time it was due at, so that the cadence
       // does not drift. After a longer pause the past is past.
-      return nowMs - dueMs < blockTimeMs / 2 ? Math.max(dueMs, headTimeMs(dependencies)) : nowMs;
+      return -waitMs < timerLatenessMaxMs ? nowMs + waitMs : nowMs;
     }
   }
   return null;
@@ -98,12 +109,18 @@ async function untilDue(
 /**
  * How long until a block is due that comes `intervalMs` after the last one; negative once it is late.
  * By the last block's time, so that a new leader keeps the old one's cadence; but never longer than
- * the interval after it was applied here, whatever a clock says that has jumped.
+ * the interval after it was applied here, whatever a clock says that has jumped. The first block is
+ * due at the time of the genesis.
  */
-function delayMs(intervalMs: number, dependencies: ProducerDependencies): number {
-  const byBlockTime = headTimeMs(dependencies) + intervalMs - dependencies.unixMs();
-  const byArrival = dependencies.appliedAtMs() + intervalMs - dependencies.monotonicMs();
-  return Math.min(byBlockTime, byArrival);
+function delayMs(
+  intervalMs: number,
+  { genesis }: ProducerOptions,
+  { head, unixMs, appliedAtMs, monotonicMs }: ProducerDependencies,
+): number {
+  const { height, timeNs } = head();
+  const sinceHeadMs = unixMs() - Number(timeNs / 1000n) / 1000;
+  if (height < genesis.initialHeight) return -sinceHeadMs;
+  return intervalMs - Math.max(sinceHeadMs, monotonicMs() - appliedAtMs());
 }
 
 /**
@@ -117,8 +134,4 @@ function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T |
     if (signal.aborted) onAbort();
     promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
   });
-}
-
-function headTimeMs({ head }: ProducerDependencies): number {
-  return Number(head().timeNs / 1000n) / 1000;
 }

@@ -24,7 +24,7 @@ export interface SequencerOptions {
   readonly nodeId: string;
   readonly genesis: GenesisParameters;
   readonly head: ChainHead;
-  readonly production: Omit<ProducerOptions, "genesis" | "proposer">;
+  readonly production: Omit<ProducerOptions, "genesis" | "signer">;
   readonly submission: SubmissionOptions;
   readonly forwarding: ForwarderOptions;
   readonly pool: PoolLimits;
@@ -94,7 +94,7 @@ export class Sequencer {
   #appliedIndex: number;
   #appliedAtMs = performance.now();
   #failingSinceMs: number | null = null;
-  #readiness = "";
+  #readiness: { readonly appliedHeight: number; readonly reason: string | null } | null = null;
   #production: { readonly abort: AbortController; readonly done: Promise<void> } | null = null;
   readonly #whenReached: { readonly index: number; readonly resolve: () => void }[] = [];
 
@@ -216,7 +216,8 @@ export class Sequencer {
 
   /** Another node offers transactions to this one as the leader. */
   takeOffer(body: Uint8Array): number {
-    return answerOffer(body, this.#raft.role === "leader" && !this.#isDraining, ({ id, tx }) => {
+    const isLeading = this.#raft.role === "leader" && !this.#isDraining;
+    return answerOffer(body, this.#options.submission.txMaxBytes, isLeading, ({ id, tx }) => {
       if (this.#pool.get(id) !== null) return true;
       if (this.#dependencies.store.txLocation(id) !== null) return true;
       if (!this.#pool.hasRoomFor(tx)) return false;
@@ -280,10 +281,10 @@ export class Sequencer {
 
   #beginProducing(term: number): void {
     const { genesis, production } = this.#options;
-    const { consensus, signer } = this.#dependencies;
+    const { consensus, signer, store } = this.#dependencies;
     const abort = new AbortController();
     const before = this.#production?.done ?? Promise.resolve();
-    const options = { ...production, genesis, proposer: signer.signer };
+    const options = { ...production, genesis, signer };
     const produce = async () => {
       await before;
       await produceBlocks(
@@ -293,6 +294,7 @@ export class Sequencer {
           pool: this.#pool,
           consensus,
           head: () => this.#applier.head,
+          isKnownTx: (txId) => store.txLocation(txId) !== null,
           appliedAtMs: () => this.#appliedAtMs,
           whenApplied: (index, signal) => this.whenApplied(index, signal),
           unixMs: () => Date.now(),
@@ -324,13 +326,15 @@ export class Sequencer {
 
   #reportReadiness(): void {
     const reason = this.#whyUnready();
-    const isReady = reason === null;
     const appliedHeight = this.#applier.head.height;
+    const last = this.#readiness;
+    if (last?.reason === reason && last.appliedHeight === appliedHeight) return;
+    this.#readiness = { appliedHeight, reason };
+    const isReady = reason === null;
     const { priority } = this.#options;
     this.#dependencies.consensus.setReadiness({ isReady, appliedHeight, priority });
-    if (this.#readiness === (reason ?? "ready")) return;
-    this.#readiness = reason ?? "ready";
-    this.#dependencies.listener.readinessChanged(isReady, this.#readiness);
+    if (last?.reason === reason) return;
+    this.#dependencies.listener.readinessChanged(isReady, reason ?? "ready");
   }
 
   #whyUnready(): string | null {
