@@ -10,8 +10,7 @@ import { parseSocketAddress } from "../config/address.ts";
 import type { NodeConfig } from "../config/schema.ts";
 import { Consensus, type Listening } from "../consensus/consensus.ts";
 import { KvExecutor } from "../execution/kv.ts";
-import { EventLoopDelay } from "../observability/event-loop-delay.ts";
-import type { Logger } from "../observability/logger.ts";
+import type { RootLogger } from "../observability/logger.ts";
 import { createMetrics, type Metrics } from "../observability/metrics.ts";
 import { MetricsServer } from "../observability/metrics-server.ts";
 import { Narrator } from "../observability/narrate.ts";
@@ -25,6 +24,8 @@ import { type NodeFacts, NodeView } from "./node-view.ts";
 import type { Home } from "./open-home.ts";
 import { answerPeer } from "./peer-requests.ts";
 import { RaftMetrics } from "./raft-metrics.ts";
+import { rpcMetrics } from "./rpc-metrics.ts";
+import { readOnScrape } from "./scrape-gauges.ts";
 
 export interface NodeOptions {
   readonly config: NodeConfig;
@@ -35,7 +36,7 @@ export interface NodeOptions {
 }
 
 export interface NodeDependencies {
-  readonly log: Logger;
+  readonly log: RootLogger;
   /** The node cannot go on; its owner stops it and ends the process. Called once. */
   readonly onFailure: (error: Error) => void;
 }
@@ -46,11 +47,10 @@ const soloNodeId = "sequencer";
 
 export class Node {
   readonly #options: NodeOptions;
-  readonly #log: Logger;
+  readonly #log: RootLogger;
   readonly #onFailure: (error: Error) => void;
   readonly #metrics: Metrics;
   readonly #narrator: Narrator;
-  readonly #loopDelay = new EventLoopDelay();
   /** What was started, in that order, each with how to stop it. */
   readonly #started: { readonly name: string; readonly stop: () => Promise<void> }[] = [];
   #hasFailed = false;
@@ -126,6 +126,11 @@ export class Node {
     return this.#options.config.raft.nodeId || soloNodeId;
   }
 
+  get #raftDir(): string {
+    const { raft, dbPath } = this.#options.config;
+    return raft.enable ? raft.raftDir : join(dbPath, soloDirectory);
+  }
+
   async #startParts(): Promise<void> {
     const { config, home } = this.#options;
     const genesis = {
@@ -175,7 +180,7 @@ export class Node {
   }
 
   #createConsensus(store: BlockStore, listener: NodeListener): Consensus {
-    const { raft, storage, dbPath } = this.#options.config;
+    const { raft, storage } = this.#options.config;
     const listen = parseSocketAddress(raft.raftAddr);
     const reporter = new RaftMetrics(raft, {
       metrics: this.#metrics,
@@ -189,7 +194,7 @@ export class Node {
     return new Consensus(
       {
         nodeId: this.#nodeId,
-        raftDir: raft.enable ? raft.raftDir : join(dbPath, soloDirectory),
+        raftDir: this.#raftDir,
         heartbeatTimeoutMs: raft.heartbeatTimeoutMs,
         electionTimeoutMs: raft.electionTimeoutMs,
         leaderLeaseTimeoutMs: raft.leaderLeaseTimeoutMs,
@@ -317,6 +322,7 @@ export class Node {
             2 * (config.cluster.waitForLeaderTimeoutMs + config.cluster.txCommitTimeoutMs) + 60_000,
         },
         log: this.#log.child("rpc"),
+        observer: rpcMetrics(this.#metrics),
         onFailure: (error) => this.#fail(error instanceof Error ? error : new Error(String(error))),
       },
       view,
@@ -326,17 +332,12 @@ export class Node {
   async #startMetrics(sequencer: Sequencer): Promise<void> {
     const { instrumentation } = this.#options.config;
     if (!instrumentation.prometheus) return;
-    this.#loopDelay.start();
-    this.#began("event loop delay", async () => this.#loopDelay.stop());
-    this.#metrics.onScrape(() => {
-      const { p50Ms, p99Ms, maxMs } = this.#loopDelay.sample();
-      const { eventLoopDelay } = this.#metrics.process;
-      eventLoopDelay.set({ thread: "main", stat: "p50" }, p50Ms / 1000);
-      eventLoopDelay.set({ thread: "main", stat: "p99" }, p99Ms / 1000);
-      eventLoopDelay.set({ thread: "main", stat: "max" }, maxMs / 1000);
-      this.#metrics.transactions.queueLength.set(sequencer.pool.size);
-      this.#metrics.transactions.queueBytes.set(sequencer.pool.bytes);
+    const stopReading = readOnScrape(this.#metrics, {
+      sequencer,
+      log: this.#log,
+      directories: { data: this.#options.config.dbPath, raft: this.#raftDir },
     });
+    this.#began("gauges", async () => stopReading());
     const address = parseSocketAddress(instrumentation.prometheusListenAddr);
     const { host, port } = address.ok ? address.value : { host: "", port: 26660 };
     const server = new MetricsServer(

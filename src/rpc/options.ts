@@ -66,6 +66,22 @@ export const defaultRpcLimits: RpcLimits = {
   stopTimeoutMs: 5_000,
 };
 
+/** Hears what is asked and what becomes of it, for metrics. */
+export interface RpcObserver {
+  answered(answer: RpcAnswer): void;
+  /** A client's transaction is in a committed block, so long after it arrived. */
+  txCommitted(seconds: number): void;
+  /** A transaction was not taken; the reason is a refusal's code in lower case. */
+  txRefused(reason: string): void;
+}
+
+export interface RpcAnswer {
+  /** The pattern, `/block/:height`; a path that is none of ours is `unknown`. */
+  readonly route: string;
+  readonly status: number;
+  readonly seconds: number;
+}
+
 export interface RpcOptions {
   /** The two parts of `rpc.address`; port 0 takes a free one. */
   readonly host: string;
@@ -76,6 +92,7 @@ export interface RpcOptions {
   readonly txRate: TxRate | null;
   readonly limits?: Partial<RpcLimits>;
   readonly log: RpcLogger;
+  readonly observer?: RpcObserver;
   /** Hears of a broken invariant met while answering: the process must stop. */
   readonly onFailure: (error: unknown) => void;
 }

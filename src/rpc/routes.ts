@@ -29,7 +29,11 @@ export function createRoutes(
   { api, limits, refusalOf, clientSignal }: RouteDependencies,
 ): readonly Route[] {
   const { log } = options;
-  const submit = createSubmit(api, options.txRate, () => performance.now());
+  const submit = createSubmit(
+    api,
+    { rate: options.txRate, observer: options.observer ?? null },
+    () => performance.now(),
+  );
   const statusResult = createStatusResult(api.blocks);
   const guard = adminGuard(options.adminToken);
   const transferLeadership = createTransferLeadership(api, guard, log);

@@ -132,6 +132,13 @@ class HttpServer implements RpcServer {
       const isProbe = probes.has(request.routeOptions.url ?? "");
       done(this.#refuseEntry(request.raw, reply.raw, isProbe) ?? undefined);
     });
+    app.addHook("onResponse", (request, reply, done) => {
+      // The pattern, not the path: a scanner must not make a series of each thing it tries.
+      const route = request.routeOptions.url ?? "unknown";
+      const seconds = reply.elapsedTime / 1000;
+      this.#options.observer?.answered({ route, status: reply.statusCode, seconds });
+      done();
+    });
     app.setErrorHandler((error, request, reply) => {
       return this.#send(reply, refusalAnswer(this.#refusalOf(error, request)));
     });

@@ -4,7 +4,7 @@ import type { TxLocation } from "../block/types.ts";
 import type { NodeApi, SubmitOutcome, SubmitRequest } from "./api.ts";
 import { hex } from "./encoding.ts";
 import { Refusal, sentence } from "./errors.ts";
-import type { TxRate } from "./options.ts";
+import type { RpcObserver, TxRate } from "./options.ts";
 import { TokenBucket } from "./token-bucket.ts";
 
 export type Submitted =
@@ -17,18 +17,33 @@ export type Submit = (request: SubmitRequest) => Promise<Submitted>;
 /** How soon to come back when nothing better is known. */
 export const retryAfterMs = 1000;
 
-export function createSubmit(api: NodeApi, rate: TxRate | null, nowMs: () => number): Submit {
+export function createSubmit(
+  api: NodeApi,
+  options: { readonly rate: TxRate | null; readonly observer: RpcObserver | null },
+  nowMs: () => number,
+): Submit {
+  const { rate, observer } = options;
   const bucket = rate === null ? null : new TokenBucket(rate, nowMs);
   return async (request) => {
-    const waitMs = bucket?.take() ?? 0;
-    if (waitMs > 0) {
-      throw new Refusal(
-        { code: "RATE_LIMITED", retry_after_ms: waitMs },
-        "More transactions arrive than this node is configured to take. Nothing was kept; send it again later.",
-      );
+    const arrivedMs = nowMs();
+    try {
+      const waitMs = bucket?.take() ?? 0;
+      if (waitMs > 0) throw rateLimited(waitMs);
+      const outcome = submitted(await api.submit(request), request);
+      if (outcome.kind === "committed") observer?.txCommitted((nowMs() - arrivedMs) / 1000);
+      return outcome;
+    } catch (error) {
+      if (error instanceof Refusal) observer?.txRefused(error.code.toLowerCase());
+      throw error;
     }
-    return submitted(await api.submit(request), request);
   };
+}
+
+function rateLimited(waitMs: number): Refusal {
+  return new Refusal(
+    { code: "RATE_LIMITED", retry_after_ms: waitMs },
+    "More transactions arrive than this node is configured to take. Nothing was kept; send it again later.",
+  );
 }
 
 function submitted(outcome: SubmitOutcome, request: SubmitRequest): Submitted {

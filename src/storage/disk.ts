@@ -49,6 +49,22 @@ export function freeBytesIn(directory: string): number {
   return bavail * bsize;
 }
 
+/** The file system of `directory`, as an unprivileged process sees it; null if it cannot be asked. */
+export function diskSpaceOf(directory: string): DiskSpace | null {
+  try {
+    const { bavail, blocks, bsize } = statfsSync(directory);
+    return { freeBytes: bavail * bsize, sizeBytes: blocks * bsize };
+  } catch {
+    // The directory is gone, or its disk does not answer: who writes there will say so.
+    return null;
+  }
+}
+
+export interface DiskSpace {
+  readonly freeBytes: number;
+  readonly sizeBytes: number;
+}
+
 export function diskFull(directory: string, freeBytes: number, cause?: unknown): StorageError {
   return new StorageError(
     { code: "STORAGE_FULL", directory, freeBytes },
