@@ -137,7 +137,8 @@ export class LmdbRaftStore implements RaftStore {
       return;
     }
     this.#jobs.push(job);
-    this.#refreshVisible();
+    // Only a removal changes what may be seen now; thousands of appends may be waiting.
+    if (job.kind === "persist" && removes(job.persist)) this.#refreshVisible();
     this.#startWriting();
   }
 
@@ -251,6 +252,10 @@ export class LmdbRaftStore implements RaftStore {
 
 function installsSnapshot(job: Job): boolean {
   return job.kind === "persist" && job.persist.snapshot !== null;
+}
+
+function removes({ snapshot, truncateFrom }: Persist): boolean {
+  return snapshot !== null || truncateFrom !== null;
 }
 
 function hideRemoved(outline: LogOutline, persist: Persist): LogOutline {

@@ -4,7 +4,7 @@ import type { Entry, LogIndex } from "../raft/types.ts";
 import type { Environment } from "./environment.ts";
 import { corrupt, type Place } from "./errors.ts";
 import { numberFromKey, numberKey, textKey } from "./keys.ts";
-import { decodeEntry } from "./log-codec.ts";
+import { decodeEntry, payloadBytes } from "./log-codec.ts";
 import { emptyOutline, type LogOutline, outlineHolds, outlineTermAt } from "./log-outline.ts";
 import { foreign, wrongVersion } from "./mdb-header.ts";
 import { emptyRaftState, type RaftState } from "./raft-state.ts";
@@ -28,8 +28,9 @@ export const hardStateKey = "hardState";
 export const outlineKey = "outline";
 export const snapshotKey = "snapshot";
 
-/** Entries at the end of the log that are read and checked at every start: what a crash would have hurt. */
+/** Of the end of the log, which a crash would have hurt, this much is read and checked at every start. */
 const checkedEntries = 8;
+const checkedBytes = 1024 * 1024;
 
 export interface RaftTables {
   /** Index, eight bytes big-endian -> entry record. */
@@ -72,11 +73,16 @@ export function readRaftState(tables: RaftTables): RaftState {
     outline: emptyRaftState.outline,
   };
   const outline = readOutline(tables, state.snapshotLast.index);
-  const firstChecked = Math.max(outline.firstIndex, outline.lastIndex - checkedEntries + 1);
-  for (let index = firstChecked; index <= outline.lastIndex; index++) {
-    readEntry(tables.log, outline, index);
-  }
+  checkLastEntries(tables.log, outline);
   return { ...state, outline };
+}
+
+function checkLastEntries(log: Table, outline: LogOutline): void {
+  const first = Math.max(outline.firstIndex, outline.lastIndex - checkedEntries + 1);
+  let sizeBytes = 0;
+  for (let index = outline.lastIndex; index >= first && sizeBytes < checkedBytes; index--) {
+    sizeBytes += payloadBytes(readEntry(log, outline, index));
+  }
 }
 
 /** A held entry. Throws STORAGE_CORRUPT if it is not there as it was written. */
