@@ -273,13 +273,16 @@ export class Node {
           txMaxBytes: rpc.txMaxBytes,
           waitForLeaderTimeoutMs: cluster.waitForLeaderTimeoutMs,
           commitTimeoutMs: cluster.txCommitTimeoutMs,
-          commitRetries: cluster.commitRetries,
         },
         forwarding: {
           retryDelayMs: cluster.commitRetryDelayMs,
           answerTimeoutMs: Math.max(1_000, 5 * raft.sendTimeoutMs),
         },
-        pool: { maxTxs: rpc.queueMaxTxs, maxBytes: rpc.queueMaxBytes },
+        pool: {
+          maxTxs: rpc.queueMaxTxs,
+          maxBytes: rpc.queueMaxBytes,
+          maxOffers: 1 + cluster.commitRetries,
+        },
         acceptsBlocksWithoutTxIds: true,
         unreadyAfterMs: config.execution.unreadyAfterMs,
         catchUpTimeoutMs: 10 * raft.electionTimeoutMs,

@@ -56,7 +56,7 @@ export async function produceBlocks(
     const dueMs = await untilDue(term, options, dependencies, signal);
     if (dueMs === null) return;
     const taken = pool
-      .take(blockTransactionsMaxBytes, transactionsPerBlockMax)
+      .take(term, blockTransactionsMaxBytes, transactionsPerBlockMax)
       .filter(({ id }) => !dependencies.isKnownTx(id));
     for (const pending of taken) markOffered(pending, term);
     const block = buildBlock({

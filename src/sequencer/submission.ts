@@ -14,8 +14,6 @@ export interface SubmissionOptions {
   readonly waitForLeaderTimeoutMs: number;
   /** With a leader, but no commit, for so long. */
   readonly commitTimeoutMs: number;
-  /** Leaders that a transaction is offered to beyond the first, while its client waits. */
-  readonly commitRetries: number;
 }
 
 export interface Submission {
@@ -149,7 +147,7 @@ export class Submissions {
   }
 
   #sweep(pending: PendingTx, elapsedMs: number, leaderTerm: number | null): void {
-    const { waitForLeaderTimeoutMs, commitTimeoutMs, commitRetries } = this.#options;
+    const { waitForLeaderTimeoutMs, commitTimeoutMs } = this.#options;
     for (const waiter of [...pending.waiters]) {
       if (leaderTerm !== null) waiter.ledMs += elapsedMs;
       else waiter.leaderlessMs += elapsedMs;
@@ -158,8 +156,8 @@ export class Submissions {
         this.#giveUp(pending, [waiter], `there was no leader for ${seconds} s`);
       } else if (waiter.ledMs >= commitTimeoutMs) {
         this.#giveUp(pending, [waiter], `no block took it within ${commitTimeoutMs / 1000} s`);
-      } else if (pending.offers > 1 + commitRetries) {
-        this.#giveUp(pending, [waiter], `${pending.offers - 1} leaders in a row were lost`);
+      } else if (leaderTerm !== null && this.#pool.isExhausted(pending, leaderTerm)) {
+        this.#giveUp(pending, [waiter], `${pending.offers} leaders in a row were lost`);
       }
     }
   }

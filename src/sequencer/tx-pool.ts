@@ -45,6 +45,8 @@ export function markOffered(pending: PendingTx, term: number): void {
 export interface PoolLimits {
   readonly maxTxs: number;
   readonly maxBytes: number;
+  /** Leaders that a transaction is offered to while its client waits; one that is kept on disk has no such limit. */
+  readonly maxOffers: number;
 }
 
 export class TxPool {
@@ -93,11 +95,17 @@ export class TxPool {
     return pending;
   }
 
-  /** The oldest transactions that fit into a block; at least one if there is one. */
-  take(maxBytes: number, maxCount: number): PendingTx[] {
+  /** Whether the leader of `term` would be one more than this transaction may be offered to. */
+  isExhausted({ isDurable, offers, offeredTerm }: PendingTx, term: number): boolean {
+    return !isDurable && offers >= this.#limits.maxOffers && offeredTerm !== term;
+  }
+
+  /** The oldest transactions that fit into a block of `term`; at least one if there is one. */
+  take(term: number, maxBytes: number, maxCount: number): PendingTx[] {
     const taken: PendingTx[] = [];
     let bytes = 0;
     for (const pending of this.#pending.values()) {
+      if (this.isExhausted(pending, term)) continue;
       bytes += pending.tx.length;
       if (taken.length >= maxCount || (taken.length > 0 && bytes > maxBytes)) break;
       taken.push(pending);
@@ -111,6 +119,7 @@ export class TxPool {
     let bytes = 0;
     for (const pending of this.#pending.values()) {
       if (pending.origin !== "client" || pending.takenTerm === term) continue;
+      if (this.isExhausted(pending, term)) continue;
       bytes += pending.tx.length;
       if (chosen.length >= maxCount || (chosen.length > 0 && bytes > maxBytes)) break;
       chosen.push(pending);

@@ -1,0 +1,185 @@
+/** A sequencer on a real block store and executor, over a log of the test's own. */
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { privateKeyFromSeed } from "../../src/block/ed25519.ts";
+import { BlockSigner, SignatureChecker } from "../../src/block/sign.ts";
+import { KvExecutor } from "../../src/execution/kv.ts";
+import type { AppliedBlock } from "../../src/sequencer/applier.ts";
+import type {
+  CommittedEntry,
+  ConsensusPort,
+  PeerReply,
+  ProposalAnswer,
+} from "../../src/sequencer/ports.ts";
+import {
+  Sequencer,
+  type SequencerListener,
+  type SequencerOptions,
+} from "../../src/sequencer/sequencer.ts";
+import type { SequencerState } from "../../src/sequencer/state.ts";
+import { type BlockStore, openBlockStore } from "../../src/storage/block-store.ts";
+
+export const signer = new BlockSigner(privateKeyFromSeed(new Uint8Array(32).fill(7)));
+
+export const genesis = {
+  chainId: "test",
+  initialHeight: 1,
+  genesisTimeNs: 1_700_000_000_000_000_000n,
+};
+
+export interface Chain {
+  readonly store: BlockStore;
+  readonly executor: KvExecutor;
+  close(): Promise<void>;
+}
+
+/** An empty chain in a directory of its own, or one that is opened again. */
+export async function openChain(
+  directory = mkdtempSync(join(tmpdir(), "sequencer-")),
+): Promise<Chain & { readonly directory: string; remove(): Promise<void> }> {
+  const executor = new KvExecutor({ directory });
+  const { appHash } = await executor.initChain(genesis);
+  const store = await openBlockStore({
+    directory,
+    genesis: { ...genesis, genesisHash: new Uint8Array(32), appHash },
+    txWindow: 1000,
+  });
+  const close = async () => {
+    await store.close();
+    await executor.close();
+  };
+  const remove = async () => {
+    await close();
+    rmSync(directory, { recursive: true });
+  };
+  return { directory, store, executor, close, remove };
+}
+
+/** A log with one member: commits what it is given, unless the test says otherwise. */
+export class TestLog implements ConsensusPort {
+  readonly entries: CommittedEntry[] = [];
+  readonly offers: { readonly peerId: string; readonly body: Uint8Array }[] = [];
+  appliedIndex = 0;
+  transfers = 0;
+  readiness: { readonly isReady: boolean }[] = [];
+  hasLease = true;
+  /** What becomes of a proposal. */
+  fate: "commit" | "lose" | "hold" = "commit";
+  replyToOffer: PeerReply = { kind: "answered", status: 200, body: new Uint8Array(0) };
+  onCommitted: (entries: readonly CommittedEntry[], commitIndex: number) => void = () => {};
+  #held: (() => void)[] = [];
+
+  /** Appends a committed entry. */
+  commit(term: number, data: Uint8Array | null, kind = "command"): number {
+    const index = this.entries.length + 1;
+    const entry = { index, term, kind, data };
+    this.entries.push(entry);
+    this.onCommitted([entry], index);
+    return index;
+  }
+
+  propose(term: number, data: Uint8Array): Promise<ProposalAnswer> {
+    if (this.fate === "lose") return Promise.resolve({ kind: "lost" });
+    return new Promise((resolve) => {
+      const commit = () => resolve({ kind: "committed", index: this.commit(term, data), term });
+      if (this.fate === "commit") commit();
+      else this.#held.push(commit);
+    });
+  }
+
+  release(): void {
+    for (const commit of this.#held.splice(0)) commit();
+  }
+
+  applied(index: number): void {
+    this.appliedIndex = index;
+  }
+
+  setReadiness(readiness: { readonly isReady: boolean }): void {
+    this.readiness.push(readiness);
+  }
+
+  holdsLease(): boolean {
+    return this.hasLease;
+  }
+
+  transferLeadership(): void {
+    this.transfers++;
+  }
+
+  askPeer(peerId: string, _method: string, body: Uint8Array): Promise<PeerReply> {
+    this.offers.push({ peerId, body });
+    return Promise.resolve(this.replyToOffer);
+  }
+}
+
+export interface Recorded {
+  readonly states: SequencerState["kind"][];
+  readonly blocks: AppliedBlock[];
+  readonly refusals: string[];
+  readonly failures: unknown[];
+}
+
+export function startSequencer(
+  chain: Chain,
+  log: TestLog,
+  options: Partial<SequencerOptions> & { readonly blockTimeMs?: number } = {},
+): { readonly sequencer: Sequencer; readonly recorded: Recorded } {
+  const recorded: Recorded = { states: [], blocks: [], refusals: [], failures: [] };
+  const listener: SequencerListener = {
+    stateChanged: (_from, to) => recorded.states.push(to.kind),
+    applied: (block) => recorded.blocks.push(block),
+    refused: (_entry, _payload, reason) => recorded.refusals.push(reason),
+    readinessChanged: () => {},
+    executionFailed: () => {},
+    executionRecovered: () => {},
+  };
+  const sequencer = new Sequencer(
+    {
+      nodeId: "a",
+      genesis,
+      head: chain.store.head,
+      production: {
+        blockTimeMs: options.blockTimeMs ?? 5,
+        lazyBlockIntervalMs: null,
+        signsBeforeCommit: false,
+      },
+      submission: {
+        txMaxBytes: 1000,
+        waitForLeaderTimeoutMs: 200,
+        commitTimeoutMs: 10_000,
+      },
+      forwarding: { retryDelayMs: 10, answerTimeoutMs: 1000 },
+      pool: { maxTxs: 3, maxBytes: 10_000, maxOffers: 2 },
+      acceptsBlocksWithoutTxIds: false,
+      unreadyAfterMs: 1000,
+      catchUpTimeoutMs: 100,
+      priority: 0,
+      ...options,
+    },
+    {
+      consensus: log,
+      store: chain.store,
+      executor: chain.executor,
+      checkTx: (tx) => chain.executor.checkTx(tx),
+      signer,
+      signatures: new SignatureChecker(),
+      listener,
+      onFailure: (_name, error) => recorded.failures.push(error),
+    },
+  );
+  log.onCommitted = (entries, commitIndex) => sequencer.onCommitted(entries, commitIndex);
+  sequencer.start(chain.store.keptTxs());
+  return { sequencer, recorded };
+}
+
+export function bytes(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}
+
+/** Waits until `condition` holds; fails the test by its limit otherwise. */
+export async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 2));
+}
