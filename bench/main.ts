@@ -1,0 +1,114 @@
+/** `npm run bench`: what this machine makes of a cluster of three. README.md says how to read it. */
+
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import type { Figure } from "./figure.ts";
+import { describeMachine } from "./machine.ts";
+import { machineLine, type Report, tableOf, writeReport } from "./report.ts";
+import type { Effort, Section, SectionContext } from "./section.ts";
+import { blocksSection } from "./sections/blocks.ts";
+import { catchUpSection } from "./sections/catch-up.ts";
+import { coldStartSection } from "./sections/cold-start.ts";
+import { costSection } from "./sections/cost.ts";
+import { failoverSection } from "./sections/failover.ts";
+import { floorSection } from "./sections/floor.ts";
+import { latencySection } from "./sections/latency.ts";
+import { throughputSection } from "./sections/throughput.ts";
+
+const sections: readonly Section[] = [
+  floorSection,
+  latencySection,
+  throughputSection,
+  catchUpSection,
+  costSection,
+  coldStartSection,
+  failoverSection,
+  blocksSection,
+];
+
+const usage = `npm run bench -- [options]
+  --only a,b      of: ${sections.map(({ name }) => name).join(", ")}
+  --seconds n     for each measurement of latency and throughput (default 4)
+  --smoke         as little as shows that everything works
+  --dir path      where the logs are written (default bench/results): the disk that is measured
+  --profile path  writes V8 processor profiles of all members and their threads there
+  --json          prints the report as JSON, and no table
+`;
+
+const thorough: Effort = { seconds: 4, failovers: 20, catchUpEntries: 20_000, floorSamples: 1000 };
+const smoke: Effort = { seconds: 0.15, failovers: 1, catchUpEntries: 200, floorSamples: 20 };
+
+const usageExitCode = 64;
+
+async function main(): Promise<number> {
+  const options = parseOptions();
+  if (typeof options === "string") {
+    process.stderr.write(`${options}\n\n${usage}`);
+    return usageExitCode;
+  }
+  const { chosen, effort, workDir, isJson, execArgv } = options;
+  mkdirSync(workDir, { recursive: true });
+  const machine = describeMachine(workDir);
+  const notes: string[] = [];
+  const context: SectionContext = {
+    workDir,
+    effort,
+    execArgv,
+    note: (text) => notes.push(text),
+  };
+  const figures: Figure[] = [];
+  const startedAt = new Date().toISOString();
+  if (!isJson) process.stdout.write(machineLine(machine));
+  for (const section of chosen) {
+    if (!isJson) process.stderr.write(`${section.name} ...\n`);
+    figures.push(...(await section.run(context)));
+  }
+  const report: Report = { startedAt, machine, figures, notes };
+  const path = writeReport(report);
+  if (isJson) process.stdout.write(`${JSON.stringify(report)}\n`);
+  else process.stdout.write(`${tableOf(figures)}${notes.map((n) => `${n}\n`).join("")}${path}\n`);
+  return 0;
+}
+
+interface RunOptions {
+  readonly chosen: readonly Section[];
+  readonly effort: Effort;
+  readonly workDir: string;
+  readonly isJson: boolean;
+  readonly execArgv: readonly string[];
+}
+
+/** What is to be run; or what is wrong with the arguments. */
+function parseOptions(): RunOptions | string {
+  try {
+    const { values } = parseArgs({
+      options: {
+        only: { type: "string" },
+        seconds: { type: "string" },
+        smoke: { type: "boolean", default: false },
+        dir: { type: "string", default: join(import.meta.dirname, "results") },
+        profile: { type: "string" },
+        json: { type: "boolean", default: false },
+      },
+    });
+    const names = values.only?.split(",") ?? sections.map(({ name }) => name);
+    const unknown = names.find((name) => sections.every((section) => section.name !== name));
+    if (unknown !== undefined) return `there is no section ${JSON.stringify(unknown)}`;
+    const effort = values.smoke ? smoke : thorough;
+    const seconds = values.seconds === undefined ? effort.seconds : Number(values.seconds);
+    if (!(seconds > 0)) return `--seconds takes a number above zero, not ${values.seconds}`;
+    return {
+      chosen: sections.filter(({ name }) => names.includes(name)),
+      effort: { ...effort, seconds },
+      workDir: values.dir,
+      isJson: values.json,
+      execArgv:
+        values.profile === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${values.profile}`],
+    };
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+process.exitCode = await main();

@@ -1,0 +1,167 @@
+/**
+ * One member of the benchmark's cluster, in a process of its own: a consensus thread with its log and
+ * its port, and in place of a sequencer a proposer that does nothing but propose.
+ */
+
+import { Consensus } from "../../src/consensus/consensus.ts";
+import type { RoleReport } from "../../src/consensus/driver.ts";
+import type { CommittedEntry } from "../../src/consensus/messages.ts";
+import { monotonicMs } from "../../src/consensus/shared-lease.ts";
+import type { Term } from "../../src/raft/types.ts";
+import { runLoad } from "./proposer.ts";
+import type { FromMember, MemberOptions, ToMember, Usage } from "./protocol.ts";
+
+/** Deliveries are told of when they pause for so long; a catch-up ends with such a pause. */
+const deliveryPauseMs = 20;
+
+class Member {
+  readonly #consensus: Consensus;
+  #role: RoleReport | null = null;
+  #keepProposing: { readonly data: Uint8Array; readonly pauseMs: number } | null = null;
+  /** The newest term of which a command was seen. */
+  #seenTerm: Term = 0;
+  #delivered = { index: 0, atMs: 0 };
+  #deliveryTimer: NodeJS.Timeout | null = null;
+
+  constructor({ id, raftDir, port, peers, timeouts }: MemberOptions) {
+    this.#consensus = new Consensus(
+      {
+        nodeId: id,
+        raftDir,
+        ...timeouts,
+        snapCount: 3,
+        mapSizeBytes: null,
+        allowVolatile: true,
+        voters: [id, ...peers.map(([peerId]) => peerId)].sort(),
+        appliedIndex: 0,
+        readiness: { isReady: true, appliedHeight: 0, priority: 0 },
+        network: {
+          listenHost: "127.0.0.1",
+          listenPort: port,
+          peers,
+          advertisedAddress: null,
+          allowFrom: [],
+        },
+      },
+      {
+        committed: (entries) => this.#committed(entries),
+        snapshot: () => {},
+        role: (report) => this.#roleChanged(report),
+        events: () => {},
+        transport: () => {},
+        measured: () => {},
+        peerAsks: async () => ({ status: 404, body: new Uint8Array() }),
+        failed: (error) => fail(error),
+      },
+    );
+  }
+
+  async start(): Promise<void> {
+    await this.#consensus.start();
+    tell({ kind: "started", atMs: monotonicMs() });
+  }
+
+  async take(question: ToMember): Promise<void> {
+    const { requestId } = question;
+    switch (question.kind) {
+      case "load": {
+        const result = await runLoad(this.#consensus, this.#role?.term ?? 0, question);
+        return tell({ kind: "answer", requestId, result });
+      }
+      case "usage":
+        return tell({ kind: "answer", requestId, result: usage() });
+      case "keepProposing": {
+        const { sizeBytes, pauseMs } = question;
+        this.#keepProposing = { data: new Uint8Array(sizeBytes).fill(7), pauseMs };
+        if (this.#role !== null) this.#proposeWhileLeading(this.#role.term);
+        return tell({ kind: "answer", requestId, result: null });
+      }
+      case "stop":
+        await this.#consensus.stop();
+        tell({ kind: "answer", requestId, result: null });
+        process.disconnect();
+    }
+  }
+
+  /** SIGTERM on a leader: another takes over before this process ends, as a whole node does it (P9). */
+  async handOver(): Promise<void> {
+    if (this.#role?.role === "leader") {
+      this.#consensus.transferLeadership(null);
+      return; // the role's change ends the process
+    }
+    await this.#consensus.stop();
+    process.exit(0);
+  }
+
+  #roleChanged(report: RoleReport): void {
+    const hasHandedOver = isTerminated && this.#role?.role === "leader" && report.role !== "leader";
+    const hasBegun = report.role === "leader" && this.#role?.term !== report.term;
+    this.#role = report;
+    tell({ kind: "role", report, atMs: monotonicMs() });
+    if (hasBegun) this.#proposeWhileLeading(report.term);
+    if (hasHandedOver) void this.handOver();
+  }
+
+  #committed(entries: readonly CommittedEntry[]): void {
+    const last = entries.at(-1);
+    if (last === undefined) return;
+    this.#consensus.applied(last.index);
+    const atMs = monotonicMs();
+    const command = entries.findLast((entry) => entry.kind === "command");
+    if (command !== undefined) this.#sawCommand(command.term, false, atMs);
+    this.#delivered = { index: last.index, atMs };
+    this.#deliveryTimer ??= setInterval(() => this.#tellDelivered(), deliveryPauseMs);
+  }
+
+  #tellDelivered(): void {
+    if (monotonicMs() - this.#delivered.atMs < deliveryPauseMs) return;
+    if (this.#deliveryTimer !== null) clearInterval(this.#deliveryTimer);
+    this.#deliveryTimer = null;
+    tell({ kind: "delivered", ...this.#delivered });
+  }
+
+  #sawCommand(term: Term, isOwn: boolean, atMs: number): void {
+    if (term <= this.#seenTerm) return;
+    this.#seenTerm = term;
+    tell({ kind: "firstCommit", term, isOwn, atMs });
+  }
+
+  #proposeWhileLeading(term: Term): void {
+    if (this.#keepProposing === null || this.#role?.role !== "leader") return;
+    if (this.#role.term !== term || isTerminated) return;
+    const { data, pauseMs } = this.#keepProposing;
+    void this.#consensus.propose(term, data).then((outcome) => {
+      if (outcome.kind === "committed") this.#sawCommand(term, true, monotonicMs());
+      setTimeout(() => this.#proposeWhileLeading(term), pauseMs);
+    });
+  }
+}
+
+function usage(): Usage {
+  const { user, system } = process.cpuUsage();
+  return { cpuSeconds: (user + system) / 1e6, residentBytes: process.memoryUsage().rss };
+}
+
+function tell(message: FromMember): void {
+  if (process.connected) process.send?.(message);
+}
+
+function fail(error: unknown): void {
+  tell({ kind: "failed", message: error instanceof Error ? error.message : String(error) });
+  process.exitCode = 1;
+  if (process.connected) process.disconnect();
+}
+
+let isTerminated = false;
+// The benchmark gives these as JSON, from the same build.
+const member = new Member(JSON.parse(process.argv[2] ?? "{}") as MemberOptions);
+process.on("message", (question: ToMember) => {
+  member.take(question).catch(fail);
+});
+process.on("SIGTERM", () => {
+  isTerminated = true;
+  void member.handOver();
+});
+// Whoever started it is gone: nobody would ever end it.
+process.on("disconnect", () => process.exit());
+await member.start().catch(fail);

@@ -1,0 +1,122 @@
+/** A member process as the benchmark holds it: start, ask, wait for what it tells, kill. */
+
+import { type ChildProcess, fork } from "node:child_process";
+import { join } from "node:path";
+import { monotonicMs } from "../../src/consensus/shared-lease.ts";
+import type {
+  FromMember,
+  Load,
+  LoadResult,
+  MemberOptions,
+  Question,
+  ToMember,
+  Usage,
+} from "./protocol.ts";
+
+/** No wait of the benchmark is longer: it fails instead of hanging. */
+const patienceMs = 60_000;
+
+type Told = FromMember & { readonly memberId: string };
+
+export class MemberProcess {
+  readonly options: MemberOptions;
+  readonly #execArgv: readonly string[];
+  readonly #onTold: (message: Told) => void;
+  readonly #answers = new Map<number, PromiseWithResolvers<LoadResult | Usage | null>>();
+  #nextId = 0;
+  #child: ChildProcess | null = null;
+  #exited: Promise<void> = Promise.resolve();
+
+  constructor(
+    options: MemberOptions,
+    dependencies: {
+      /** Flags for Node, such as those of its profiler. */
+      readonly execArgv: readonly string[];
+      readonly onTold: (message: Told) => void;
+    },
+  ) {
+    this.options = options;
+    this.#execArgv = dependencies.execArgv;
+    this.#onTold = dependencies.onTold;
+  }
+
+  get id(): string {
+    return this.options.id;
+  }
+
+  get pid(): number {
+    const pid = this.#child?.pid;
+    if (pid === undefined) throw new Error(`${this.id} does not run`);
+    return pid;
+  }
+
+  start(): void {
+    const child = fork(join(import.meta.dirname, "main.ts"), [JSON.stringify(this.options)], {
+      serialization: "advanced",
+      execArgv: [...process.execArgv, ...this.#execArgv],
+    });
+    this.#child = child;
+    child.on("message", (message: FromMember) => this.#take(message));
+    this.#exited = new Promise((resolve) => {
+      child.once("exit", () => {
+        for (const { reject } of this.#answers.values()) {
+          reject(new Error(`${this.id} ended before it answered`));
+        }
+        this.#answers.clear();
+        resolve();
+      });
+    });
+  }
+
+  /** Sends a signal; resolves, once the process has ended, with when it was sent. */
+  async end(signal: "SIGKILL" | "SIGTERM"): Promise<number> {
+    const sentAtMs = monotonicMs();
+    this.#child?.kill(signal);
+    await this.#exited;
+    return sentAtMs;
+  }
+
+  async load(load: Load): Promise<LoadResult> {
+    const result = await this.#ask({ kind: "load", ...load });
+    if (result === null || !("latenciesMs" in result)) throw new Error("no result of a load");
+    return result;
+  }
+
+  async usage(): Promise<Usage> {
+    const result = await this.#ask({ kind: "usage" });
+    if (result === null || !("cpuSeconds" in result)) throw new Error("no usage");
+    return result;
+  }
+
+  async keepProposing(sizeBytes: number, pauseMs: number): Promise<void> {
+    await this.#ask({ kind: "keepProposing", sizeBytes, pauseMs });
+  }
+
+  async stop(): Promise<void> {
+    if (this.#child === null || this.#child.exitCode !== null || this.#child.killed) return;
+    await this.#ask({ kind: "stop" });
+    await this.#exited;
+  }
+
+  #ask(question: Question): Promise<LoadResult | Usage | null> {
+    const requestId = ++this.#nextId;
+    const answer = Promise.withResolvers<LoadResult | Usage | null>();
+    this.#answers.set(requestId, answer);
+    this.#child?.send({ ...question, requestId } satisfies ToMember);
+    const timer = setTimeout(
+      () => answer.reject(new Error(`${this.id} did not answer within ${patienceMs} ms`)),
+      patienceMs,
+    );
+    return answer.promise.finally(() => clearTimeout(timer));
+  }
+
+  #take(message: FromMember): void {
+    if (message.kind === "failed") throw new Error(`${this.id}: ${message.message}`);
+    if (message.kind === "answer") {
+      this.#answers.get(message.requestId)?.resolve(message.result);
+      this.#answers.delete(message.requestId);
+      return;
+    }
+    this.#onTold({ ...message, memberId: this.id });
+  }
+}

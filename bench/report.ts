@@ -1,0 +1,56 @@
+/** A run for people, and for programs. */
+
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Figure } from "./figure.ts";
+import type { Machine } from "./machine.ts";
+
+export interface Report {
+  readonly startedAt: string;
+  readonly machine: Machine;
+  readonly figures: readonly Figure[];
+  readonly notes: readonly string[];
+}
+
+const resultsDir = join(import.meta.dirname, "results");
+
+/** Writes the report where results are kept, out of version control; returns the path. */
+export function writeReport(report: Report, directory = resultsDir): string {
+  mkdirSync(directory, { recursive: true });
+  const path = join(directory, `${report.startedAt.replaceAll(":", "-")}.json`);
+  writeFileSync(path, `${JSON.stringify(report, null, 2)}\n`);
+  return path;
+}
+
+const columns = ["", "p50", "p95", "p99", "max", "unit", "n", "floor", "ratio"] as const;
+
+export function tableOf(figures: readonly Figure[]): string {
+  const rows = figures.map((figure) => [
+    `${figure.section}: ${figure.name}`,
+    number(figure.p50),
+    ...(figure.samples === 1 ? ["", "", ""] : [figure.p95, figure.p99, figure.max].map(number)),
+    figure.unit,
+    String(figure.samples),
+    figure.floor === null ? "" : number(figure.floor.p50),
+    figure.floor === null ? "" : figure.floor.ratio.toFixed(2),
+  ]);
+  const all = [[...columns], ...rows];
+  const widths = columns.map((_, at) => Math.max(...all.map((row) => row[at]?.length ?? 0)));
+  const line = (row: readonly string[]) =>
+    row
+      .map((cell, at) => (at === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[at] ?? 0)))
+      .join("  ")
+      .trimEnd();
+  return `${all.map(line).join("\n")}\n`;
+}
+
+export function machineLine(machine: Machine): string {
+  const { cores, processor, memoryMegabytes, node, kernel, fileSystem, commit } = machine;
+  const memory = `${Math.round(memoryMegabytes / 1024)} GB`;
+  return `${cores} cores (${processor}), ${memory}, ${fileSystem}, Linux ${kernel}, Node ${node}, ${commit}\n`;
+}
+
+function number(value: number): string {
+  if (value >= 1000) return Math.round(value).toLocaleString("en");
+  return value >= 100 ? value.toFixed(0) : value.toFixed(value >= 10 ? 1 : 3);
+}

@@ -1,0 +1,41 @@
+/** A part of the benchmark that can be run by itself (`--only`). */
+
+import type { Figure, Floor } from "./figure.ts";
+import { fdatasyncMs, tcpRoundTripMs } from "./floor.ts";
+
+export interface Effort {
+  /** For each measurement of latency or throughput. */
+  readonly seconds: number;
+  /** Kills, and hand-overs. */
+  readonly failovers: number;
+  /** Entries that a member which comes back has missed. */
+  readonly catchUpEntries: number;
+  /** Samples of each floor. */
+  readonly floorSamples: number;
+}
+
+export interface SectionContext {
+  readonly workDir: string;
+  readonly effort: Effort;
+  readonly execArgv: readonly string[];
+  note(text: string): void;
+}
+
+export interface Section {
+  readonly name: string;
+  run(context: SectionContext): Promise<readonly Figure[]>;
+}
+
+/** One write on a disk and one round trip, of the same size, measured now. */
+export async function commitFloor(
+  { workDir, effort }: SectionContext,
+  sizeBytes: number,
+): Promise<Floor> {
+  const count = Math.max(20, Math.floor(effort.floorSamples / Math.max(1, sizeBytes / 16_384)));
+  const disk = await fdatasyncMs({ workDir, sizeBytes, count });
+  const network = await tcpRoundTripMs(sizeBytes, count);
+  return {
+    name: "fdatasync + round trip",
+    samples: disk.map((diskMs, at) => diskMs + (network[at] ?? Number.NaN)),
+  };
+}
