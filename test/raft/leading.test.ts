@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { entrySizeMaxBytes } from "../../src/base/limits.ts";
 import type { Readiness } from "../../src/raft/types.ts";
 import { Bench, timeouts } from "./lab/bench.ts";
+import { parseConfiguration } from "./lab/words.ts";
 
 const ready: Readiness = { isReady: true, appliedHeight: 9, priority: 0 };
 const unready: Readiness = { ...ready, isReady: false };
@@ -101,6 +102,9 @@ describe("a refusal", () => {
     expect(bench.answer("appendEntriesRequest").prev.index).toBe(2);
     refused(bench, "3", 4, 2);
     expect(bench.sent).toEqual([]);
+    // Nor is the probe under way sent once more after a pause.
+    bench.wait(15);
+    expect(bench.sentOf("appendEntriesRequest")).toEqual([]);
     refused(bench, "3", 2, 0);
     expect(bench.answer("appendEntriesRequest").prev.index).toBe(0);
   });
@@ -199,6 +203,42 @@ describe("an unready leader", () => {
     expect(bench.core.status.isTransferring).toBe(false);
     heartbeatAnswered(bench, "2", 2, ready);
     expect(bench.sentOf("timeoutNowRequest").map((m) => m.to)).toEqual(["2"]);
+  });
+});
+
+describe("before an entry of its term is committed, a leader", () => {
+  function newLeader(): Bench {
+    const bench = new Bench();
+    bench.becomeCandidate();
+    bench.receive("2", { kind: "requestVoteResponse", term: 2, granted: true });
+    return bench;
+  }
+
+  it("confirms no read: it does not know yet what is committed (Raft §8)", () => {
+    const bench = newLeader();
+    bench.step({ kind: "confirmLeadership", readId: 7 });
+    bench.wait(20);
+    heartbeatAnswered(bench, "2", 1);
+    expect(bench.readies.flatMap((output) => output.reads)).toEqual([]);
+    bench.acknowledge("2");
+    const reads = bench.readies.flatMap((output) => output.reads);
+    expect(reads).toEqual([{ kind: "confirmed", readId: 7, readIndex: 2 }]);
+  });
+
+  it("changes no configuration (the correction of thesis §4.1)", () => {
+    // Entry 2 holds a configuration, so the first entry of the term is a no-op.
+    const bench = newLeader();
+    bench.acknowledge("2");
+    bench.timeOut();
+    const change = parseConfiguration("1 2 3 4");
+    bench.receive("3", { kind: "requestVoteResponse", term: 5, granted: false });
+    bench.becomeCandidate();
+    bench.receive("2", { kind: "requestVoteResponse", term: 6, granted: true });
+    bench.step({ kind: "proposeConfiguration", configuration: change });
+    expect(bench.events()).toEqual(["configurationRefused"]);
+    bench.acknowledge("2");
+    bench.step({ kind: "proposeConfiguration", configuration: change });
+    expect(bench.events()).toEqual(["configurationChanged"]);
   });
 });
 

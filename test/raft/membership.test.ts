@@ -9,7 +9,7 @@ import {
   votersOf,
 } from "../../src/raft/membership.ts";
 import type { Entry } from "../../src/raft/types.ts";
-import { entry } from "./lab/bench.ts";
+import { append, Bench, entry } from "./lab/bench.ts";
 import { configurationText, parseConfiguration, textCodec } from "./lab/words.ts";
 
 const change = (index: number, servers: string): Entry => entry(1, index, "configuration", servers);
@@ -69,6 +69,17 @@ describe("changeProblem: one voter at a time (thesis §4.1)", () => {
     { from: "1", to: "1(nonvoter)", problem: "there is no voter" },
   ])("$from to $to: $problem", ({ from, to, problem }) => {
     expect(changeProblem(parseConfiguration(from), parseConfiguration(to))).toBe(problem);
+  });
+});
+
+describe("a follower", () => {
+  it("goes back to the configuration before, when the entry of a newer one is truncated", () => {
+    const bench = new Bench();
+    const request = append(1, { term: 1, index: 1 });
+    bench.receive("2", { ...request, entries: [change(2, "1 2 3 4")] });
+    expect(configurationText(bench.core.status.configuration)).toBe("1 2 3 4");
+    bench.receive("3", append(2, { term: 1, index: 1 }, [2]));
+    expect(configurationText(bench.core.status.configuration)).toBe("1 2 3");
   });
 });
 
