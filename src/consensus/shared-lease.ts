@@ -7,6 +7,8 @@ import type { Term } from "../raft/types.ts";
 
 const termSlot = 0;
 const untilSlot = 1;
+/** The last instant a slot can hold: the end of a lone voter's lease, which has none. */
+const foreverNs = 2n ** 63n - 1n;
 
 /** Milliseconds of a monotonic clock that all threads of the process share. */
 export function monotonicMs(): number {
@@ -25,7 +27,7 @@ export class SharedLease {
     this.#slots = new BigInt64Array(buffer);
   }
 
-  /** `untilMs` by `monotonicMs`; -Infinity without a lease. */
+  /** `untilMs` by `monotonicMs`; -Infinity without a lease, Infinity for one without an end. */
   write(term: Term, untilMs: number): void {
     if (term === this.#term && untilMs === this.#untilMs) return;
     if (term !== this.#term) {
@@ -33,8 +35,7 @@ export class SharedLease {
       Atomics.store(this.#slots, untilSlot, 0n);
       Atomics.store(this.#slots, termSlot, BigInt(term));
     }
-    const untilNs = untilMs > 0 ? BigInt(Math.floor(untilMs * 1e6)) : 0n;
-    Atomics.store(this.#slots, untilSlot, untilNs);
+    Atomics.store(this.#slots, untilSlot, toNs(untilMs));
     this.#term = term;
     this.#untilMs = untilMs;
   }
@@ -46,4 +47,9 @@ export class SharedLease {
       Atomics.load(this.#slots, termSlot) === BigInt(term) && process.hrtime.bigint() < untilNs
     );
   }
+}
+
+function toNs(ms: number): bigint {
+  if (ms === Number.POSITIVE_INFINITY) return foreverNs;
+  return ms > 0 ? BigInt(Math.floor(ms * 1e6)) : 0n;
 }
