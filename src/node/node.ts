@@ -18,7 +18,7 @@ import { createRpcServer, type RpcServer } from "../rpc/server.ts";
 import { SequencerError } from "../sequencer/errors.ts";
 import { replayStoredBlocks } from "../sequencer/replay.ts";
 import { Sequencer } from "../sequencer/sequencer.ts";
-import { type BlockStore, openBlockStore } from "../storage/block-store.ts";
+import { type BlockStore, lockDirectory, openBlockStore } from "../storage/block-store.ts";
 import { NodeListener } from "./node-listener.ts";
 import { type NodeFacts, NodeView } from "./node-view.ts";
 import type { Home } from "./open-home.ts";
@@ -138,12 +138,15 @@ export class Node {
       initialHeight: home.genesis.initialHeight,
       genesisTimeNs: home.genesis.startTimeNs,
     };
+    const lock = await lockDirectory(config.dbPath);
+    this.#began("data directory", () => lock.release());
     const executor = new KvExecutor({ directory: config.dbPath });
     this.#began("executor", () => executor.close());
     const { appHash } = await executor.initChain(genesis);
 
     const store = await openBlockStore({
       directory: config.dbPath,
+      lock,
       genesis: { ...genesis, genesisHash: home.genesisHash, appHash },
       txWindow: config.cluster.txIdentityWindow,
     });

@@ -36,6 +36,8 @@ import { WriteSet } from "./write-set.ts";
 export interface BlockStoreOptions {
   /** `<home>/data`; created if it is not there. */
   readonly directory: string;
+  /** The directory's lock, if the caller has it already; the store takes it over. */
+  readonly lock?: DirectoryLock;
   readonly genesis: ChainIdentity;
   /** Blocks within which a transaction's identity is known. */
   readonly txWindow: number;
@@ -58,10 +60,19 @@ const unflushedMaxBytes = 32 * mebibyte;
 /** Heights that may be marked for signing before their blocks are stored: a batch in catch-up. */
 const markedAheadMax = 1024;
 
+/**
+ * Takes the lock of a data directory, created if it is not there: whatever opens files in it does so
+ * after this. Throws {@link StorageError}, STORAGE_LOCKED above all.
+ */
+export function lockDirectory(directory: string): Promise<DirectoryLock> {
+  ensureDirectory(directory);
+  return DirectoryLock.acquire(directory);
+}
+
 /** Opens or creates the store. Throws {@link StorageError} where it must not be used. */
 export async function openBlockStore(options: BlockStoreOptions): Promise<BlockStore> {
   ensureDirectory(options.directory);
-  const lock = await DirectoryLock.acquire(options.directory);
+  const lock = options.lock ?? (await DirectoryLock.acquire(options.directory));
   try {
     const environment = await openBlockFile(options.directory, options.genesis, {
       fileMaxBytes: options.fileMaxBytes ?? fileMaxBytesDefault,
