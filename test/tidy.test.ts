@@ -55,6 +55,16 @@ const exceptions: readonly { readonly from: string; readonly to: string; readonl
       why: "a table of that LMDB environment",
     },
     {
+      from: "src/devnet/folder.ts",
+      to: "storage/directory-lock.ts",
+      why: "one devnet a folder, held by the same lock as a node's directory",
+    },
+    {
+      from: "src/devnet/folder.ts",
+      to: "storage/errors.ts",
+      why: "that lock's errors, told as a devnet's",
+    },
+    {
       from: "src/cli/report-error.ts",
       to: "*/errors.ts",
       why: "the one place that knows every folder's errors: it turns them into exit codes",

@@ -3,6 +3,7 @@
 import { Command, CommanderError } from "commander";
 import { registerConfigCommand } from "./config.ts";
 import { type CliContext, isDebugging, type RegisterCommand } from "./context.ts";
+import { registerDevnetCommand } from "./devnet.ts";
 import { usageError } from "./errors.ts";
 import { type ExitCode, exitCodes } from "./exit-codes.ts";
 import { registerInitCommand } from "./init.ts";
@@ -19,6 +20,7 @@ const commands: readonly RegisterCommand[] = [
   registerNetInfoCommand,
   registerKeysCommand,
   registerConfigCommand,
+  registerDevnetCommand,
   registerVersionCommand,
 ];
 

@@ -1,9 +1,10 @@
 /** The one place that turns whatever a command threw into a line for people and an exit code. */
 
-import { InvariantError } from "../base/assert.ts";
+import { InvariantError, unreachable } from "../base/assert.ts";
 import { CodedError, describeError } from "../base/coded-error.ts";
 import { BlockError } from "../block/errors.ts";
 import { ConfigError } from "../config/problem.ts";
+import { DevnetError } from "../devnet/errors.ts";
 import { ExecutionError } from "../execution/errors.ts";
 import { HomeError } from "../home/errors.ts";
 import { ObservabilityError } from "../observability/errors.ts";
@@ -39,18 +40,29 @@ export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof HomeError) {
     return error.code === "HOME_IO" ? exitCodes.io : exitCodes.config;
   }
+  if (error instanceof DevnetError) return devnetExitCode(error.code);
   if (error instanceof SequencerError) return exitCodes.broken;
   if (error instanceof StorageError) return storageExitCode(error.code);
   if (error instanceof TransportError) return transportExitCode(error.code);
-  if (error instanceof ExecutionError) {
-    return error.code === "EXECUTION_DIVERGED" || error.code === "EXECUTION_GAP"
-      ? exitCodes.broken
-      : exitCodes.io;
-  }
+  if (error instanceof ExecutionError) return executionExitCode(error.code);
   if (error instanceof ObservabilityError) return observabilityExitCode(error.code);
   if (error instanceof RpcError) return exitCodes.unavailable;
   if (error instanceof BlockError) return exitCodes.broken;
   return isSystemError(error) ? exitCodes.io : exitCodes.broken;
+}
+
+function devnetExitCode(code: DevnetError["code"]): ExitCode {
+  switch (code) {
+    case "DEVNET_FOREIGN_DIRECTORY":
+      return exitCodes.usage;
+    case "DEVNET_LOCKED":
+    case "DEVNET_NO_PORT":
+      return exitCodes.unavailable;
+    case "DEVNET_IO":
+      return exitCodes.io;
+    case "DEVNET_FAILED":
+      return exitCodes.broken;
+  }
 }
 
 function storageExitCode(code: StorageError["code"]): ExitCode {
@@ -64,6 +76,23 @@ function storageExitCode(code: StorageError["code"]): ExitCode {
       return exitCodes.broken;
     default:
       return exitCodes.io;
+  }
+}
+
+function executionExitCode(code: ExecutionError["code"]): ExitCode {
+  switch (code) {
+    case "EXECUTION_DIVERGED":
+    case "EXECUTION_GAP":
+    case "EXECUTION_FORGOTTEN":
+      return exitCodes.broken;
+    case "EXECUTION_FOREIGN":
+      return exitCodes.config;
+    case "EXECUTION_NEWER":
+      return exitCodes.io;
+    case "EXECUTION_UNAVAILABLE":
+      return exitCodes.unavailable;
+    default:
+      return unreachable(code);
   }
 }
 

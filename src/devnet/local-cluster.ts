@@ -4,8 +4,7 @@
  * benchmarks.
  */
 
-import { mkdir, rm } from "node:fs/promises";
-import { createServer } from "node:net";
+import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { sha256 } from "../block/hash.ts";
 import { printConfig } from "../config/print.ts";
@@ -15,10 +14,12 @@ import { createNodeKey } from "../home/node-key.ts";
 import { writePrivateFile } from "../home/private-file.ts";
 import { keyPairFromSeed } from "../home/raw-key.ts";
 import { writeSigner } from "../home/signer-file.ts";
+import { portPicker } from "./free-ports.ts";
+import type { ProcessGuard } from "./guard.ts";
 import { LocalNode, type LocalNodePlace } from "./local-node.ts";
 
 export interface LocalClusterOptions {
-  /** Everything is put under it; what an earlier cluster left there is removed. */
+  /** The homes are put under it; those that an earlier cluster left there are removed. */
   readonly directory: string;
   readonly nodeCount: number;
   readonly chainId?: string;
@@ -30,6 +31,8 @@ export interface LocalClusterOptions {
   readonly flags?: readonly string[];
   /** Whether all nodes listen on 0.0.0.0 for Raft, as in the tutorial. */
   readonly hasWildcardRaftAddress?: boolean;
+  /** Kills the nodes should this process end without doing so. */
+  readonly guard?: ProcessGuard;
 }
 
 /** Nobody keeps anything behind it: the homes are thrown away. */
@@ -58,11 +61,15 @@ export class LocalCluster {
   /** Makes the homes; starts nothing. */
   static async create(options: LocalClusterOptions): Promise<LocalCluster> {
     const { directory, nodeCount, chainId = "devnet", hostOf = () => "127.0.0.1" } = options;
-    await rm(directory, { recursive: true, force: true });
+    await removeHomes(directory);
+    const nextPort = portPicker();
     const places: LocalNodePlace[] = [];
     for (let nth = 1; nth <= nodeCount; nth++) {
       const host = hostOf(nth);
-      const [raftPort, rpcPort, metricsPort, p2pPort] = await freePorts(host, 4);
+      const raftPort = await nextPort(host);
+      const rpcPort = await nextPort(host);
+      const metricsPort = await nextPort(host);
+      const p2pPort = await nextPort(host);
       const id = `node-${nth}`;
       const home = join(directory, id);
       places.push({ id, home, host, raftPort, rpcPort, metricsPort, p2pPort, passphrase });
@@ -80,7 +87,8 @@ export class LocalCluster {
       const settings = new Map(Object.entries(settingsOf(place, places, options)));
       await writePrivateFile(layout.configFile, printConfig(settings), { overwrite: false });
     }
-    return new LocalCluster(places.map((place) => new LocalNode(place, options.flags ?? [])));
+    const { flags = [], guard = null } = options;
+    return new LocalCluster(places.map((place) => new LocalNode(place, flags, guard)));
   }
 
   async start(): Promise<void> {
@@ -114,6 +122,13 @@ export class LocalCluster {
   }
 }
 
+/** Nothing else: the folder may be one that somebody uses for more. */
+async function removeHomes(directory: string): Promise<void> {
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const homes = (await readdir(directory)).filter((name) => /^node-\d+$/.test(name));
+  for (const home of homes) await rm(join(directory, home), { recursive: true, force: true });
+}
+
 function settingsOf(
   place: LocalNodePlace,
   places: readonly LocalNodePlace[],
@@ -131,25 +146,4 @@ function settingsOf(
     "p2p.listen_address": `/ip4/${host}/tcp/${p2pPort}`,
     ...settings,
   };
-}
-
-/** Ports that were free a moment ago; another process may still take one. */
-async function freePorts(host: string, count: 4): Promise<[number, number, number, number]> {
-  const servers = await Promise.all(Array.from({ length: count }, () => listen(host)));
-  const ports = servers.map((server) => {
-    const address = server.address();
-    if (address === null || typeof address === "string") throw new Error("a port is a number");
-    return address.port;
-  });
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  const [first = 0, second = 0, third = 0, fourth = 0] = ports;
-  return [first, second, third, fourth];
-}
-
-function listen(host: string): Promise<ReturnType<typeof createServer>> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen({ host, port: 0 }, () => resolve(server));
-  });
 }

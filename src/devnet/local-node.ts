@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
+import type { ProcessGuard } from "./guard.ts";
 
 export interface LocalNodePlace {
   readonly id: string;
@@ -61,11 +62,14 @@ export class LocalNode {
   readonly place: LocalNodePlace;
   readonly logFile: string;
   readonly #flags: readonly string[];
+  readonly #guard: ProcessGuard | null;
   #process: ChildProcess | null = null;
   #exited: Promise<NodeExit> = Promise.resolve({ code: 0, signal: null });
 
-  constructor(place: LocalNodePlace, flags: readonly string[]) {
+  /** With a guard the process is in a group of its own, so that Ctrl-C reaches only its parent. */
+  constructor(place: LocalNodePlace, flags: readonly string[], guard: ProcessGuard | null = null) {
     this.place = place;
+    this.#guard = guard;
     this.logFile = join(place.home, "node.log");
     this.#flags = flags;
   }
@@ -106,14 +110,18 @@ export class LocalNode {
       [...process.execArgv, main, "start", `--home=${home}`, ...this.#flags],
       {
         stdio: ["ignore", log, log],
-        env: { ...process.env, EV_SIGNER_PASSPHRASE: passphrase, ...environment },
+        env: { ...inheritedEnvironment(), EV_SIGNER_PASSPHRASE: passphrase, ...environment },
+        detached: this.#guard !== null,
       },
     );
     closeSync(log);
     this.#process = child;
+    const { pid } = child;
+    if (pid !== undefined) this.#guard?.watch(pid);
     this.#exited = new Promise((resolve) => {
       child.once("exit", (code, signal) => {
         if (this.#process === child) this.#process = null;
+        if (pid !== undefined) this.#guard?.forget(pid);
         resolve({ code, signal });
       });
     });
@@ -173,4 +181,10 @@ export class LocalNode {
       return null;
     }
   }
+}
+
+/** Without settings: a variable of the developer's shell is about another node. */
+function inheritedEnvironment(): NodeJS.ProcessEnv {
+  const entries = Object.entries(process.env).filter(([name]) => !name.startsWith("EVNODE_"));
+  return Object.fromEntries(entries);
 }

@@ -1,0 +1,132 @@
+/**
+ * Holds the cluster to its promises, from outside: the blocks of all nodes are read over HTTP, and
+ * must be one chain in which every acknowledged transaction stands once, at the height it was told.
+ */
+
+import { z } from "zod";
+import type { LoadKeys } from "./load-keys.ts";
+import type { LocalNode } from "./local-node.ts";
+
+/**
+ * A node that was killed may have lost the last blocks from its disk and have applied them again, so
+ * these are read once more. What is older was on disk.
+ */
+const rereadBlocks = 100;
+
+/** More of the same kind says nothing new. */
+const violationsMax = 10;
+
+const blockSchema = z.object({
+  height: z.number(),
+  hash: z.string(),
+  header: z.object({ last_header_hash: z.string() }),
+  data: z.object({ txs: z.array(z.string()) }),
+});
+
+type Block = z.infer<typeof blockSchema>;
+
+export class Audit {
+  readonly #keys: LoadKeys;
+  /** By height, as the first node that was asked has it. */
+  readonly #hashes = new Map<number, string>();
+  /** By node: every block up to there was compared. */
+  readonly #comparedTo = new Map<string, number>();
+  readonly #acknowledged = new Map<number, number>();
+  #acknowledgedHeight = 0;
+  readonly #found = new Map<number, number>();
+  readonly #violations: string[] = [];
+
+  constructor(keys: LoadKeys) {
+    this.#keys = keys;
+  }
+
+  /** A node answered that the transaction is in the block at `height`. */
+  acknowledged(sequence: number, height: number): void {
+    this.#acknowledged.set(sequence, height);
+    this.#acknowledgedHeight = Math.max(this.#acknowledgedHeight, height);
+  }
+
+  /** The node's disk may not hold all that it has shown. */
+  restarted(node: LocalNode): void {
+    const comparedTo = this.#comparedTo.get(node.id) ?? 0;
+    this.#comparedTo.set(node.id, Math.max(0, comparedTo - rereadBlocks));
+  }
+
+  /** Compares the node's blocks up to `height`; false if it does not give one of them. */
+  async advance(node: LocalNode, height: number, signal?: AbortSignal): Promise<boolean> {
+    for (let next = this.comparedTo(node) + 1; next <= height; next++) {
+      if (signal?.aborted) return false;
+      const block = blockSchema.safeParse((await node.get(`/block/${next}`))?.body).data;
+      if (block === undefined) return false;
+      this.#compare(node, block);
+      this.#comparedTo.set(node.id, next);
+    }
+    return true;
+  }
+
+  comparedTo(node: LocalNode): number {
+    return this.#comparedTo.get(node.id) ?? 0;
+  }
+
+  /** Transactions that a client was told the height of. */
+  get acknowledgedCount(): number {
+    return this.#acknowledged.size;
+  }
+
+  /** The highest height that a client was told. */
+  get acknowledgedHeight(): number {
+    return this.#acknowledgedHeight;
+  }
+
+  /** What no later block can mend. */
+  get violations(): readonly string[] {
+    return this.#violations;
+  }
+
+  /** All violations, once every node was compared up to the last height. */
+  conclude(): readonly string[] {
+    const lost: string[] = [];
+    for (const [sequence, height] of this.#acknowledged) {
+      const found = this.#found.get(sequence);
+      if (found === undefined) {
+        lost.push(`transaction ${sequence} was acknowledged at height ${height} and is nowhere`);
+      } else if (found !== height) {
+        lost.push(
+          `transaction ${sequence} was acknowledged at height ${height} and is at ${found}`,
+        );
+      }
+    }
+    const all = [...this.#violations, ...lost];
+    if (all.length <= violationsMax) return all;
+    return [...all.slice(0, violationsMax), `and ${all.length - violationsMax} more`];
+  }
+
+  #compare(node: LocalNode, block: Block): void {
+    const { height, hash } = block;
+    const known = this.#hashes.get(height);
+    if (known === undefined) this.#read(block);
+    else if (known !== hash) {
+      this.#violations.push(
+        `two blocks at height ${height}: ${hash} on ${node.id}, ${known} on another node`,
+      );
+    }
+  }
+
+  /** A height that no node has shown before. */
+  #read({ height, hash, header, data }: Block): void {
+    const parent = this.#hashes.get(height - 1);
+    if (parent !== undefined && parent !== header.last_header_hash) {
+      this.#violations.push(`block ${height} follows ${header.last_header_hash}, not ${parent}`);
+    }
+    this.#hashes.set(height, hash);
+    for (const tx of data.txs) {
+      const sequence = this.#keys.sequenceOf(Buffer.from(tx, "hex"));
+      if (sequence === null) continue;
+      const before = this.#found.get(sequence);
+      if (before === undefined) this.#found.set(sequence, height);
+      else {
+        this.#violations.push(`transaction ${sequence} is at height ${before} and at ${height}`);
+      }
+    }
+  }
+}
