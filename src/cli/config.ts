@@ -6,9 +6,10 @@ import type { LoadedConfig } from "../config/load.ts";
 import { printConfig } from "../config/print.ts";
 import { ConfigError, formatProblem } from "../config/problem.ts";
 import type { NodeConfig } from "../config/schema.ts";
-import { requireJwtSecret, requirePassphrase, resolveAdminToken } from "../config/secrets.ts";
+import { requirePassphrase, resolveAdminToken } from "../config/secrets.ts";
 import { summarize } from "../config/summary.ts";
 import { type CliContext, loadContextConfig, printWarnings } from "./context.ts";
+import { requireExecutor } from "./require-executor.ts";
 
 export function registerConfigCommand(program: Command, context: CliContext): void {
   const command = program.command("config").description("print or check the configuration");
@@ -25,6 +26,7 @@ export function registerConfigCommand(program: Command, context: CliContext): vo
 function check(context: CliContext): void {
   const { config, configFile, warnings } = loadOrWarn(context);
   printWarnings(context, warnings);
+  requireExecutor(config);
   if (!existsSync(configFile)) {
     context.warn(`evm: warning: ${configFile}: there is no such file; evm init writes one`);
   }
@@ -54,7 +56,6 @@ function checkSecrets(context: CliContext, config: NodeConfig): void {
   const { environment } = context;
   const resolvers = [
     () => (config.node.aggregator ? requirePassphrase(config, environment) : null),
-    () => (config.execution.type === "engine" ? requireJwtSecret(config, environment) : null),
     () => resolveAdminToken(config, environment),
   ];
   for (const resolve of resolvers) {

@@ -83,7 +83,8 @@ async function makeHome(making: Making): Promise<void> {
     context.print(`chain_id: ${genesis}`);
   }
   context.print(`peer_id: ${peerId}`);
-  context.print(nextSteps(config, { signerFile, layout, hasSigner: publicKey !== null }));
+  const isFirst = created.includes(signerFile);
+  context.print(nextSteps(config, { signerFile, layout, hasSigner: publicKey !== null, isFirst }));
 }
 
 /** The signer's public key; null for a node without a signer. */
@@ -123,15 +124,22 @@ async function makeGenesis(publicKey: Uint8Array | null, making: Making): Promis
 
 function nextSteps(
   config: NodeConfig,
-  facts: { readonly signerFile: string; readonly layout: HomeLayout; readonly hasSigner: boolean },
+  facts: {
+    readonly signerFile: string;
+    readonly layout: HomeLayout;
+    readonly hasSigner: boolean;
+    /** Whether its signer is new, and not another member's. */
+    readonly isFirst: boolean;
+  },
 ): string {
-  const { layout, signerFile, hasSigner } = facts;
-  const steps = hasSigner
-    ? [
-        `copy ${signerFile} and ${layout.genesisFile} to the other members: all share them`,
-        `set raft.node_id, raft.raft_addr, raft.peers and p2p.peers in ${layout.configFile}`,
-      ]
-    : [`copy signer.json and genesis.json from the first member to ${layout.configDir}`];
+  const { layout, signerFile, hasSigner, isFirst } = facts;
+  const steps: string[] = [];
+  if (!hasSigner) {
+    steps.push(`copy signer.json and genesis.json from the first member to ${layout.configDir}`);
+  } else if (isFirst) {
+    steps.push(`copy ${signerFile} and ${layout.genesisFile} to the other members: all share them`);
+  }
+  steps.push(`set raft.node_id, raft.raft_addr, raft.peers and p2p.peers in ${layout.configFile}`);
   steps.push(`evm config check --home=${config.home}`, `evm start --home=${config.home}`);
   return ["next:", ...steps.map((step, at) => `  ${at + 1}. ${step}`)].join("\n");
 }

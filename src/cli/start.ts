@@ -10,6 +10,7 @@ import { createLogger, type RootLogger } from "../observability/logger.ts";
 import { type CliContext, loadContextConfig } from "./context.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { describeFailure, exitCodeOf } from "./report-error.ts";
+import { requireExecutor } from "./require-executor.ts";
 import { programVersion } from "./version.ts";
 
 /** All of a shutdown, hand-over included: well within systemd's TimeoutStopSec=30. */
@@ -29,6 +30,7 @@ export function registerStartCommand(program: Command, context: CliContext): voi
 
 async function start(context: CliContext): Promise<void> {
   const { config, warnings } = loadContextConfig(context);
+  requireExecutor(config);
   const passphrase = requirePassphrase(config, context.environment);
   const adminToken = resolveAdminToken(config, context.environment);
   const log = createLogger(config.log);

@@ -47,6 +47,16 @@ describe("usage", () => {
     expect(stdout).toContain("Usage: evm");
   });
 
+  it.each([["start"], ["config", "check"]])(
+    "%s refuses an execution client with 78",
+    async (...args) => {
+      const flags = [`--home=${home}/engine`, "--evm.genesis-hash", "ab".repeat(32)];
+      const { exitCode, stdout, stderr } = await evm([...args, ...flags]);
+      expect({ exitCode, stdout }).toEqual({ exitCode: 78, stdout: "" });
+      expect(stderr).toContain("execution.type: engine is not available in this version");
+    },
+  );
+
   it("the help of init lists the settings", async () => {
     const { stdout } = await evm(["init", "--help"]);
     expect(stdout).toContain("--evnode.raft.heartbeat_timeout=duration (default 350ms)");
