@@ -4,6 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { monotonicMs } from "../src/consensus/shared-lease.ts";
+import type { Term } from "../src/raft/types.ts";
 import { MemberProcess } from "./member/process.ts";
 import type { FromMember, Timeouts } from "./member/protocol.ts";
 
@@ -38,7 +39,7 @@ export class BenchCluster {
   readonly members: readonly MemberProcess[];
   readonly startedAtMs: number;
   readonly #directory: string;
-  #told: Told[] = [];
+  #roles: (Told & { readonly kind: "role" })[] = [];
   #waiting: { matches: (told: Told) => boolean; resolve: (told: Told) => void }[] = [];
 
   private constructor(directory: string, ports: readonly number[], options: ClusterOptions) {
@@ -72,6 +73,11 @@ export class BenchCluster {
     return found;
   }
 
+  /** The newest that any member has told of. */
+  get term(): Term {
+    return Math.max(0, ...this.#roles.map(({ report }) => report.term));
+  }
+
   /** The leader of the newest term that has joined, once every member follows it. */
   async settled(): Promise<MemberProcess> {
     for (;;) {
@@ -86,10 +92,7 @@ export class BenchCluster {
   next(matches: (told: Told) => boolean): Promise<Told>;
   next(matches: (told: Told) => boolean): Promise<Told> {
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(
-        () => reject(new Error(`the cluster did not get there within ${patienceMs} ms`)),
-        patienceMs,
-      );
+      const timer = setTimeout(() => reject(new Error(this.#describeStall())), patienceMs);
       this.#waiting.push({
         matches,
         resolve: (told) => {
@@ -102,7 +105,7 @@ export class BenchCluster {
 
   /** Forgets what a member said before its process was ended. */
   forget(memberId: string): void {
-    this.#told = this.#told.filter((told) => told.memberId !== memberId);
+    this.#roles = this.#roles.filter((told) => told.memberId !== memberId);
   }
 
   async stop(): Promise<void> {
@@ -111,25 +114,30 @@ export class BenchCluster {
   }
 
   #take(told: Told): void {
-    if (told.kind === "role") this.#told.push(told);
+    if (told.kind === "role") this.#roles.push(told);
     const waiting = this.#waiting;
     this.#waiting = waiting.filter(({ matches }) => !matches(told));
     for (const { resolve } of waiting.filter(({ matches }) => matches(told))) resolve(told);
   }
 
+  #describeStall(): string {
+    const views = this.members.map(({ id }) => {
+      const told = this.#latestRole(id);
+      const view = told === undefined ? "nothing" : JSON.stringify(told.report);
+      return `${id} said ${view}`;
+    });
+    return `the cluster did not get there within ${patienceMs} ms: ${views.join("; ")}`;
+  }
+
+  #latestRole(id: string): (Told & { readonly kind: "role" }) | undefined {
+    return this.#roles.findLast((told) => told.memberId === id);
+  }
+
   #agreedLeader(): string | null {
-    const latest = this.members.map((member) =>
-      this.#told.findLast((told) => told.kind === "role" && told.memberId === member.id),
-    );
-    const first = latest[0];
-    if (first?.kind !== "role") return null;
-    const { term, leaderId } = first.report;
-    const agree = latest.every(
-      (told) =>
-        told?.kind === "role" &&
-        told.report.hasJoined &&
-        told.report.term === term &&
-        told.report.leaderId === leaderId,
+    const reports = this.members.map(({ id }) => this.#latestRole(id)?.report);
+    const { term, leaderId } = reports[0] ?? { term: 0, leaderId: null };
+    const agree = reports.every(
+      (report) => report?.hasJoined && report.term === term && report.leaderId === leaderId,
     );
     return agree ? leaderId : null;
   }

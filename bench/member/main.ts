@@ -95,7 +95,7 @@ class Member {
 
   #roleChanged(report: RoleReport): void {
     const hasHandedOver = isTerminated && this.#role?.role === "leader" && report.role !== "leader";
-    const hasBegun = report.role === "leader" && this.#role?.term !== report.term;
+    const hasBegun = report.role === "leader" && !this.#leads(report.term);
     this.#role = report;
     tell({ kind: "role", report, atMs: monotonicMs() });
     if (hasBegun) this.#proposeWhileLeading(report.term);
@@ -108,7 +108,9 @@ class Member {
     this.#consensus.applied(last.index);
     const atMs = monotonicMs();
     const command = entries.findLast((entry) => entry.kind === "command");
-    if (command !== undefined) this.#sawCommand(command.term, false, atMs);
+    if (command !== undefined && !this.#leads(command.term)) {
+      this.#sawCommand(command.term, false, atMs);
+    }
     this.#delivered = { index: last.index, atMs };
     this.#deliveryTimer ??= setInterval(() => this.#tellDelivered(), deliveryPauseMs);
   }
@@ -126,9 +128,12 @@ class Member {
     tell({ kind: "firstCommit", term, isOwn, atMs });
   }
 
+  #leads(term: Term): boolean {
+    return this.#role?.role === "leader" && this.#role.term === term;
+  }
+
   #proposeWhileLeading(term: Term): void {
-    if (this.#keepProposing === null || this.#role?.role !== "leader") return;
-    if (this.#role.term !== term || isTerminated) return;
+    if (this.#keepProposing === null || !this.#leads(term) || isTerminated) return;
     const { data, pauseMs } = this.#keepProposing;
     void this.#consensus.propose(term, data).then((outcome) => {
       if (outcome.kind === "committed") this.#sawCommand(term, true, monotonicMs());

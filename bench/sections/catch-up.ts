@@ -33,7 +33,8 @@ export const catchUpSection: Section = {
           isFromAbsent(told) && told.kind === "delivered" && told.index > catchUpEntries,
       );
       absent.start();
-      const elapsedMs = (await caughtUp).atMs - (await contact).atMs;
+      const [end, begin] = await Promise.all([caughtUp, contact]);
+      const elapsedMs = end.atMs - begin.atMs;
       const rate = (catchUpEntries / elapsedMs) * 1000;
       return [figure("catch-up", `${catchUpEntries} x 1 KB from the log`, "per s", [rate])];
     } finally {

@@ -30,7 +30,7 @@ export const failoverSection: Section = {
 };
 
 async function gaps(
-  { effort, note }: SectionContext,
+  { effort }: SectionContext,
   cluster: BenchCluster,
   signal: "SIGKILL" | "SIGTERM",
   name: string,
@@ -42,12 +42,9 @@ async function gaps(
     const isBySurvivor = (told: Told) => told.kind === "firstCommit" && told.memberId !== leader.id;
     const own = cluster.next((told): told is FirstCommit => isBySurvivor(told) && isOwn(told));
     const other = cluster.next((told): told is FirstCommit => isBySurvivor(told) && !isOwn(told));
-    const signalledMs = await leader.end(signal);
-    acknowledged.push((await own).atMs - signalledMs);
-    seen.push((await other).atMs - signalledMs);
-    if ((acknowledged.at(-1) ?? 0) > quickTimeouts.heartbeatTimeoutMs) {
-      note(`${name}, run ${run + 1}: ${acknowledged.at(-1)?.toFixed(0)} ms`);
-    }
+    const [signalledMs, byLeader, byFollower] = await Promise.all([leader.end(signal), own, other]);
+    acknowledged.push(byLeader.atMs - signalledMs);
+    seen.push(byFollower.atMs - signalledMs);
     cluster.forget(leader.id);
     const isBack = cluster.next((told) => told.kind === "started" && told.memberId === leader.id);
     leader.start();
