@@ -1,5 +1,6 @@
 /** What the simulated clusters went through: a simulator that never elects anybody finds nothing. */
 
+import { applyWindowMaxBytes } from "../../src/base/limits.ts";
 import type { ProposalOutcome } from "../../src/consensus/driver.ts";
 import type { RaftEvent } from "../../src/raft/event.ts";
 import type { Message } from "../../src/raft/message.ts";
@@ -28,6 +29,11 @@ export class Coverage implements Checker {
 
   receiving(_node: SimulatedNode, message: Message): void {
     this.#count(message.kind);
+  }
+
+  delivered(node: SimulatedNode): void {
+    const heldBytes = node.life?.host.heldBytes ?? 0;
+    if (heldBytes >= applyWindowMaxBytes) this.#count("window full");
   }
 
   snapshotDelivered(): void {

@@ -1,12 +1,12 @@
 /** What the driver talks to in a simulated process: the network, and an executor that takes its time. */
 
-import { InvariantError } from "../../src/base/assert.ts";
 import type { DriverHost, ProposalOutcome, RoleReport } from "../../src/consensus/driver.ts";
 import type { RaftEvent } from "../../src/raft/event.ts";
 import { payloadBytes } from "../../src/raft/log.ts";
 import type { Message } from "../../src/raft/message.ts";
 import type { ReadAnswer } from "../../src/raft/ready.ts";
 import type { Entry, LogIndex, Snapshot, Term } from "../../src/raft/types.ts";
+import { StorageError } from "../../src/storage/errors.ts";
 import { type AppliedState, applyEntry, fromSnapshot, toSnapshot } from "./applied-state.ts";
 import { describeEntries, describeMessage } from "./describe.ts";
 import { codec, type Life } from "./life.ts";
@@ -22,7 +22,7 @@ type Work =
 const entriesPerTurn = 4;
 
 export class SimulatedHost implements DriverHost {
-  readonly #life: Life;
+  protected readonly life: Life;
   readonly #network: Network;
   readonly #world: World;
   readonly #work: Work[] = [];
@@ -37,7 +37,7 @@ export class SimulatedHost implements DriverHost {
   leaseUntilMs = Number.NEGATIVE_INFINITY;
 
   constructor(life: Life, network: Network, world: World) {
-    this.#life = life;
+    this.life = life;
     this.#network = network;
     this.#world = world;
     this.#applied = life.node.saved;
@@ -53,18 +53,18 @@ export class SimulatedHost implements DriverHost {
   }
 
   send(message: Message): void {
-    if (!this.#life.reach()) return;
+    if (!this.life.reach()) return;
     const { transcript, checkers } = this.#world;
-    const { node } = this.#life;
+    const { node } = this.life;
     transcript.note(node.id, () => `-> ${message.to} ${describeMessage(message)}`);
-    checkers.sending(node, message, this.#network.requestOf(this.#life, message.id));
-    this.#network.send(this.#life, message);
+    checkers.sending(node, message, this.#network.requestOf(this.life, message.id));
+    this.#network.send(this.life, message);
   }
 
   committed(entries: readonly Entry[], commitIndex: LogIndex): void {
-    if (!this.#life.reach()) return;
+    if (!this.life.reach()) return;
     const { transcript, checkers } = this.#world;
-    const { node } = this.#life;
+    const { node } = this.life;
     transcript.note(node.id, () => `committed ${describeEntries(entries)} of ${commitIndex}`);
     this.#heldBytes += bytesOf(entries);
     checkers.delivered(node, entries);
@@ -74,39 +74,39 @@ export class SimulatedHost implements DriverHost {
   }
 
   snapshot(snapshot: Snapshot): void {
-    if (!this.#life.reach()) return;
+    if (!this.life.reach()) return;
     const { transcript, checkers } = this.#world;
-    const { node } = this.#life;
+    const { node } = this.life;
     transcript.note(node.id, () => `snapshot delivered, ${snapshot.last.index}`);
     checkers.snapshotDelivered(node, fromSnapshot(snapshot));
     this.#enqueue({ kind: "snapshot", snapshot });
   }
 
   proposal(proposalId: number, outcome: ProposalOutcome): void {
-    if (!this.#life.reach()) return;
+    if (!this.life.reach()) return;
     const { transcript, checkers } = this.#world;
-    transcript.note(this.#life.node.id, () => `proposal ${proposalId}: ${outcome.kind}`);
-    checkers.proposalAnswered(this.#life.node, proposalId, outcome);
+    transcript.note(this.life.node.id, () => `proposal ${proposalId}: ${outcome.kind}`);
+    checkers.proposalAnswered(this.life.node, proposalId, outcome);
   }
 
   read(answer: ReadAnswer): void {
-    if (!this.#life.reach()) return;
+    if (!this.life.reach()) return;
     const { transcript, checkers } = this.#world;
-    transcript.note(this.#life.node.id, () => `read ${answer.readId}: ${answer.kind}`);
-    checkers.readAnswered(this.#life.node, answer);
+    transcript.note(this.life.node.id, () => `read ${answer.readId}: ${answer.kind}`);
+    checkers.readAnswered(this.life.node, answer);
   }
 
   role(report: RoleReport): void {
-    if (!this.#life.reach()) return;
+    if (!this.life.reach()) return;
     this.report = report;
   }
 
   events(events: readonly RaftEvent[]): void {
-    if (!this.#life.reach()) return;
+    if (!this.life.reach()) return;
     const { transcript, checkers } = this.#world;
     for (const event of events) {
-      transcript.note(this.#life.node.id, () => `* ${JSON.stringify(event)}`);
-      checkers.happened(this.#life.node, event);
+      transcript.note(this.life.node.id, () => `* ${JSON.stringify(event)}`);
+      checkers.happened(this.life.node, event);
     }
   }
 
@@ -119,12 +119,14 @@ export class SimulatedHost implements DriverHost {
 
   /** A broken disk ends the process, as it would end a node; anything else is what we look for. */
   failed(error: Error): void {
-    if (error instanceof Violation) throw error;
-    if (error instanceof InvariantError || !("code" in error)) {
-      throw new Violation("no invariant broken", error.message, { cause: error });
+    if (error instanceof StorageError) {
+      this.#world.transcript.note(this.life.node.id, () => `fails: ${error.message}`);
+      return this.life.dieAtCall(0);
     }
-    this.#world.transcript.note(this.#life.node.id, () => `fails: ${error.message}`);
-    this.#life.dieAtCall(0);
+    this.#world.violation ??=
+      error instanceof Violation
+        ? error
+        : new Violation("no invariant broken", error.stack ?? error.message, { cause: error });
   }
 
   #enqueue(work: Work): void {
@@ -140,7 +142,7 @@ export class SimulatedHost implements DriverHost {
     const { low, high } = conditions.host.applyMs;
     const count = work.kind === "entries" ? work.entries.length : 1;
     schedule.after(count * dice.between(low, high), () => {
-      this.#life.run("io", () => this.#apply(work));
+      this.life.run("io", () => this.#apply(work));
     });
   }
 
@@ -153,7 +155,7 @@ export class SimulatedHost implements DriverHost {
       this.#heldBytes -= bytesOf(work.entries);
     }
     this.#saveLater(this.#applied);
-    this.#life.driver.applied(this.#applied.index);
+    this.life.driver.applied(this.#applied.index);
     this.#next();
   }
 
@@ -162,8 +164,8 @@ export class SimulatedHost implements DriverHost {
     const { dice, schedule, conditions, plan } = this.#world;
     const { low, high } = conditions.host.flushMs;
     schedule.after(dice.between(low, high), () => {
-      this.#life.run("io", () => {
-        const { node, disk } = this.#life;
+      this.life.run("io", () => {
+        const { node, disk } = this.life;
         if (state.index <= node.saved.index) return;
         node.saved = state;
         if (state.index - this.#snapshotIndex < plan.snapshotEvery) return;

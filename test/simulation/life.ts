@@ -104,6 +104,7 @@ export class Life implements Process {
       return;
     }
     event();
+    if (this.#world.violation !== null) throw this.#world.violation;
     if (this.#callsLeft <= 0) return this.node.crash("process");
     if (this.#isRunning) this.#world.checkers.stepped(this.node);
   }

@@ -8,6 +8,7 @@ import type { LogImage } from "./log-image.ts";
 import type { MemoryRaftStore } from "./memory-raft-store.ts";
 import type { Ending, Network } from "./network.ts";
 import type { Parts } from "./parts.ts";
+import { Violation } from "./violation.ts";
 import type { World } from "./world.ts";
 
 export class SimulatedNode {
@@ -65,6 +66,7 @@ export class SimulatedNode {
   start(): void {
     if (this.life !== null) return;
     this.#world.transcript.note(this.id, () => `starts, applied ${this.saved.index}`);
+    this.#checkDisk();
     this.written = this.durable.copy();
     const life = new Life(this, this.#network, this.#parts, this.#world);
     this.life = life;
@@ -82,6 +84,7 @@ export class SimulatedNode {
     const written = this.#world.dice.integer(0, this.store.unflushedCount);
     this.#world.transcript.note(this.id, () => `dies (${ending}), last writes kept: ${written}`);
     this.store = this.#parts.crash(this.store, written);
+    this.durable.snapshotTaken(this.store.log.snapshotLast);
     this.#network.ended(life, ending);
     this.#world.checkers.ended(this);
   }
@@ -102,5 +105,22 @@ export class SimulatedNode {
   setReadiness(readiness: Readiness): void {
     this.readiness = readiness;
     this.life?.setReadiness(readiness);
+  }
+
+  /** What a process finds is what its predecessors were told is durable. */
+  #checkDisk(): void {
+    const { hardState, log } = this.store;
+    const { durable } = this;
+    const isSame =
+      hardState.currentTerm === durable.hardState.currentTerm &&
+      hardState.votedFor === durable.hardState.votedFor &&
+      log.lastIndex === durable.lastIndex &&
+      log.snapshotLast.index === durable.snapshotLast.index;
+    if (isSame) return;
+    throw new Violation(
+      "promised means durable",
+      `${this.id} finds term ${hardState.currentTerm} and a log up to ${log.lastIndex}; ` +
+        `term ${durable.hardState.currentTerm} and a log up to ${durable.lastIndex} were durable`,
+    );
   }
 }

@@ -162,7 +162,8 @@ function diskOf(dice: Dice, heartbeatMs: number): DiskConditions {
 }
 
 function hostOf(dice: Dice, heartbeatMs: number): HostConditions {
-  const applyMs = heartbeatMs * dice.magnitude(0.0005, dice.chance(0.3) ? 1 : 0.02);
+  const isSlow = dice.chance(0.3);
+  const applyMs = heartbeatMs * (isSlow ? dice.magnitude(0.05, 1) : dice.magnitude(0.0005, 0.02));
   return {
     applyMs: { low: 0, high: applyMs },
     flushMs: { low: 0, high: heartbeatMs * dice.magnitude(0.01, 5) },

@@ -55,6 +55,7 @@ export function simulate(seed: number, options: SimulationOptions = {}): Simulat
     transcript: new Transcript(schedule, options.onLine ?? null),
     checkers: new Checkers(),
     payloads: new Payloads(),
+    violation: null,
   };
   const coverage = new Coverage();
   let recovery = 0;

@@ -6,6 +6,7 @@ import type { Payloads } from "./payloads.ts";
 import type { Conditions, Plan } from "./plan.ts";
 import type { Schedule } from "./schedule.ts";
 import type { Transcript } from "./transcript.ts";
+import type { Violation } from "./violation.ts";
 
 export interface World {
   readonly plan: Plan;
@@ -16,4 +17,6 @@ export interface World {
   readonly transcript: Transcript;
   readonly checkers: Checkers;
   readonly payloads: Payloads;
+  /** What went wrong inside a driver, whose guards might keep it to themselves. */
+  violation: Violation | null;
 }

@@ -1,0 +1,183 @@
+/** Broken parts. A simulator that does not notice them would notice no bug either. */
+
+import type { Message } from "../../src/raft/message.ts";
+import type { Persist } from "../../src/raft/ready.ts";
+import type { Entry, LogIndex } from "../../src/raft/types.ts";
+import { type PersistDone, SimulatedDisk } from "./disk.ts";
+import { SimulatedHost } from "./host.ts";
+import type { MemoryRaftStore } from "./memory-raft-store.ts";
+import { type Parts, soundParts } from "./parts.ts";
+import type { Property } from "./violation.ts";
+
+export interface Mutation {
+  readonly name: string;
+  /** New for each simulation, as some remember what they did. */
+  readonly parts: () => Parts;
+  /** What it breaks; which of them shows first depends on the seed. */
+  readonly caughtAs: readonly Property[];
+}
+
+export const mutations: readonly Mutation[] = [
+  {
+    name: "a disk that answers before it has written",
+    parts: () => ({
+      ...soundParts,
+      disk: (store, durable, life, world) => new HastyDisk(store, durable, life, world),
+    }),
+    caughtAs: ["promised means durable"],
+  },
+  {
+    name: "a disk that is never done",
+    parts: () => ({
+      ...soundParts,
+      disk: (store, durable, life, world) => new StuckDisk(store, durable, life, world),
+    }),
+    caughtAs: ["progress"],
+  },
+  {
+    name: "a crash that brings back an old copy of the disk",
+    parts: () => {
+      const copies: MemoryRaftStore[] = [];
+      return {
+        ...soundParts,
+        crash: (store, written) => {
+          const found = soundParts.crash(store, written);
+          copies.push(found.copy());
+          return copies.length % 3 === 0 ? (copies.at(-3) ?? found) : found;
+        },
+      };
+    },
+    caughtAs: ["promised means durable"],
+  },
+  {
+    name: "a network that turns refused votes into given ones",
+    parts: wire((message) =>
+      message.kind === "requestVoteResponse" ? { ...message, granted: true } : message,
+    ),
+    caughtAs: ["one leader a term", "a leader has all that is committed", "no invariant broken"],
+  },
+  {
+    name: "candidates whose logs seem longer than they are",
+    parts: wire((message) =>
+      message.kind === "requestVoteRequest" || message.kind === "requestPreVoteRequest"
+        ? { ...message, last: { term: message.term, index: message.last.index + 1000 } }
+        : message,
+    ),
+    caughtAs: ["a leader has all that is committed"],
+  },
+  {
+    name: "a network that turns refused entries into stored ones",
+    parts: wire((message) =>
+      message.kind === "appendEntriesResponse" ? { ...message, success: true } : message,
+    ),
+    caughtAs: ["committed stays committed", "no match is forgotten", "no invariant broken"],
+  },
+  {
+    name: "leaders that tell a commit index too high",
+    parts: wire((message) =>
+      message.kind === "appendEntriesRequest"
+        ? { ...message, leaderCommit: message.prev.index + message.entries.length }
+        : message,
+    ),
+    caughtAs: ["committed stays committed"],
+  },
+  {
+    name: "a network that changes a payload",
+    parts: wire((message) =>
+      message.kind === "appendEntriesRequest" && message.id % 50 === 0
+        ? { ...message, entries: message.entries.map(altered) }
+        : message,
+    ),
+    caughtAs: ["logs match"],
+  },
+  {
+    name: "answers to heartbeats that seem newer than they are",
+    parts: wire((message) =>
+      message.kind === "heartbeatResponse"
+        ? { ...message, sentAtMs: message.sentAtMs + 5_000 }
+        : message,
+    ),
+    caughtAs: ["reads are current", "one lease at a time"],
+  },
+  {
+    name: "followers that seem to have lost their logs",
+    parts: wire((message) =>
+      message.kind === "heartbeatResponse" ? { ...message, lastLogIndex: 0 } : message,
+    ),
+    caughtAs: ["no match is forgotten"],
+  },
+  {
+    name: "candidates that hide that they are not ready",
+    parts: wire((message) =>
+      message.kind === "requestPreVoteRequest" && message.readiness !== undefined
+        ? { ...message, readiness: { ...message.readiness, isReady: true } }
+        : message,
+    ),
+    caughtAs: ["the ready lead"],
+  },
+  {
+    name: "a host that misses a delivery",
+    parts: () => ({
+      ...soundParts,
+      host: (life, network, world) => new DeafHost(life, network, world),
+    }),
+    caughtAs: ["no gap and no repeat"],
+  },
+  {
+    name: "a host that gives room back before it has any",
+    parts: () => ({
+      ...soundParts,
+      host: (life, network, world) => new GreedyHost(life, network, world),
+    }),
+    caughtAs: ["bounded memory"],
+  },
+  {
+    name: "a host that says lost for committed",
+    parts: () => ({
+      ...soundParts,
+      host: (life, network, world) => new LyingHost(life, network, world),
+    }),
+    caughtAs: ["proposals are answered truly"],
+  },
+];
+
+function wire(tamper: (message: Message) => Message): () => Parts {
+  return () => ({ ...soundParts, wire: tamper });
+}
+
+function altered(entry: Entry): Entry {
+  return entry.data === null ? entry : { ...entry, data: entry.data.slice() };
+}
+
+class HastyDisk extends SimulatedDisk {
+  override persist(persist: Persist, done: PersistDone): void {
+    super.persist(persist, () => {});
+    this.life.clock.soon(() => done(null));
+  }
+}
+
+class StuckDisk extends SimulatedDisk {
+  override persist(): void {}
+}
+
+class DeafHost extends SimulatedHost {
+  override committed(entries: readonly Entry[], commitIndex: LogIndex): void {
+    if (entries.some(({ index }) => index === 20)) return;
+    super.committed(entries, commitIndex);
+  }
+}
+
+class GreedyHost extends SimulatedHost {
+  override committed(entries: readonly Entry[], commitIndex: LogIndex): void {
+    super.committed(entries, commitIndex);
+    const last = entries.at(-1);
+    if (last !== undefined) this.life.driver.applied(last.index);
+  }
+}
+
+class LyingHost extends SimulatedHost {
+  override proposal(...[proposalId, outcome]: Parameters<SimulatedHost["proposal"]>): void {
+    const isLie = outcome.kind === "committed" && proposalId % 100 === 0;
+    super.proposal(proposalId, isLie ? { kind: "lost" } : outcome);
+  }
+}
