@@ -1,0 +1,114 @@
+/** Clusters of real processes for one test: started, waited for, and gone when the test ends. */
+
+import { readFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished } from "vitest";
+import { LocalCluster, type LocalClusterOptions } from "../../../src/devnet/local-cluster.ts";
+import type { LocalNode, LocalNodeStatus } from "../../../src/devnet/local-node.ts";
+import { until } from "./until.ts";
+
+export type ClusterOptions = Partial<Omit<LocalClusterOptions, "directory">>;
+
+/** Of a failed test, the end of every node's log is printed. */
+const shownLogLines = 60;
+
+/** The homes only; nothing runs yet. What runs at the end of the test is killed, by its process id. */
+export async function createCluster(options: ClusterOptions = {}): Promise<LocalCluster> {
+  const directory = await mkdtemp(join(tmpdir(), "evm-e2e-"));
+  const settings = {
+    // Longer than any absence here: what is under test is replication, not backfill.
+    "raft.trailing_logs": "18000",
+    ...options.settings,
+  };
+  const cluster = await LocalCluster.create({ nodeCount: 3, ...options, settings, directory });
+  onTestFinished(async ({ task }) => {
+    await Promise.all(cluster.running.map(kill));
+    if (task.result?.state === "fail") {
+      // What the nodes left behind is what there is to learn from.
+      process.stderr.write(`the nodes' homes are kept in ${directory}\n`);
+      for (const node of cluster.nodes) printLog(node);
+    } else await rm(directory, { recursive: true, force: true });
+  });
+  return cluster;
+}
+
+/** All nodes run, one leads, and the chain grows. */
+export async function startCluster(options: ClusterOptions = {}): Promise<LocalCluster> {
+  const cluster = await createCluster(options);
+  await cluster.start();
+  await untilAllFollow(cluster);
+  return cluster;
+}
+
+/** The leader, once it builds blocks; not one of `except`. */
+export function producingLeader(
+  cluster: LocalCluster,
+  except: readonly LocalNode[] = [],
+): Promise<LocalNode> {
+  return until("a leader that builds blocks", async () => {
+    const leader = await cluster.leader();
+    if (leader === null || except.includes(leader)) return null;
+    return (await leader.status())?.raft?.state === "producing" ? leader : null;
+  });
+}
+
+/** Every running node follows the same leader, and has all blocks there were when this was asked. */
+export async function untilAllFollow(cluster: LocalCluster): Promise<void> {
+  const before = await until("a chain", () => statusesOf(cluster.running));
+  const height = Math.max(1, ...before.map((status) => status.height));
+  await until(`all running nodes follow one leader and are at height ${height}`, async () => {
+    const statuses = await statusesOf(cluster.running);
+    if (statuses === null) return false;
+    const leaders = new Set(statuses.map(({ raft }) => raft?.leaderId ?? null));
+    const isJoined = leaders.size === 1 && !leaders.has(null);
+    return isJoined && statuses.every((status) => status.height >= height);
+  });
+}
+
+/** null as long as one of them does not answer. */
+export async function statusesOf(nodes: readonly LocalNode[]): Promise<LocalNodeStatus[] | null> {
+  const statuses = await Promise.all(nodes.map((node) => node.status()));
+  const answered = statuses.filter((status) => status !== null);
+  return answered.length === nodes.length ? answered : null;
+}
+
+/** `count` more blocks on `node`. */
+export async function untilGrown(node: LocalNode, count: number): Promise<number> {
+  const from = (await until(`${node.id} answers`, () => node.status())).height;
+  return await until(`${count} more blocks on ${node.id}`, async () => {
+    const height = (await node.status())?.height ?? 0;
+    return height >= from + count ? height : null;
+  });
+}
+
+/** SIGKILL, also of a process that is stopped. Resolves when it is gone. */
+export async function kill(node: LocalNode): Promise<void> {
+  node.signal("SIGKILL");
+  await node.exited;
+}
+
+/** SIGTERM to all: every one of them ends with 0, and none has logged an error in its life. */
+export async function endCleanly(cluster: LocalCluster): Promise<void> {
+  const running = cluster.running;
+  for (const node of running) node.signal("SIGTERM");
+  const exits = await Promise.all(running.map(async ({ id, exited }) => [id, await exited]));
+  expect(exits).toEqual(running.map(({ id }) => [id, { code: 0, signal: null }]));
+  for (const node of cluster.nodes) expect(errorLines(node), `${node.id}'s log`).toEqual([]);
+}
+
+export function logLines(node: LocalNode): string[] {
+  return readFileSync(node.logFile, "utf8").split("\n");
+}
+
+/** Errors, and whatever did not come from the logger: a stack of Node.js, a failed assertion. */
+function errorLines(node: LocalNode): string[] {
+  const expected = /^\d{4}-\d\d-\d\dT[\d:.]+Z (DBG|INF|WRN) /;
+  return logLines(node).filter((line) => line !== "" && !expected.test(line));
+}
+
+function printLog(node: LocalNode): void {
+  const shown = logLines(node).slice(-shownLogLines).join("\n");
+  process.stderr.write(`--- the end of ${node.id}'s log ---\n${shown}\n`);
+}

@@ -1,0 +1,49 @@
+/**
+ * How long the chain stood still, from what operators have: the times of the `block produced` and
+ * `block applied` lines in the logs.
+ */
+
+import type { LocalNode } from "../../../src/devnet/local-node.ts";
+import { logLines } from "./cluster.ts";
+
+export interface Disturbance {
+  /** Unix times: of the kill, and of when the chain was seen to grow again. */
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+export interface Arrival {
+  readonly height: number;
+  /** When the first node had it. */
+  readonly atMs: number;
+}
+
+const blockLine =
+  /^(\S+Z) INF block (?:produced|applied from raft log) height=(\d+) hash=0x[0-9a-f]{64}$/;
+
+export function arrivals(nodes: readonly LocalNode[]): Arrival[] {
+  const first = new Map<number, number>();
+  for (const line of nodes.flatMap(logLines)) {
+    const [, time = "", heightText = ""] = blockLine.exec(line) ?? [];
+    if (time === "") continue;
+    const height = Number(heightText);
+    first.set(height, Math.min(Date.parse(time), first.get(height) ?? Number.POSITIVE_INFINITY));
+  }
+  return [...first].map(([height, atMs]) => ({ height, atMs })).sort((a, b) => a.height - b.height);
+}
+
+/** For each disturbance the longest pause between two successive blocks of which the second came in it. */
+export function longestPauses(
+  blocks: readonly Arrival[],
+  disturbances: readonly Disturbance[],
+): number[] {
+  return disturbances.map(({ fromMs, toMs }) => {
+    let longestMs = 0;
+    for (const [at, { atMs }] of blocks.entries()) {
+      const before = blocks[at - 1];
+      if (before === undefined || atMs < fromMs || atMs > toMs) continue;
+      longestMs = Math.max(longestMs, atMs - before.atMs);
+    }
+    return longestMs;
+  });
+}
