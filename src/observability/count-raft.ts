@@ -74,6 +74,9 @@ export class RaftEventCounter {
       case "snapshotInstalled":
         raft.snapshotsInstalled.inc();
         break;
+      case "messageRefused":
+        raft.connectionsRefused.inc({ reason: "garbage" });
+        break;
       case "matchForgotten":
         raft.matchesForgotten.inc({ peer_id: event.peerId });
         break;

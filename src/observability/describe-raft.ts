@@ -61,6 +61,11 @@ export function describeRaftEvent(event: RaftEvent, nodeId: ServerId): Narration
         { leader: event.leaderId, index: event.index },
         "installed remote snapshot",
       );
+    case "messageRefused": {
+      const { from: peer, message, reason } = event;
+      const sentence = "refused a message that contradicts the protocol";
+      return repeated(`refused/${peer}`, raft("error", { peer, kind: message, reason }, sentence));
+    }
     case "matchForgotten":
       return raft(
         "warn",

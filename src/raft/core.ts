@@ -13,6 +13,7 @@ import {
   onElectionDeadline,
   onProcessGone,
 } from "./campaign.ts";
+import { refuseContradiction } from "./contradiction.ts";
 import {
   electionDeadline,
   handleAppendEntries,
@@ -210,6 +211,7 @@ export class RaftCore {
   #receive(message: Message): void {
     const server = this.#server;
     assert(message.to === server.id, "a message reaches whom it is for", { to: message.to });
+    if (refuseContradiction(server, message)) return;
     switch (message.kind) {
       case "heartbeatRequest":
         return handleHeartbeat(server, message);

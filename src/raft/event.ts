@@ -1,5 +1,6 @@
 /** What happened in the core that people or metrics want to hear of. `narrate` turns each into a log line and a metric. */
 
+import type { Message } from "./message.ts";
 import type { Configuration, LogIndex, ServerId, Term } from "./types.ts";
 
 export type RaftEvent =
@@ -42,5 +43,12 @@ export type RaftEvent =
     }
   | { readonly kind: "snapshotSent"; readonly peerId: ServerId; readonly index: LogIndex }
   | { readonly kind: "snapshotInstalled"; readonly leaderId: ServerId; readonly index: LogIndex }
+  /** It says what no server that keeps to the protocol can say. */
+  | {
+      readonly kind: "messageRefused";
+      readonly from: ServerId;
+      readonly message: Message["kind"];
+      readonly reason: string;
+    }
   /** A follower's log no longer holds what it acknowledged: it lost its disk. */
   | { readonly kind: "matchForgotten"; readonly peerId: ServerId; readonly matchIndex: LogIndex };
