@@ -2,7 +2,7 @@
 
 import { unreachable } from "../base/assert.ts";
 import type { AppendEntriesRequest, RequestMessage } from "../raft/message.ts";
-import type { EntryId, ServerId } from "../raft/types.ts";
+import type { Entry, EntryId, ServerId } from "../raft/types.ts";
 import { decodeConfiguration, encodeConfiguration } from "./configuration.ts";
 import { badFrame } from "./errors.ts";
 import type { ExtensionCall } from "./extension.ts";
@@ -238,12 +238,19 @@ function appendEntriesOf(body: wire.WireAppendEntriesRequest, envelope: Envelope
       index: safeInteger(body.PrevLogEntry, "PrevLogEntry"),
       term: safeInteger(body.PrevLogTerm, "PrevLogTerm"),
     },
-    entries: (body.Entries ?? []).map(entryOf),
+    entries: (body.Entries ?? []).map(checkedEntryOf),
     leaderCommit: safeInteger(body.LeaderCommitIndex, "LeaderCommitIndex"),
     sentAtMs: 0,
   };
   checkContiguous(request);
   return request;
+}
+
+/** A configuration counts from the moment it is in the log, so a broken one must not get there. */
+function checkedEntryOf(wireEntry: wire.WireLog): Entry {
+  const entry = entryOf(wireEntry);
+  if (entry.kind === "configuration") decodeConfiguration(bytesOrEmpty(entry.data));
+  return entry;
 }
 
 /** hashicorp sends entries as they follow one another in the log; anything else is no AppendEntries. */

@@ -32,13 +32,6 @@ const payload = fc.oneof(
 const goTimeBytes = fc
   .uint8Array({ minLength: 14, maxLength: 14 })
   .map((rest) => concatBytes(Uint8Array.of(1), rest));
-const entryBody = fc.record({
-  term: integer,
-  kind: fc.constantFrom("command", "noop", "addPeer", "removePeer", "barrier", "configuration"),
-  data: payload,
-  extensions: payload,
-  appendedAt: fc.oneof(fc.constant(null), goTimeBytes),
-}) satisfies fc.Arbitrary<Omit<Entry, "index">>;
 const readiness = fc.record({
   isReady: fc.boolean(),
   appliedHeight: integer,
@@ -53,6 +46,23 @@ const servers = fc.array(
   { maxLength: 20 },
 );
 const configuration: fc.Arbitrary<Configuration> = fc.record({ servers });
+const rest = {
+  term: integer,
+  extensions: payload,
+  appendedAt: fc.oneof(fc.constant(null), goTimeBytes),
+};
+const entryBody = fc.oneof(
+  fc.record({
+    ...rest,
+    kind: fc.constantFrom("command", "noop", "addPeer", "removePeer", "barrier"),
+    data: payload,
+  }),
+  fc.record({
+    ...rest,
+    kind: fc.constant("configuration" as const),
+    data: configuration.map(encodeConfiguration),
+  }),
+) satisfies fc.Arbitrary<Omit<Entry, "index">>;
 
 const envelope = { from: "node-ä", to: "node-b", id: 5 };
 const request: fc.Arbitrary<RequestMessage> = fc.oneof(

@@ -124,6 +124,7 @@ describe("hostile or broken clients", () => {
     ["a 4 GiB byte string", hexBytes("0081a444617461dbffffffff")],
     ["an array of 4 billion entries", hexBytes("0081a7456e7472696573ddffffffff")],
     ["an entry of an unknown type", entryOfType(9)],
+    ["a configuration that is none", entryOfType(5)],
     ["nesting without end", Uint8Array.from([0, 0x81, 0xa1, 0x78, ...Array(3000).fill(0x91)])],
     ["a term beyond 2^53", hexBytes(vector("append-entries-2p53").hex)],
   ])("send %s: closed without an answer, one event", async (_name, bytes) => {
