@@ -1,6 +1,8 @@
 /** Transactions on their way to the leader: `count`, then for each its identity and its bytes. */
 
 import { concatBytes } from "../base/bytes.ts";
+import { blockTransactionsMaxBytes } from "../base/limits.ts";
+import { txIdMaxBytes } from "../block/limits.ts";
 
 export interface OfferedTx {
   readonly id: Uint8Array;
@@ -19,7 +21,7 @@ export function encodeTxBatch(txs: readonly OfferedTx[]): Uint8Array {
   return concatBytes(...parts);
 }
 
-/** null if the bytes are no batch, or hold something behind it. */
+/** null if the bytes are no batch, hold something behind it, or a transaction that no block can hold. */
 export function decodeTxBatch(bytes: Uint8Array): OfferedTx[] | null {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let at = 0;
@@ -40,10 +42,16 @@ export function decodeTxBatch(bytes: Uint8Array): OfferedTx[] | null {
   for (let nth = 0; nth < count; nth++) {
     const id = field();
     const tx = id === null ? null : field();
-    if (id === null || tx === null) return null;
+    if (id === null || tx === null || !couldBeInBlock(id, tx)) return null;
     txs.push({ id, tx });
   }
   return at === bytes.length ? txs : null;
+}
+
+/** Every node would refuse a block with such a transaction, and the leader offer it again for ever. */
+function couldBeInBlock(id: Uint8Array, tx: Uint8Array): boolean {
+  const hasName = id.length > 0 && id.length <= txIdMaxBytes;
+  return hasName && tx.length <= blockTransactionsMaxBytes;
 }
 
 function uint32(value: number): Uint8Array {

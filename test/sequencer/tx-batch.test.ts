@@ -2,7 +2,12 @@ import fc from "fast-check";
 import { expect, it } from "vitest";
 import { decodeTxBatch, encodeTxBatch } from "../../src/sequencer/tx-batch.ts";
 
-const batch = fc.array(fc.record({ id: fc.uint8Array(), tx: fc.uint8Array({ maxLength: 300 }) }));
+const batch = fc.array(
+  fc.record({
+    id: fc.uint8Array({ minLength: 1, maxLength: 256 }),
+    tx: fc.uint8Array({ maxLength: 300 }),
+  }),
+);
 
 it("a batch is read as it was written", () => {
   fc.assert(
@@ -29,6 +34,15 @@ it("any bytes are read without harm", () => {
       if (txs !== null) expect(encodeTxBatch(txs)).toEqual(bytes);
     }),
   );
+});
+
+it.each([
+  ["without an identity", 0, 1],
+  ["with an identity that no block can hold", 257, 1],
+  ["larger than a block", 16, 5 * 1024 * 1024 + 1],
+])("a transaction %s makes the batch none", (_, idBytes, txBytes) => {
+  const tx = { id: new Uint8Array(idBytes), tx: new Uint8Array(txBytes) };
+  expect(decodeTxBatch(encodeTxBatch([tx]))).toBeNull();
 });
 
 it("a length of 4 GiB costs nothing", () => {
