@@ -27,6 +27,7 @@ class Member {
     this.#consensus = new Consensus(
       {
         nodeId: id,
+        chainId: "bench",
         raftDir,
         ...timeouts,
         snapCount: 3,

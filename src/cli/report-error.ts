@@ -71,6 +71,7 @@ function storageExitCode(code: StorageError["code"]): ExitCode {
       return exitCodes.unavailable;
     case "STORAGE_VOLATILE":
     case "STORAGE_FOREIGN_CHAIN":
+    case "STORAGE_FOREIGN_NODE":
       return exitCodes.config;
     case "STORAGE_DOUBLE_SIGN":
       return exitCodes.broken;

@@ -11,6 +11,7 @@ import { type CliContext, loadContextConfig } from "./context.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { describeFailure, exitCodeOf } from "./report-error.ts";
 import { requireExecutor } from "./require-executor.ts";
+import { requireSequencer } from "./require-sequencer.ts";
 import { programVersion } from "./version.ts";
 
 /** All of a shutdown, hand-over included: well within systemd's TimeoutStopSec=30. */
@@ -31,6 +32,7 @@ export function registerStartCommand(program: Command, context: CliContext): voi
 async function start(context: CliContext): Promise<void> {
   const { config, warnings } = loadContextConfig(context);
   requireExecutor(config);
+  requireSequencer(config);
   const passphrase = requirePassphrase(config, context.environment);
   const adminToken = resolveAdminToken(config, context.environment);
   const log = createLogger(config.log);

@@ -11,6 +11,7 @@ import type { ProposalOutcome, RoleReport } from "./driver.ts";
 
 export interface ConsensusOptions {
   readonly nodeId: ServerId;
+  readonly chainId: string;
   readonly raftDir: string;
   readonly heartbeatTimeoutMs: number;
   readonly electionTimeoutMs: number;

@@ -78,6 +78,7 @@ class ConsensusThread {
   async #start(): Promise<void> {
     this.#store = await openRaftStore({
       directory: options.raftDir,
+      owner: { nodeId: options.nodeId, chainId: options.chainId },
       snapshotsKept: options.snapCount,
       allowVolatile: options.allowVolatile,
       ...(options.mapSizeBytes === null ? {} : { fileMaxBytes: options.mapSizeBytes }),

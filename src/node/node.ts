@@ -197,6 +197,7 @@ export class Node {
     return new Consensus(
       {
         nodeId: this.#nodeId,
+        chainId: this.#options.home.genesis.chainId,
         raftDir: this.#raftDir,
         heartbeatTimeoutMs: raft.heartbeatTimeoutMs,
         electionTimeoutMs: raft.electionTimeoutMs,

@@ -25,6 +25,12 @@ export class StorageError extends CodedError<
       readonly found: string;
     }
   | {
+      readonly code: "STORAGE_FOREIGN_NODE";
+      readonly path: string;
+      readonly expected: string;
+      readonly found: string;
+    }
+  | {
       readonly code: "STORAGE_DOUBLE_SIGN";
       readonly height: number;
       readonly signedHash: string | null;

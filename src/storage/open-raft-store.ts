@@ -7,6 +7,7 @@ import { Environment } from "./environment.ts";
 import { corrupt, ioError, type StorageError } from "./errors.ts";
 import { textKey } from "./keys.ts";
 import { LmdbRaftStore } from "./lmdb-raft-store.ts";
+import { claimFor, type RaftOwner } from "./raft-owner.ts";
 import type { RaftState } from "./raft-state.ts";
 import type { RaftStore } from "./raft-store.ts";
 import {
@@ -24,6 +25,8 @@ import { SnapshotFiles } from "./snapshot-files.ts";
 export interface RaftStoreOptions {
   /** `raft.raft_dir`; created if it is not there. */
   readonly directory: string;
+  /** Whose it is; null where nobody asks, as in tests. */
+  readonly owner?: RaftOwner | null;
   /** `raft.snap_count`. */
   readonly snapshotsKept?: number;
   /** Allow tmpfs and NFS, where votes may be forgotten. For tests and throw-away clusters. */
@@ -61,6 +64,8 @@ export async function openRaftStore(options: RaftStoreOptions): Promise<RaftStor
     const tables = raftTables(environment);
     const incarnation =
       readIncarnation(tables, environment.path) ?? (await create(environment, tables, directory));
+    const { owner = null } = options;
+    if (owner !== null) await claimFor(owner, environment, tables);
     const snapshots = new SnapshotFiles({
       directory,
       keep: options.snapshotsKept ?? snapshotsKeptDefault,
