@@ -2,6 +2,7 @@
 
 import type { Cluster } from "./cluster.ts";
 import type { SimulatedNode } from "./node.ts";
+import type { ClientConditions } from "./plan.ts";
 import type { World } from "./world.ts";
 
 export class Clients {
@@ -31,13 +32,13 @@ export class Clients {
     this.#isActive = false;
   }
 
-  #loop(everyMs: (client: World["conditions"]["client"]) => number, act: () => void): void {
+  #loop(everyMs: (client: ClientConditions) => number, act: () => void): void {
     const { dice, schedule, conditions, plan } = this.#world;
-    // With reads off, conditions may yet change.
-    const meanMs = Math.min(everyMs(conditions.client), plan.timeouts.heartbeatMs * 10);
-    const isOff = everyMs(conditions.client) === Number.POSITIVE_INFINITY;
-    schedule.after(dice.wait(meanMs), () => {
-      if (this.#isActive && !isOff) act();
+    const meanMs = everyMs(conditions.client);
+    // Clients that are silent now may not be in the next round.
+    const isSilent = meanMs === Number.POSITIVE_INFINITY;
+    schedule.after(isSilent ? plan.timeouts.heartbeatMs : dice.wait(meanMs), () => {
+      if (this.#isActive && !isSilent) act();
       this.#loop(everyMs, act);
     });
   }

@@ -172,8 +172,9 @@ function hostOf(dice: Dice, heartbeatMs: number): HostConditions {
 
 function clientOf(dice: Dice, heartbeatMs: number): ClientConditions {
   const isHuge = dice.chance(0.15);
+  const isIdle = dice.chance(0.1);
   return {
-    proposeEveryMs: heartbeatMs * dice.magnitude(isHuge ? 0.2 : 0.05, 1),
+    proposeEveryMs: heartbeatMs * (isIdle ? 10 : dice.magnitude(isHuge ? 0.2 : 0.05, 1)),
     batchMax: isHuge ? 2 : dice.pick([1, 1, 3, 10]),
     backlogMax: dice.pick([1, 8, isHuge ? 8 : 1000]),
     payloadBytes: isHuge

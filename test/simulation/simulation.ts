@@ -30,6 +30,8 @@ import type { World } from "./world.ts";
 
 export interface SimulationOptions {
   readonly parts?: Parts;
+  /** Instead of the one that follows from the seed. */
+  readonly plan?: Plan;
   /** Hears every event, one line each. */
   readonly onLine?: (line: string) => void;
 }
@@ -45,7 +47,7 @@ export interface SimulationResult {
 }
 
 export function simulate(seed: number, options: SimulationOptions = {}): SimulationResult {
-  const plan = planOf(seed);
+  const plan = options.plan ?? planOf(seed);
   const schedule = new Schedule();
   const world: World = {
     plan,
@@ -103,7 +105,7 @@ function play(world: World, coverage: Coverage, parts: Parts): number {
 }
 
 function watch(world: World, cluster: Cluster, coverage: Coverage) {
-  const { plan, payloads, checkers } = world;
+  const { plan, payloads, checkers, schedule } = world;
   const { nodes } = cluster;
   const ledger = new Ledger(payloads);
   const reads = new Reads(ledger);
@@ -117,7 +119,7 @@ function watch(world: World, cluster: Cluster, coverage: Coverage) {
     new Deliveries(ledger),
     reads,
     proposals,
-    new Leases(plan, nodes),
+    new Leases(plan, nodes, schedule),
     new OneEntryABlock(plan, payloads),
     new ReadyLead(plan),
     new Matches(plan),
@@ -133,5 +135,3 @@ function asViolation(error: unknown): Violation {
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return new Violation("no invariant broken", text, { cause: error });
 }
-
-export type { Plan };
