@@ -50,6 +50,8 @@ export class Progress {
   matchedStamp = 0;
   /** Highest commit index told to it. */
   sentCommitIndex: LogIndex = 0;
+  /** When a commit index that no entry has carried goes out on its own; Infinity if none waits. */
+  commitNoticeMs = Number.POSITIVE_INFINITY;
   pace: Pace;
   /** The newest stamp of ours that it has answered in this term: it held us for leader since then. */
   ackedStamp = Number.NEGATIVE_INFINITY;
@@ -82,6 +84,7 @@ export class Progress {
 
   probeFrom(nextIndex: LogIndex, retryAtMs: number, failures: number): void {
     this.pace = { kind: "probe", nextIndex, awaitingReply: false, retryAtMs, failures };
+    this.commitNoticeMs = Number.POSITIVE_INFINITY;
   }
 
   /** What kept this follower from answering is over: no need to wait out a pause. */
@@ -129,5 +132,6 @@ export class Progress {
 
   snapshotSent(snapshotIndex: LogIndex, giveUpAtMs: number): void {
     this.pace = { kind: "snapshot", snapshotIndex, giveUpAtMs };
+    this.commitNoticeMs = Number.POSITIVE_INFINITY;
   }
 }

@@ -28,6 +28,8 @@ export interface RaftOptions {
   readonly electionTimeoutMs: number;
   /** A leader that no majority has answered for so long takes no proposals and trusts no clock. */
   readonly leaderLeaseTimeoutMs: number;
+  /** How long a new commit index waits for an entry to carry it to an idle follower; 0 if absent. */
+  readonly commitNoticeDelayMs?: number;
 }
 
 export interface RaftDependencies {
