@@ -53,6 +53,9 @@ export class Space {
     const neededBytes = bytes + commitOverheadBytes;
     if (this.#usedBytes + neededBytes > this.#fileBytes) {
       this.#usedBytes = this.#measureUsed();
+    }
+    // The file is asked only at its seeming end: nobody but us makes it longer, and LMDB never shorter.
+    if (this.#usedBytes + neededBytes > this.#fileBytes) {
       this.#fileBytes = statSync(this.#path).size;
     }
     this.#usedBytes += neededBytes;
