@@ -28,6 +28,7 @@ class Member {
       {
         nodeId: id,
         chainId: "bench",
+        chainId: "bench",
         raftDir,
         ...timeouts,
         snapCount: 3,

@@ -3,6 +3,7 @@
 import { Worker } from "node:worker_threads";
 import { unreachable } from "../base/assert.ts";
 import type { Readiness, ServerId, Snapshot, Term } from "../raft/types.ts";
+import { ApplyCredit } from "./apply-credit.ts";
 import type { ProposalOutcome, RoleReport } from "./driver.ts";
 import { errorFromReport } from "./error-report.ts";
 import type {
@@ -14,6 +15,7 @@ import type {
   TimedEvent,
   ToConsensus,
 } from "./messages.ts";
+import { Outbox } from "./outbox.ts";
 import { SharedLease } from "./shared-lease.ts";
 
 export interface ConsensusListener {
@@ -44,6 +46,10 @@ export class Consensus {
   readonly #listener: ConsensusListener;
   readonly #worker: Worker;
   readonly #lease = new SharedLease();
+  readonly #outbox = new Outbox<ToConsensus>((batch, buffers) =>
+    this.#worker.postMessage(batch, buffers),
+  );
+  readonly #credit = new ApplyCredit();
   readonly #proposals = new Map<number, Settle<ProposalOutcome>>();
   readonly #confirmations = new Map<number, Settle<number | null>>();
   readonly #statusRequests = new Map<number, Settle<Measurements>>();
@@ -64,7 +70,9 @@ export class Consensus {
       workerData,
       name: "consensus",
     });
-    this.#worker.on("message", (message: FromConsensus) => this.#take(message));
+    this.#worker.on("message", (batch: readonly FromConsensus[]) => {
+      for (const message of batch) this.#take(message);
+    });
     this.#worker.on("error", (error: Error) => this.#fail(error));
     this.#exited = new Promise((resolve) => {
       this.#worker.once("exit", () => {
@@ -93,15 +101,13 @@ export class Consensus {
       const proposalId = ++this.#nextId;
       this.#proposals.set(proposalId, resolve);
       const bytes = new Uint8Array(data);
-      this.#worker.postMessage(
-        { kind: "propose", proposalId, term, data: bytes } satisfies ToConsensus,
-        [bytes.buffer],
-      );
+      this.#post({ kind: "propose", proposalId, term, data: bytes }, bytes.buffer);
     });
   }
 
+  /** Everything up to `index` is applied: there is room for more (P8). */
   applied(index: number): void {
-    this.#post({ kind: "applied", index });
+    if (this.#credit.applied(index)) this.#post({ kind: "applied", index });
   }
 
   setReadiness(readiness: Readiness): void {
@@ -164,8 +170,8 @@ export class Consensus {
     });
   }
 
-  #post(message: ToConsensus): void {
-    if (!this.#isOver) this.#worker.postMessage(message);
+  #post(message: ToConsensus, buffer: ArrayBuffer | null = null): void {
+    if (!this.#isOver) this.#outbox.post(message, buffer);
   }
 
   #take(message: FromConsensus): void {
@@ -176,10 +182,14 @@ export class Consensus {
         return;
       case "failed":
         return this.#fail(errorFromReport(message.error));
-      case "committed":
-        return this.#listener.committed(message.entries, message.commitIndex);
+      case "committed": {
+        const { entries, lastIndex, bytes, commitIndex } = message;
+        this.#credit.delivered(lastIndex, bytes);
+        return this.#listener.committed(entries, commitIndex);
+      }
       case "snapshot": {
         const { index, term, data } = message;
+        this.#credit.delivered(index, data.length);
         return this.#listener.snapshot({ last: { index, term }, data });
       }
       case "proposal":

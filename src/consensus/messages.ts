@@ -1,6 +1,7 @@
 /**
  * The boundary between the main thread and the consensus thread: plain data, and bytes that are
- * transferred, not copied. Both sides are written against this file and nothing else.
+ * transferred, not copied. Messages cross in arrays (see `Outbox`), either way in order. Both sides are
+ * written against this file and nothing else.
  */
 
 import type { RaftEvent } from "../raft/event.ts";
@@ -107,6 +108,10 @@ export type FromConsensus =
   | {
       readonly kind: "committed";
       readonly entries: readonly CommittedEntry[];
+      /** Of the last entry. */
+      readonly lastIndex: LogIndex;
+      /** What they take in the window of unapplied entries. */
+      readonly bytes: number;
       readonly commitIndex: LogIndex;
     }
   | {

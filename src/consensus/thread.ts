@@ -7,6 +7,7 @@ import { setPriority } from "node:os";
 import { parentPort, workerData } from "node:worker_threads";
 import { assert, defined, unreachable } from "../base/assert.ts";
 import { EventLoopDelay } from "../observability/event-loop-delay.ts";
+import { payloadBytes } from "../raft/log.ts";
 import { bootstrapEntry, type ConfigurationCodec } from "../raft/membership.ts";
 import type { Entry } from "../raft/types.ts";
 import { openRaftStore } from "../storage/open-raft-store.ts";
@@ -24,13 +25,18 @@ import type {
   Measurements,
   ToConsensus,
 } from "./messages.ts";
+import { Outbox } from "./outbox.ts";
 import { monotonicMs, SharedLease } from "./shared-lease.ts";
 
 const port = defined(parentPort, "this module runs as a worker thread");
 // Structured clone carries the options as they are: both sides are of one build.
 const options = workerData as ConsensusOptions;
 
+const outbox = new Outbox<FromConsensus>((batch, buffers) => port.postMessage(batch, buffers));
+
 const measureEveryMs = 200;
+/** Followers apply an entry this much later when none comes after it: well below what a block takes. */
+const commitNoticeDelayMs = 1;
 /** Half-way between the normal priority and the highest. */
 const threadNice = -10;
 /** Samples kept between two reports to the main thread; the newest are left out beyond. */
@@ -71,7 +77,7 @@ class ConsensusThread {
     this.#starting = this.#start().catch(async (error: Error) => {
       fail(error);
       await this.stop();
-      port.close();
+      closePort();
     });
   }
 
@@ -148,7 +154,7 @@ class ConsensusThread {
     await this.#starting;
     await this.stop();
     post({ kind: "stopped" });
-    port.close();
+    closePort();
   }
 
   async #createTransport(): Promise<TcpTransport | null> {
@@ -185,7 +191,7 @@ class ConsensusThread {
     const addresses = new Map(network?.peers ?? []);
     if (this.#advertised !== null) addresses.set(id, this.#advertised);
     return new Driver(
-      { ...options, id },
+      { ...options, id, commitNoticeDelayMs },
       {
         clock,
         store,
@@ -272,7 +278,8 @@ function bootstrap(store: RaftStore): Promise<void> {
 
 /** A batch crosses in one buffer: a copy, since the log keeps its own. */
 function postCommitted(entries: readonly Entry[], commitIndex: number): void {
-  const size = entries.reduce((bytes, entry) => bytes + (entry.data?.length ?? 0), 0);
+  const size = entries.reduce((sum, entry) => sum + (entry.data?.length ?? 0), 0);
+  const bytes = entries.reduce((sum, entry) => sum + payloadBytes(entry), 0);
   const buffer = new Uint8Array(size);
   let at = 0;
   const crossing = entries.map(({ index, term, kind, data }): CommittedEntry => {
@@ -282,9 +289,11 @@ function postCommitted(entries: readonly Entry[], commitIndex: number): void {
     return { index, term, kind, data: buffer.subarray(at - data.length, at) };
   });
   assert(at === size, "the batch fills its buffer");
-  port.postMessage({ kind: "committed", entries: crossing, commitIndex } satisfies FromConsensus, [
+  const { index: lastIndex } = defined(crossing.at(-1), "a batch has entries");
+  outbox.post(
+    { kind: "committed", entries: crossing, lastIndex, bytes, commitIndex },
     buffer.buffer,
-  ]);
+  );
 }
 
 function goTimeNow(): Uint8Array {
@@ -293,7 +302,12 @@ function goTimeNow(): Uint8Array {
 }
 
 function post(message: FromConsensus): void {
-  port.postMessage(message);
+  outbox.post(message);
+}
+
+function closePort(): void {
+  outbox.flush();
+  port.close();
 }
 
 function fail(error: Error): void {
@@ -315,9 +329,9 @@ function raisePriority(): void {
 const thread = new ConsensusThread();
 raisePriority();
 process.on("uncaughtException", fail);
-port.on("message", (message: ToConsensus) => {
+port.on("message", (batch: readonly ToConsensus[]) => {
   try {
-    thread.take(message);
+    for (const message of batch) thread.take(message);
   } catch (error) {
     post({ kind: "failed", error: reportError(error) });
   }
