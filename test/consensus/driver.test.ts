@@ -226,6 +226,30 @@ describe("proposals", () => {
     expect([...table.outcomes]).toEqual([[1, { kind: "lost" }]]);
   });
 
+  it("whose entry was truncated and its index used again may be committed yet, by another leader", () => {
+    const table = new Table();
+    table.becomeLeader();
+    for (const proposalId of [1, 2, 3]) table.propose(proposalId);
+    table.runSoon();
+    table.flush();
+    // Server 3 takes over without them, and hands over to us: proposal 4 gets index 5, as 3 had.
+    table.receive("3", append(3, { term: 2, index: 2 }, [3], 2));
+    table.receive("3", { kind: "timeoutNowRequest" });
+    table.flush();
+    table.receive("3", { kind: "requestVoteResponse", term: 4, granted: true });
+    table.driver.propose(4, { proposalId: 4, data: new Uint8Array(1), appendedAt: null });
+    table.runSoon();
+    expect(table.outcomes.size).toBe(0);
+    // A server that had them, and nothing since, is elected by others that lack ours.
+    table.receive("2", append(5, { term: 2, index: 2 }, [2, 2, 2, 5], 6));
+    expect([...table.outcomes]).toEqual([
+      [1, { kind: "committed", index: 3, term: 2 }],
+      [2, { kind: "committed", index: 4, term: 2 }],
+      [3, { kind: "committed", index: 5, term: 2 }],
+      [4, { kind: "lost" }],
+    ]);
+  });
+
   it("elsewhere than on the leader are answered at once", () => {
     const table = new Table();
     table.receive("2", { kind: "heartbeatRequest", term: 1, sentAtMs: 0 });
