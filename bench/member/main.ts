@@ -28,7 +28,6 @@ class Member {
       {
         nodeId: id,
         chainId: "bench",
-        chainId: "bench",
         raftDir,
         ...timeouts,
         snapCount: 3,
