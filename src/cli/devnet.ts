@@ -130,7 +130,7 @@ function parseLoad(text: string): number {
 
 function parseBetween(text: string, minMs: number, maxMs: number, range: string): number {
   const parsed = parseDuration(text);
-  if (!parsed.ok) throw new InvalidArgumentError(`It ${parsed.problem}.`);
+  if (!parsed.ok) throw new InvalidArgumentError(`${parsed.problem}.`);
   if (parsed.value >= minMs && parsed.value <= maxMs) return parsed.value;
   throw new InvalidArgumentError(`Give ${range}.`);
 }

@@ -1,7 +1,8 @@
 /** The folder of a devnet: ours alone while it runs, and never one that holds something else. */
 
+import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { errnoOf } from "../home/errors.ts";
 import { DirectoryLock } from "../storage/directory-lock.ts";
 import { StorageError } from "../storage/errors.ts";
@@ -16,7 +17,7 @@ const markerText =
 /** Makes the folder if need be, and takes its lock. Throws DevnetError. */
 export async function claimFolder(directory: string): Promise<DirectoryLock> {
   try {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await makeDirectory(directory);
     await refuseForeign(directory);
     const lock = await DirectoryLock.acquire(directory);
     try {
@@ -28,6 +29,23 @@ export async function claimFolder(directory: string): Promise<DirectoryLock> {
     return lock;
   } catch (error) {
     throw explain(directory, error);
+  }
+}
+
+/**
+ * With its parents. Node's own way to do that never ends where a file system answers ENOENT for a
+ * new directory in one that exists, as `/proc` does.
+ */
+async function makeDirectory(path: string): Promise<void> {
+  try {
+    await mkdir(path, { mode: 0o700 });
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === "EEXIST") return;
+    const parent = dirname(path);
+    if (errno !== "ENOENT" || existsSync(parent)) throw error;
+    await makeDirectory(parent);
+    await mkdir(path, { mode: 0o700 });
   }
 }
 

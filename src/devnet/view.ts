@@ -93,7 +93,7 @@ export function statusLine({ cluster, load, gaps }: DevnetFacts): string {
 export function loadText({ accepted, failed, waiting, p50Ms, p99Ms }: LoadFacts): string {
   return (
     `${accepted} accepted, ${failed} failed, ${waiting} waiting; ` +
-    `latency p50 ${ms(p50Ms)}, p99 ${ms(p99Ms)}`
+    `p50 ${ms(p50Ms)}, p99 ${ms(p99Ms)}`
   );
 }
 

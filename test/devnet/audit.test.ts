@@ -1,0 +1,101 @@
+/** The audit finds what it is there to find: nodes that serve a bad chain over HTTP. */
+
+import { createServer, type Server } from "node:http";
+import { afterEach, describe, expect, it } from "vitest";
+import { Audit } from "../../src/devnet/audit.ts";
+import { LoadKeys } from "../../src/devnet/load-keys.ts";
+import { LocalNode } from "../../src/devnet/local-node.ts";
+
+interface Served {
+  readonly hash: string;
+  readonly parent: string;
+  readonly txs?: readonly string[];
+}
+
+const servers: Server[] = [];
+afterEach(() => {
+  for (const server of servers.splice(0)) server.close();
+});
+
+/** A node of which only the blocks exist, from height 1. */
+async function nodeWith(id: string, blocks: readonly Served[]): Promise<LocalNode> {
+  const server = createServer((request, response) => {
+    const height = Number(request.url?.split("/").at(-1));
+    const block = blocks[height - 1];
+    if (block === undefined) {
+      response.writeHead(404).end("{}");
+      return;
+    }
+    const txs = (block.txs ?? []).map((tx) => Buffer.from(tx).toString("hex"));
+    const header = { last_header_hash: block.parent };
+    response.end(JSON.stringify({ height, hash: block.hash, header, data: { txs } }));
+  });
+  servers.push(server);
+  await new Promise<void>((resolve) => server.listen({ host: "127.0.0.1", port: 0 }, resolve));
+  const address = server.address();
+  const rpcPort = typeof address === "object" && address !== null ? address.port : 0;
+  const ports = { raftPort: 0, rpcPort, metricsPort: 0, p2pPort: 0 };
+  return new LocalNode({ id, home: "", host: "127.0.0.1", passphrase: "", ...ports }, []);
+}
+
+const first = { hash: "aa", parent: "" };
+
+describe("Audit", () => {
+  const keys = new LoadKeys();
+  const tx = (sequence: number) => `${keys.keyOf(sequence)}=x`;
+
+  it("is content with one chain in which every acknowledged transaction stands once", async () => {
+    const blocks = [first, { hash: "bb", parent: "aa", txs: [tx(0), "hello=world", tx(1)] }];
+    const audit = new Audit(keys);
+    audit.acknowledged(0, 2);
+    for (const id of ["node-1", "node-2"]) {
+      expect(await audit.advance(await nodeWith(id, blocks), 2)).toBe(true);
+    }
+    expect(audit.conclude()).toEqual([]);
+  });
+
+  it("finds two blocks at one height", async () => {
+    const audit = new Audit(keys);
+    await audit.advance(await nodeWith("node-1", [first]), 1);
+    await audit.advance(await nodeWith("node-2", [{ ...first, hash: "ff" }]), 1);
+    expect(audit.conclude()).toEqual(["two blocks at height 1: ff on node-2, aa on another node"]);
+  });
+
+  it("finds a block that does not follow the one before", async () => {
+    const audit = new Audit(keys);
+    await audit.advance(await nodeWith("node-1", [first, { hash: "bb", parent: "cc" }]), 2);
+    expect(audit.conclude()).toEqual(["block 2 follows cc, not aa"]);
+  });
+
+  it("finds transactions that are lost, elsewhere or there twice", async () => {
+    const audit = new Audit(keys);
+    const second = { hash: "bb", parent: "aa", txs: [tx(1)] };
+    await audit.advance(await nodeWith("node-1", [{ ...first, txs: [tx(1), tx(2)] }, second]), 2);
+    for (const [sequence, height] of [[0, 1] as const, [1, 1] as const, [2, 2] as const]) {
+      audit.acknowledged(sequence, height);
+    }
+    expect(audit.conclude()).toEqual([
+      "transaction 1 is at height 1 and at 2",
+      "transaction 0 was acknowledged at height 1 and is nowhere",
+      "transaction 2 was acknowledged at height 2 and is at 1",
+    ]);
+  });
+
+  it("does not take a block that is not there for one that agrees", async () => {
+    const audit = new Audit(keys);
+    const node = await nodeWith("node-1", [first]);
+    expect(await audit.advance(node, 2)).toBe(false);
+    expect(audit.comparedTo(node)).toBe(1);
+  });
+
+  it("reads again what a killed node may have lost and made anew", async () => {
+    const audit = new Audit(keys);
+    const blocks = [{ ...first }];
+    const node = await nodeWith("node-1", blocks);
+    await audit.advance(node, 1);
+    blocks[0] = { ...first, hash: "ff" };
+    audit.restarted(node);
+    await audit.advance(node, 1);
+    expect(audit.conclude()).toHaveLength(1);
+  });
+});
