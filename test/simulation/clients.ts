@@ -32,13 +32,13 @@ export class Clients {
     this.#isActive = false;
   }
 
+  /** Asks again after a while how busy clients are now: waiting has no memory, so that is the same. */
   #loop(everyMs: (client: ClientConditions) => number, act: () => void): void {
     const { dice, schedule, conditions, plan } = this.#world;
-    const meanMs = everyMs(conditions.client);
-    // Clients that are silent now may not be in the next round.
-    const isSilent = meanMs === Number.POSITIVE_INFINITY;
-    schedule.after(isSilent ? plan.timeouts.heartbeatMs : dice.wait(meanMs), () => {
-      if (this.#isActive && !isSilent) act();
+    const { heartbeatMs } = plan.timeouts;
+    const waitMs = dice.wait(everyMs(conditions.client));
+    schedule.after(Math.min(waitMs, heartbeatMs), () => {
+      if (this.#isActive && waitMs <= heartbeatMs) act();
       this.#loop(everyMs, act);
     });
   }
