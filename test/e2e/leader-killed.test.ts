@@ -2,19 +2,10 @@
 
 import { expect, it } from "vitest";
 import { auditChain } from "./harness/chain.ts";
-import {
-  endCleanly,
-  kill,
-  producingLeader,
-  startCluster,
-  untilAllFollow,
-  untilGrown,
-} from "./harness/cluster.ts";
+import { endCleanly, kill, startCluster } from "./harness/cluster.ts";
 import { describeDistribution, median, report } from "./harness/distribution.ts";
-import { arrivals, type Disturbance, longestPauses } from "./harness/gaps.ts";
+import { failOver } from "./harness/failovers.ts";
 import { Load } from "./harness/load.ts";
-
-const kills = 20;
 
 /** Short against a failover, so that the pause between two blocks is the failover and hardly more. */
 const blockTimeMs = 25;
@@ -25,23 +16,12 @@ it("loses nothing, executes nothing twice, and soon has a new leader", {
   const cluster = await startCluster({ settings: { "node.block_time": `${blockTimeMs}ms` } });
   const load = new Load(cluster.nodes);
   load.start();
-  const disturbances: Disturbance[] = [];
-  for (let nth = 1; nth <= kills; nth++) {
-    const leader = await producingLeader(cluster);
-    const fromMs = Date.now();
-    await kill(leader);
-    const successor = await producingLeader(cluster, [leader]);
-    await untilGrown(successor, 3);
-    disturbances.push({ fromMs, toMs: Date.now() });
-    await leader.start();
-    await untilAllFollow(cluster);
-  }
+  const gapsMs = await failOver(cluster, 20, kill);
   const acknowledged = await load.stop();
-  const gapsMs = longestPauses(arrivals(cluster.nodes), disturbances);
   report(`kill -9 of the leader: gap ${describeDistribution(gapsMs)} (${blockTimeMs} ms blocks)`);
   report(`kill -9 of the leader: ${load.describe()}`);
   await auditChain(cluster, acknowledged);
+  await endCleanly(cluster);
   // One heartbeat timeout: without crash detection the followers would only begin to wonder by then.
   expect(median(gapsMs)).toBeLessThan(92);
-  await endCleanly(cluster);
 });

@@ -11,7 +11,7 @@ export interface UntilOptions {
 export async function until<T>(
   what: string,
   probe: () => T | null | false | Promise<T | null | false>,
-  { limitMs = 30_000, everyMs = 20 }: UntilOptions = {},
+  { limitMs = 90_000, everyMs = 20 }: UntilOptions = {},
 ): Promise<T> {
   const deadlineMs = performance.now() + limitMs;
   for (;;) {

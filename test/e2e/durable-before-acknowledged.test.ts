@@ -1,0 +1,127 @@
+/** P7: nothing is acknowledged before it is on the disk, seen from outside a whole node, by its system calls. */
+
+import { describe, expect, it } from "vitest";
+import { defined } from "../../src/base/assert.ts";
+import type { LocalNode } from "../../src/devnet/local-node.ts";
+import { readBlock } from "./harness/chain.ts";
+import { endCleanly, producingLeader, startCluster } from "./harness/cluster.ts";
+import { hasStrace, type SystemCall, trace } from "./harness/strace.ts";
+import { sendTx } from "./harness/transactions.ts";
+
+const settings = { "node.block_time": "200ms" };
+const count = 8;
+
+interface Traced {
+  readonly marker: string;
+  readonly height: number;
+}
+
+describe.skipIf(!hasStrace)("what a node acknowledges is durable (needs strace)", () => {
+  it("when it answers a client", { timeout: 180_000 }, async () => {
+    const cluster = await startCluster({ nodeCount: 1, settings });
+    const node = defined(cluster.nodes[0], "a cluster has nodes");
+    const stop = await trace(node);
+    const sent = await sendMarked(node);
+    const calls = await stop();
+    for (const { marker } of sent) {
+      const asked = defined(calls.find(isRequestWith(marker)), "the request is in the trace");
+      const answered = calls.find((call) => isAnswerTo(asked, call));
+      expect(defined(answered, "the answer is in the trace").beganAt).toBeGreaterThan(
+        durableAt(calls, marker),
+      );
+    }
+    await endCleanly(cluster);
+  });
+
+  it("when a follower acknowledges an entry to the leader", { timeout: 180_000 }, async () => {
+    const cluster = await startCluster({ settings });
+    const leader = await producingLeader(cluster);
+    const follower = defined(
+      cluster.nodes.find((node) => node !== leader),
+      "a cluster of three has a follower",
+    );
+    const stop = await trace(follower);
+    const sent = await sendMarked(leader);
+    const calls = await stop();
+    for (const { marker, height } of sent) {
+      const { raft_index: index } = await readBlock(leader, height);
+      const appended = calls.find((call) => isRead(call) && call.text.includes(marker));
+      const { file } = defined(appended, "the entry arrives in the trace");
+      const acknowledged = calls.find(
+        (call) =>
+          !isRead(call) && call.file === file && lastLogsIn(call).some((last) => last >= index),
+      );
+      expect(defined(acknowledged, "the reply is in the trace").beganAt).toBeGreaterThan(
+        durableAt(calls, marker),
+      );
+    }
+    await endCleanly(cluster);
+  });
+});
+
+/** Transactions that are found in a trace by their text, several times over in case a page ends within it. */
+async function sendMarked(node: LocalNode): Promise<Traced[]> {
+  const sent: Traced[] = [];
+  for (let nth = 0; nth < count; nth++) {
+    const marker = `marker-${nth}-`;
+    const answer = await sendTx(node, `traced-${nth}=${marker.repeat(5)}`);
+    if (answer.kind !== "committed") throw new Error(`not committed: ${JSON.stringify(answer)}`);
+    sent.push({ marker, height: answer.height });
+  }
+  return sent;
+}
+
+/** Where in the trace the first log write with `marker` is durable: its pages, fdatasync, then LMDB's meta page. */
+function durableAt(calls: readonly SystemCall[], marker: string): number {
+  const onLog = calls.filter((call) => call.file.endsWith("/raft.mdb"));
+  const next = (what: string, after: number, isIt: (call: SystemCall) => boolean) =>
+    defined(
+      onLog.find((call) => call.beganAt > after && isIt(call)),
+      `the trace has ${what} for ${marker}`,
+    ).endedAt;
+  const written = next("the pages", -1, (call) => isWrite(call) && call.text.includes(marker));
+  const synced = next("an fdatasync", written, (call) => call.name === "fdatasync");
+  return next("the meta page", synced, isWrite);
+}
+
+function isWrite({ name }: SystemCall): boolean {
+  return name === "pwrite64" || name === "writev" || name === "pwritev";
+}
+
+function isRead({ name, file }: SystemCall): boolean {
+  return (name === "read" || name === "recvfrom") && file.startsWith("socket:");
+}
+
+function isRequestWith(marker: string): (call: SystemCall) => boolean {
+  return (call) => isRead(call) && call.text.includes("POST /tx") && call.text.includes(marker);
+}
+
+function isAnswerTo(request: SystemCall, call: SystemCall): boolean {
+  const isLater = call.file === request.file && call.beganAt > request.beganAt;
+  return isLater && !isRead(call) && call.text.includes("HTTP/1.1 200");
+}
+
+/** `LastLog` of the AppendEntries replies in a write: a msgpack number behind the name. */
+function lastLogsIn({ text }: SystemCall): number[] {
+  const bytes = unescapeC(text);
+  const name = "LastLog";
+  const found: number[] = [];
+  for (let at = bytes.indexOf(name); at >= 0; at = bytes.indexOf(name, at + 1)) {
+    const first = at + name.length;
+    const tag = bytes.charCodeAt(first);
+    if (tag < 0x80) found.push(tag);
+    else if (tag === 0xcc) found.push(bytes.charCodeAt(first + 1));
+    else if (tag === 0xcd) {
+      found.push(bytes.charCodeAt(first + 1) * 256 + bytes.charCodeAt(first + 2));
+    }
+  }
+  return found;
+}
+
+/** strace shows bytes as C does: `\n`, `\0`, `\240`. */
+function unescapeC(text: string): string {
+  const named: Readonly<Record<string, string>> = { n: "\n", t: "\t", r: "\r", v: "\v", f: "\f" };
+  return text.replace(/\\([0-7]{1,3}|.)/g, (_, code: string) =>
+    /^[0-7]/.test(code) ? String.fromCharCode(Number.parseInt(code, 8)) : (named[code] ?? code),
+  );
+}
