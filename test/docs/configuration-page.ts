@@ -54,23 +54,25 @@ function usedTable(keys: readonly NamedKey[]): readonly string[] {
   const rows = keys.map((key) => {
     const initial = key.initial === "" ? "" : code(key.initial);
     const about = key.isFlagOnly ? `${key.about} Flag only.` : key.about;
-    return row(code(key.name), inCell(key.type), initial, inCell(about));
+    return [code(key.name), inCell(key.type), initial, inCell(about)];
   });
-  return [
-    row("key", "type", "default", "what it is"),
-    row("---", "---", "---", "---"),
-    ...rows,
-    "",
-  ];
+  return [...table(["key", "type", "default", "what it is"], rows), ""];
 }
 
 function ignoredTable(keys: readonly NamedKey[]): string {
-  const rows = keys.map((key) => row(code(key.name), inCell(key.instead ?? "nothing is missing")));
-  return [row("key", "instead"), row("---", "---"), ...rows, ""].join("\n");
+  const rows = keys.map((key) => [code(key.name), inCell(key.instead ?? "nothing is missing")]);
+  return [...table(["key", "instead"], rows), ""].join("\n");
 }
 
-function row(...cells: readonly string[]): string {
-  return `| ${cells.join(" | ")} |`;
+/** Columns as wide as their widest cell, as the formatter has them. */
+function table(head: readonly string[], rows: readonly (readonly string[])[]): readonly string[] {
+  const widths = head.map((title, column) =>
+    Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)),
+  );
+  const rule = widths.map((width) => "-".repeat(width));
+  return [head, rule, ...rows].map(
+    (row) => `| ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(" | ")} |`,
+  );
 }
 
 function code(text: string): string {
