@@ -31,7 +31,7 @@ const usage = `npm run bench -- [options]
   --only a,b      of: ${sections.map(({ name }) => name).join(", ")}
   --seconds n     for each measurement of latency and throughput (default 4)
   --smoke         as little as shows that everything works
-  --dir path      where the logs are written (default bench/results): the disk that is measured
+  --dir path      where logs and report are written (default bench/results): the disk that is measured
   --profile path  writes V8 processor profiles of all members and their threads there
   --json          prints the report as JSON, and no table
 `;
@@ -65,7 +65,7 @@ async function main(): Promise<number> {
     figures.push(...(await section.run(context)));
   }
   const report: Report = { startedAt, machine, figures, notes };
-  const path = writeReport(report);
+  const path = writeReport(report, workDir);
   if (isJson) process.stdout.write(`${JSON.stringify(report)}\n`);
   else process.stdout.write(`${tableOf(figures)}${notes.map((n) => `${n}\n`).join("")}${path}\n`);
   return 0;

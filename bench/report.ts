@@ -1,6 +1,6 @@
 /** A run for people, and for programs. */
 
-import { mkdirSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Figure } from "./figure.ts";
 import type { Machine } from "./machine.ts";
@@ -12,11 +12,8 @@ export interface Report {
   readonly notes: readonly string[];
 }
 
-const resultsDir = join(import.meta.dirname, "results");
-
-/** Writes the report where results are kept, out of version control; returns the path. */
-export function writeReport(report: Report, directory = resultsDir): string {
-  mkdirSync(directory, { recursive: true });
+/** Writes the report into `directory`; returns its path. */
+export function writeReport(report: Report, directory: string): string {
   const path = join(directory, `${report.startedAt.replaceAll(":", "-")}.json`);
   writeFileSync(path, `${JSON.stringify(report, null, 2)}\n`);
   return path;
