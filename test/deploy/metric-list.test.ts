@@ -2,6 +2,7 @@
 import { expect, it } from "vitest";
 import { z } from "zod";
 import { createMetrics } from "../../src/observability/metrics.ts";
+import { table } from "../docs/table.ts";
 import { repository } from "./repository.ts";
 
 const Metric = z.object({
@@ -26,8 +27,6 @@ measure the same: \`raft.state.leader\` is \`raft_state_leader_total\`, \`raft.t
 \`raft.replication.installSnapshot\` is \`raft_replication_install_snapshot_total\`,
 \`raft.rpc.installSnapshot\` is \`raft_rpc_install_snapshot_total\`.
 
-| metric | type | labels | meaning |
-|---|---|---|---|
 `;
 
 it("the list of metrics is complete", async () => {
@@ -36,10 +35,8 @@ it("the list of metrics is complete", async () => {
     .registry.getMetricsAsArray()
     .map((metric) => Metric.parse({ ...metric }))
     .filter(({ name }) => name.startsWith("evnode_"))
-    .map(
-      ({ name, type, labelNames, help }) =>
-        `| \`${name}\` | ${type} | ${labelNames.join(", ")} | ${help} |\n`,
-    );
-  const list = introduction + rows.join("");
+    .map(({ name, type, labelNames, help }) => [`\`${name}\``, type, labelNames.join(", "), help]);
+  const lines = table(["metric", "type", "labels", "meaning"], rows);
+  const list = `${introduction}${lines.join("\n")}\n`;
   await expect(list).toMatchFileSnapshot(repository("deploy/prometheus/metrics.md"));
 });

@@ -7,6 +7,7 @@ import {
   sectionComments,
   sectionNames,
 } from "../../src/config/schema.ts";
+import { table } from "./table.ts";
 
 const introduction = `\
 # Configuration
@@ -62,17 +63,6 @@ function usedTable(keys: readonly NamedKey[]): readonly string[] {
 function ignoredTable(keys: readonly NamedKey[]): string {
   const rows = keys.map((key) => [code(key.name), inCell(key.instead ?? "nothing is missing")]);
   return [...table(["key", "instead"], rows), ""].join("\n");
-}
-
-/** Columns as wide as their widest cell, as the formatter has them. */
-function table(head: readonly string[], rows: readonly (readonly string[])[]): readonly string[] {
-  const widths = head.map((title, column) =>
-    Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)),
-  );
-  const rule = widths.map((width) => "-".repeat(width));
-  return [head, rule, ...rows].map(
-    (row) => `| ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(" | ")} |`,
-  );
 }
 
 function code(text: string): string {
