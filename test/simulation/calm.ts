@@ -23,22 +23,20 @@ export function patienceMs({ timeouts }: Plan): number {
   return 20 * timeouts.electionMs + 20 * timeouts.heartbeatMs + 3_000;
 }
 
+/** The checkers that also know what is still owed. */
+export interface CalmChecks {
+  readonly ledger: Ledger;
+  readonly proposals: Proposals;
+  readonly reads: Reads;
+}
+
 export class Calm {
   readonly #cluster: Cluster;
   readonly #clients: Clients;
-  readonly #checks: {
-    readonly ledger: Ledger;
-    readonly proposals: Proposals;
-    readonly reads: Reads;
-  };
+  readonly #checks: CalmChecks;
   readonly #world: World;
 
-  constructor(
-    cluster: Cluster,
-    clients: Clients,
-    checks: { readonly ledger: Ledger; readonly proposals: Proposals; readonly reads: Reads },
-    world: World,
-  ) {
+  constructor(cluster: Cluster, clients: Clients, checks: CalmChecks, world: World) {
     this.#cluster = cluster;
     this.#clients = clients;
     this.#checks = checks;
@@ -47,39 +45,30 @@ export class Calm {
 
   /** Runs until the majority has recovered; returns after how long. Throws a Violation if it does not. */
   run(): number {
-    const {
-      world: { schedule, plan, dice, transcript },
-    } = { world: this.#world };
+    const { schedule, plan } = this.#world;
     this.#world.conditions = calmOf(plan);
     const healthy = this.#heal();
-    transcript.note("calm", () => `for ${healthy.map(({ id }) => id).join(" ")}`);
-    for (const node of healthy) {
-      const isReady = dice.chance(0.6);
-      node.setReadiness({ isReady, appliedHeight: node.saved.index, priority: 0 });
-    }
     const beganMs = schedule.nowMs;
-    const untilMs = beganMs + patienceMs(plan);
     const committedBefore = this.#checks.proposals.committedCount;
     this.#clients.begin();
-    for (let missing = "a start"; ; ) {
+    for (;;) {
       const checkMs = schedule.nowMs + plan.timeouts.heartbeatMs / 4;
       while (schedule.step(checkMs));
+      const tookMs = schedule.nowMs - beganMs;
       const hasProgressed = this.#checks.proposals.committedCount > committedBefore;
+      // Whether all agree shows best when nothing new comes.
       if (hasProgressed) this.#clients.pause();
-      missing = hasProgressed ? (this.#missing(healthy) ?? "") : "a new command is committed";
-      if (missing === "") return schedule.nowMs - beganMs;
-      if (schedule.nowMs < untilMs) continue;
-      const waitedMs = (schedule.nowMs - beganMs).toFixed(0);
-      throw new Violation(
-        "progress",
-        `after ${waitedMs} ms of calm it is not true that ${missing}`,
-      );
+      const missing = hasProgressed ? this.#missing(healthy) : "a new command is committed";
+      if (missing === null) return tookMs;
+      if (tookMs < patienceMs(plan)) continue;
+      const what = `after ${tookMs.toFixed(0)} ms of calm it is not true that ${missing}`;
+      throw new Violation("progress", what);
     }
   }
 
   /** Makes a majority healthy, and leaves the others in some trouble. */
   #heal(): readonly SimulatedNode[] {
-    const { dice, plan } = this.#world;
+    const { dice, plan, transcript } = this.#world;
     const { nodes, network } = this.#cluster;
     const shuffled = dice.shuffled(nodes);
     const healthyCount = dice.integer(majorityOf(plan.clusterSize), plan.clusterSize);
@@ -93,7 +82,12 @@ export class Calm {
         if (trouble === "deaf" || trouble === "apart") network.links.cut(other.id, node.id);
       }
     }
-    for (const node of healthy) node.start();
+    transcript.note("calm", () => `for ${healthy.map(({ id }) => id).join(" ")}`);
+    for (const node of healthy) {
+      const isReady = dice.chance(0.6);
+      node.setReadiness({ isReady, appliedHeight: node.saved.index, priority: 0 });
+      node.start();
+    }
     return healthy;
   }
 

@@ -48,8 +48,8 @@ export class Clients {
     const { batchMax, backlogMax, payloadBytes, astrayRate } = conditions.client;
     const isAstray = dice.chance(astrayRate);
     const node = isAstray ? this.#cluster.anyUp() : this.#cluster.saidLeader();
-    const { life } = node ?? {};
-    if (node === null || life === null || life === undefined) return;
+    const life = node?.life ?? null;
+    if (node === null || life === null) return;
     const { lastIndex, commitIndex } = life.driver.status;
     if (lastIndex - commitIndex >= backlogMax) return;
     const term = (life.host.report?.term ?? 0) - (isAstray ? dice.integer(-1, 1) : 0);
@@ -69,8 +69,8 @@ export class Clients {
     const { dice, checkers, conditions, transcript } = this.#world;
     const isAstray = dice.chance(conditions.client.astrayRate);
     const node = this.#reader(isAstray);
-    const { life } = node ?? {};
-    if (node === null || life === null || life === undefined) return;
+    const life = node?.life ?? null;
+    if (node === null || life === null) return;
     const readId = ++this.#readId;
     life.run("io", () => {
       transcript.note(node.id, () => `read ${readId}`);

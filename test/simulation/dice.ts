@@ -39,8 +39,9 @@ export class Dice {
     return low + Math.floor((high - low + 1) * this.random());
   }
 
-  /** The time to the next event of a Poisson process. */
+  /** The time to the next event of a Poisson process; Infinity if there are none. */
   wait(meanMs: number): number {
+    if (meanMs === Number.POSITIVE_INFINITY) return meanMs;
     return -Math.log(1 - this.random()) * meanMs;
   }
 

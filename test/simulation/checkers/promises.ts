@@ -16,8 +16,8 @@ export class Promises implements Checker {
 
   sending(node: SimulatedNode, message: Message, request: RequestMessage | null): void {
     switch (message.kind) {
+      // Campaigning and leading both say: I have voted for myself.
       case "requestVoteRequest":
-        return this.#voted(node, message, message.term, node.id);
       case "heartbeatRequest":
       case "appendEntriesRequest":
       case "installSnapshotRequest":
