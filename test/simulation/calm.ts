@@ -5,6 +5,7 @@
  */
 
 import { majorityOf } from "../../src/raft/quorum.ts";
+import { rpcTimeoutMs } from "../../src/transport/deadlines.ts";
 import type { Ledger } from "./checkers/ledger.ts";
 import type { Proposals } from "./checkers/proposals.ts";
 import type { Reads } from "./checkers/reads.ts";
@@ -17,10 +18,12 @@ import type { World } from "./world.ts";
 
 /**
  * In which a healed majority has recovered: several elections that fail, the wait for a ready node, and
- * the longest deadlines of RPCs that hang from before.
+ * the longest deadline of an RPC that hangs from before.
  */
 export function patienceMs({ timeouts }: Plan): number {
-  return 20 * timeouts.electionMs + 20 * timeouts.heartbeatMs + 3_000;
+  const { electionMs, heartbeatMs, sendMs } = timeouts;
+  const hangingMs = rpcTimeoutMs("installSnapshotRequest", 0, sendMs);
+  return 20 * electionMs + 20 * heartbeatMs + hangingMs;
 }
 
 /** The checkers that also know what is still owed. */
