@@ -1,0 +1,93 @@
+/** One whole range, from whoever has it, however often that must be tried. */
+
+import { sleep } from "../base/task-group.ts";
+import type { Answer, Range } from "./exchange.ts";
+import type { PeerPool } from "./peer-pool.ts";
+import type { Outcome } from "./peer-score.ts";
+
+/** One kind of item: how to ask for it, and what is wrong with an answer by itself. */
+export interface ItemSource<Wire, Item> {
+  readonly ask: (peerId: string, range: Range, signal: AbortSignal) => Promise<Answer<Wire>>;
+  readonly take: (item: Wire, peerId: string) => Item;
+  /** Why no honest peer would send these together; null if one might. */
+  readonly refuse: (items: readonly Item[]) => string | null;
+}
+
+/** While a range is not there after this, a peer with nothing to do is asked for it as well. */
+export const stealAfterMs = 1_500;
+
+/** Resolves with every item of `range`, or rejects with the reason of `signal`; with nothing else. */
+export async function fetchRange<Wire, Item>(
+  source: ItemSource<Wire, Item>,
+  range: Range,
+  pool: PeerPool,
+  signal: AbortSignal,
+): Promise<readonly Item[]> {
+  const decided = new AbortController();
+  const attempt = { source, pool, asked: new Set<string>() };
+  const either = AbortSignal.any([signal, decided.signal]);
+  const first = collect(attempt, range, { idleOnly: false, signal: either });
+  const second = sleep(stealAfterMs, either).then(() =>
+    collect(attempt, range, { idleOnly: true, signal: either }),
+  );
+  try {
+    return await Promise.race([first, second]);
+  } finally {
+    decided.abort();
+    await Promise.allSettled([first, second]);
+  }
+}
+
+interface Attempt<Wire, Item> {
+  readonly source: ItemSource<Wire, Item>;
+  readonly pool: PeerPool;
+  /** Who is being asked for this range just now. */
+  readonly asked: Set<string>;
+}
+
+async function collect<Wire, Item>(
+  { source, pool, asked }: Attempt<Wire, Item>,
+  { from, to }: Range,
+  { idleOnly, signal }: { readonly idleOnly: boolean; readonly signal: AbortSignal },
+): Promise<readonly Item[]> {
+  const collected: Item[] = [];
+  while (from + collected.length <= to) {
+    const missing = { from: from + collected.length, to };
+    const peerId = await pool.acquire(missing, { except: asked, idleOnly }, signal);
+    asked.add(peerId);
+    const askedAtMs = performance.now();
+    let outcome: Outcome = "failed";
+    try {
+      const answer = await source.ask(peerId, missing, signal);
+      // Somebody else was faster; only if it had its time does that speak against it.
+      if (signal.aborted)
+        outcome = performance.now() - askedAtMs < stealAfterMs ? "abandoned" : "failed";
+      else outcome = judge(answer, source, peerId, collected, pool);
+    } finally {
+      asked.delete(peerId);
+      pool.release(peerId, outcome);
+    }
+    signal.throwIfAborted();
+  }
+  return collected;
+}
+
+/** Adds the items of a good answer to `collected`. */
+function judge<Wire, Item>(
+  answer: Answer<Wire>,
+  source: ItemSource<Wire, Item>,
+  peerId: string,
+  collected: Item[],
+  pool: PeerPool,
+): Outcome {
+  if (answer.kind === "misbehaved") pool.drop(peerId, answer.reason);
+  if (answer.kind !== "items" || pool.dropped.has(peerId)) return "failed";
+  const items = answer.items.map((item) => source.take(item, peerId));
+  const reason = source.refuse(items);
+  if (reason !== null) {
+    pool.drop(peerId, reason);
+    return "failed";
+  }
+  collected.push(...items);
+  return answer.failure === null ? "good" : "poor";
+}

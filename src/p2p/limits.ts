@@ -1,0 +1,61 @@
+/** What no operator may set. Each limit says what happens there. */
+
+import { assert } from "../base/assert.ts";
+import { exchangeMessageMaxBytes, hashMaxBytes } from "../block/limits.ts";
+
+/** Items in one request, as go-header's; a larger request is reset. */
+export const rangeMax = 64;
+
+/** Connections, both directions; further inbound ones are refused before their handshake. */
+export const connectionsMax = 128;
+
+/** Inbound connections in the middle of their handshake; further ones are refused. */
+export const handshakesMax = 16;
+
+/** Inbound connections a second from one address; further ones are refused. A devnet has one address. */
+export const connectionsPerSecondMax = 32;
+
+/** Streams of all protocols that one connection may have open; further ones are reset. */
+export const streamsPerConnectionMax = 64;
+
+/** Requests of one peer under way; further ones are reset. */
+export const requestsPerPeerMax = 8;
+
+/** Requests of all peers under way; further ones are reset. */
+export const requestsMax = 32;
+
+/** What may wait unread on one stream; beyond it the stream is reset. */
+export const unreadMaxBytes = 256 * 1024;
+
+/** A request frame; a longer one is reset. */
+export const requestMaxBytes = 2 * hashMaxBytes;
+
+/** How long a peer may take to send its request. */
+export const requestTimeoutMs = 10_000;
+
+/** How long a peer may take to accept one item; go-header's write timeout. */
+export const writeTimeoutMs = 8_000;
+
+/** How long a whole answer may take, whatever its pace; then it is reset. */
+export const serveTimeoutMs = 30_000;
+
+/** After so many bytes an answer ends early: the peer asks again for the rest. */
+export const responseSoftMaxBytes = 8 * 1024 * 1024;
+
+/** How long an answer may take; go-header's request timeout. What came until then counts. */
+export const answerTimeoutMs = 8_000;
+
+/** Redials of a configured peer, as ev-node's: the wait doubles from the first to the second. */
+export const redialMinMs = 1_000;
+export const redialMaxMs = 30_000;
+
+/** A connection that lived shorter than this does not reset the wait: it may be refusing us. */
+export const stableConnectionMs = 10_000;
+
+/** One attempt to connect, all of a peer's addresses together. */
+export const dialTimeoutMs = 10_000;
+
+/** Progress and waiting are told no more often. */
+export const reportIntervalMs = 2_000;
+
+assert(responseSoftMaxBytes < exchangeMessageMaxBytes, "one message may be a whole answer");

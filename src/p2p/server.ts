@@ -1,0 +1,206 @@
+/**
+ * Serves blocks to peers. Bounded in every direction: requests under way for a peer and in all, items
+ * and bytes in an answer, the wait for each step, and bytes a second while this node has better to do.
+ */
+
+import { setImmediate } from "node:timers/promises";
+import type { Stream } from "@libp2p/interface";
+import { describeError } from "../base/coded-error.ts";
+import { sleep } from "../base/task-group.ts";
+import {
+  decodeHeaderRequest,
+  encodeHeaderResponse,
+  type HeaderRequest,
+} from "../block/p2p-codec.ts";
+import type { BlockReader } from "../block/types.ts";
+import { ServeBudget } from "./budget.ts";
+import type { OnP2pEvent } from "./event.ts";
+import type { P2pHost } from "./host.ts";
+import {
+  requestMaxBytes,
+  requestsMax,
+  requestsPerPeerMax,
+  requestTimeoutMs,
+  responseSoftMaxBytes,
+  serveTimeoutMs,
+  writeTimeoutMs,
+} from "./limits.ts";
+import {
+  encodeServed,
+  exchangeProtocol,
+  type ItemKind,
+  servedBy,
+  servedProtocol,
+} from "./protocol.ts";
+import { encodeItem, planAnswer } from "./serve.ts";
+import { ended, readFrames, sendFrame } from "./stream.ts";
+
+export interface BlockServerDependencies {
+  readonly blocks: BlockReader;
+  /** Bytes a second that may be served now: less while this node leads; Infinity for no limit. */
+  readonly serveBudget: () => number;
+  readonly onEvent: OnP2pEvent;
+}
+
+/** A request that is not answered; the stream is reset. */
+class RequestRefused extends Error {
+  override readonly name = "RequestRefused";
+}
+
+export class BlockServer {
+  readonly #chainId: string;
+  readonly #blocks: BlockReader;
+  readonly #budget: ServeBudget;
+  readonly #onEvent: OnP2pEvent;
+  readonly #requestsOf = new Map<string, number>();
+  #requests = 0;
+
+  constructor(
+    { chainId }: { readonly chainId: string },
+    { blocks, serveBudget, onEvent }: BlockServerDependencies,
+  ) {
+    this.#chainId = chainId;
+    this.#blocks = blocks;
+    this.#budget = new ServeBudget(serveBudget, () => performance.now());
+    this.#onEvent = onEvent;
+  }
+
+  /** Adds the protocols to `host`, which has not started. */
+  register(host: P2pHost): void {
+    for (const kind of ["headers", "data"] as const) {
+      host.handle(exchangeProtocol(this.#chainId, kind), (stream, peerId) =>
+        this.#admit(peerId, () => this.#answer(kind, stream)),
+      );
+    }
+    host.handle(servedProtocol, (stream, peerId) =>
+      this.#admit(peerId, () => this.#tellServed(stream)),
+    );
+  }
+
+  async #admit(peerId: string, answer: () => Promise<void>): Promise<void> {
+    const ofPeer = this.#requestsOf.get(peerId) ?? 0;
+    try {
+      if (ofPeer >= requestsPerPeerMax || this.#requests >= requestsMax) {
+        throw new RequestRefused(
+          `${ofPeer} of its requests and ${this.#requests} in all are under way`,
+        );
+      }
+      this.#requestsOf.set(peerId, ofPeer + 1);
+      this.#requests++;
+      try {
+        await answer();
+      } finally {
+        this.#leave(peerId);
+      }
+    } catch (error) {
+      // A peer that stopped reading or went away is no news.
+      if (error instanceof RequestRefused) {
+        this.#onEvent({ kind: "requestRefused", peerId, reason: error.message });
+      }
+      throw error;
+    }
+  }
+
+  #leave(peerId: string): void {
+    this.#requests--;
+    const left = (this.#requestsOf.get(peerId) ?? 0) - 1;
+    if (left > 0) this.#requestsOf.set(peerId, left);
+    else this.#requestsOf.delete(peerId);
+  }
+
+  async #answer(kind: ItemKind, stream: Stream): Promise<void> {
+    const request = await readRequest(stream);
+    const deadline = AbortSignal.timeout(serveTimeoutMs);
+    const plan = planAnswer(request, this.#blocks);
+    switch (plan.kind) {
+      case "reset":
+        throw new RequestRefused(plan.reason);
+      case "notFound":
+        await send(stream, encodeHeaderResponse({ kind: "notFound" }), deadline);
+        break;
+      case "items":
+        await this.#sendItems(kind, plan, stream, deadline);
+        break;
+    }
+    await finish(stream, deadline);
+  }
+
+  /** A prefix of the range: it ends early for bytes, for the budget, and at a block that is gone meanwhile. */
+  async #sendItems(
+    kind: ItemKind,
+    { from, to }: { readonly from: number; readonly to: number },
+    stream: Stream,
+    deadline: AbortSignal,
+  ): Promise<void> {
+    await this.#affordable(deadline);
+    let sentBytes = 0;
+    for (let height = from; height <= to; height++) {
+      if (height > from && this.#mustEnd(sentBytes)) return;
+      const block = this.#blocks.blockAt(height);
+      if (block === null) {
+        if (height === from) {
+          await send(stream, encodeHeaderResponse({ kind: "notFound" }), deadline);
+        }
+        return;
+      }
+      const response = encodeItem(kind, block);
+      if (response === null) throw new RequestRefused(`block ${height} is too large to serve`);
+      this.#budget.spend(response.length);
+      sentBytes += response.length;
+      await send(stream, response, deadline);
+      // Reading and encoding are synchronous: heartbeats and clients come in between (P13).
+      await setImmediate();
+    }
+  }
+
+  #mustEnd(sentBytes: number): boolean {
+    return sentBytes >= responseSoftMaxBytes || this.#budget.waitMs() > 0;
+  }
+
+  async #affordable(deadline: AbortSignal): Promise<void> {
+    for (;;) {
+      const waitMs = this.#budget.waitMs();
+      if (waitMs === 0) return;
+      // In steps: the budget grows at once when this node stops leading.
+      await sleep(Math.min(waitMs, 100), deadline);
+      deadline.throwIfAborted();
+    }
+  }
+
+  async #tellServed(stream: Stream): Promise<void> {
+    const deadline = AbortSignal.timeout(writeTimeoutMs);
+    await send(stream, encodeServed(servedBy(this.#chainId, this.#blocks)), deadline);
+    await finish(stream, deadline);
+  }
+}
+
+async function readRequest(stream: Stream): Promise<HeaderRequest> {
+  let request: HeaderRequest | null = null;
+  const limits = {
+    frameMaxBytes: requestMaxBytes,
+    signal: AbortSignal.timeout(requestTimeoutMs),
+  };
+  try {
+    await readFrames(stream, limits, (frame) => {
+      request = decodeHeaderRequest(frame);
+      return "enough";
+    });
+  } catch (error) {
+    throw new RequestRefused(`its request could not be read: ${describeError(error)}`, {
+      cause: error,
+    });
+  }
+  if (request === null) throw new RequestRefused("it opened a stream and asked for nothing");
+  return request;
+}
+
+function send(stream: Stream, message: Uint8Array, deadline: AbortSignal): Promise<void> {
+  const signal = AbortSignal.any([deadline, AbortSignal.timeout(writeTimeoutMs)]);
+  return sendFrame(stream, message, signal);
+}
+
+/** Ends our side, and waits for the peer to end its own: until then the stream costs memory. */
+async function finish(stream: Stream, deadline: AbortSignal): Promise<void> {
+  await stream.close({ signal: deadline });
+  await ended(stream, deadline);
+}
