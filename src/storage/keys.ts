@@ -6,8 +6,14 @@ const numberKeyBytes = 8;
 
 export function numberKey(value: number): Uint8Array {
   assert(Number.isSafeInteger(value) && value >= 0, "a key is a safe integer", { value });
+  // Not through a DataView, which would take so small an array off V8's heap: there is one an entry.
   const key = new Uint8Array(numberKeyBytes);
-  new DataView(key.buffer).setBigUint64(0, BigInt(value));
+  const high = Math.floor(value / 2 ** 32);
+  const low = value >>> 0;
+  for (let at = 0; at < 4; at++) {
+    key[at] = high >>> (24 - 8 * at);
+    key[at + 4] = low >>> (24 - 8 * at);
+  }
   return key;
 }
 

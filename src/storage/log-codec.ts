@@ -5,8 +5,11 @@ import type { Entry, EntryKind, LogIndex } from "../raft/types.ts";
 import type { Place } from "./errors.ts";
 import { RecordReader, RecordWriter } from "./record.ts";
 
+/** Besides its payload: index, term, kind, time and three lengths. */
+const fixedBytes = 48;
+
 export function encodeEntry(entry: Entry): Uint8Array {
-  return new RecordWriter()
+  return new RecordWriter(fixedBytes + payloadBytes(entry))
     .count(entry.index)
     .count(entry.term)
     .u8(kindNumber(entry.kind))

@@ -14,9 +14,15 @@ const nullLength = 0xffff_ffff;
 const initialBytes = 256;
 
 export class RecordWriter {
-  #bytes = new Uint8Array(initialBytes);
-  #view = new DataView(this.#bytes.buffer);
+  #bytes: Uint8Array;
+  #view: DataView;
   #length = checksumBytes;
+
+  /** `fieldBytes`: about what the fields will take, where that is much and known. */
+  constructor(fieldBytes = initialBytes) {
+    this.#bytes = new Uint8Array(checksumBytes + fieldBytes);
+    this.#view = new DataView(this.#bytes.buffer);
+  }
 
   u8(value: number): this {
     const at = this.#reserve(1);
@@ -33,7 +39,10 @@ export class RecordWriter {
   /** A non-negative safe integer, in eight bytes. */
   count(value: number): this {
     assert(Number.isSafeInteger(value) && value >= 0, "a count is a safe integer", { value });
-    return this.u64(BigInt(value));
+    const at = this.#reserve(8);
+    this.#view.setUint32(at, Math.floor(value / 2 ** 32));
+    this.#view.setUint32(at + 4, value >>> 0);
+    return this;
   }
 
   u64(value: bigint): this {

@@ -23,6 +23,8 @@ const commitOverheadBytes = 256 * 1024;
 /** The file grows by at least this: the next fsync writes it along, and a commit should not feel it. */
 const growthBytes = 1024 * 1024;
 
+const zeros = new Uint8Array(growthBytes);
+
 const measureEveryMs = 100;
 
 export class Space {
@@ -108,7 +110,7 @@ async function appendZeros(path: string, bytes: number): Promise<unknown> {
     const file = await open(path, "a");
     try {
       for (let left = bytes; left > 0; left -= growthBytes) {
-        await file.appendFile(new Uint8Array(Math.min(left, growthBytes)));
+        await file.appendFile(zeros.subarray(0, left));
       }
     } finally {
       await file.close();
