@@ -87,6 +87,12 @@ export class BenchCluster {
     }
   }
 
+  /** That all members together have used so far. */
+  async cpuSeconds(): Promise<number> {
+    const usages = await Promise.all(this.members.map((member) => member.usage()));
+    return usages.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0);
+  }
+
   /** The first message told from now on that matches. Rejects if there is none for long. */
   next<T extends Told>(matches: (told: Told) => told is T): Promise<T>;
   next(matches: (told: Told) => boolean): Promise<Told>;

@@ -18,22 +18,19 @@ export const costSection: Section = {
       const load = { sizeBytes, inFlight: 1, seconds: 60, commitsMax: commits };
       const idle = await usage();
       await leader.load(load); // warms up
-      const before = await usage();
+      const cpuBefore = await cluster.cpuSeconds();
       await leader.load(load);
+      const cpuSeconds = (await cluster.cpuSeconds()) - cpuBefore;
       const after = await usage();
-      const cpuSeconds = after.map(
-        ({ cpuSeconds }, at) => cpuSeconds - (before[at]?.cpuSeconds ?? 0),
-      );
       const syncCalls = await countSyncCalls(
         cluster.members.map((member) => member.pid),
         () => leader.load(load),
       );
       if (syncCalls === null) context.note("strace is not here, or may not attach: no sync calls");
-      const total = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0);
       const megabytes = (bytes: number) => bytes / (1024 * 1024);
       return [
         figure("cost", "processor, 1,000 commits, whole cluster", "s", [
-          (total(cpuSeconds) / commits) * 1000,
+          (cpuSeconds / commits) * 1000,
         ]),
         figure(
           "cost",

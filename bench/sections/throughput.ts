@@ -23,14 +23,19 @@ export const throughputSection: Section = {
       const seconds = context.effort.seconds / rounds;
       const rates = loads.map((): number[] => []);
       const latencies = loads.map((): number[] => []);
+      const processor = loads.map((): number[] => []);
       for (let round = 0; round < rounds; round++) {
         for (const [at, load] of loads.entries()) {
+          const cpuBefore = await cluster.cpuSeconds();
           const result = await leader.load({
             ...load,
             seconds,
             commitsMax: Number.POSITIVE_INFINITY,
           });
-          rates[at]?.push((result.latenciesMs.length / result.elapsedMs) * 1000);
+          const cpuSeconds = (await cluster.cpuSeconds()) - cpuBefore;
+          const commits = result.latenciesMs.length;
+          rates[at]?.push((commits / result.elapsedMs) * 1000);
+          processor[at]?.push((cpuSeconds / commits) * 1000);
           latencies[at]?.push(...result.latenciesMs);
         }
       }
@@ -39,6 +44,7 @@ export const throughputSection: Section = {
         return [
           figure("throughput", name, "per s", rates[at] ?? []),
           figure("throughput", `${name}: latency`, "ms", latencies[at] ?? []),
+          figure("throughput", `${name}: processor, 1,000 commits`, "s", processor[at] ?? []),
         ];
       });
     } finally {
