@@ -6,8 +6,8 @@
 import type { LocalNode } from "../../../src/devnet/local-node.ts";
 import { logLines } from "./cluster.ts";
 
-export interface Disturbance {
-  /** Unix times: of the kill, and of when the chain was seen to grow again. */
+/** Unix times. */
+export interface Period {
   readonly fromMs: number;
   readonly toMs: number;
 }
@@ -32,12 +32,9 @@ export function arrivals(nodes: readonly LocalNode[]): Arrival[] {
   return [...first].map(([height, atMs]) => ({ height, atMs })).sort((a, b) => a.height - b.height);
 }
 
-/** For each disturbance the longest pause between two successive blocks of which the second came in it. */
-export function longestPauses(
-  blocks: readonly Arrival[],
-  disturbances: readonly Disturbance[],
-): number[] {
-  return disturbances.map(({ fromMs, toMs }) => {
+/** For each period the longest pause between two successive blocks of which the second came in it. */
+export function longestPauses(blocks: readonly Arrival[], periods: readonly Period[]): number[] {
+  return periods.map(({ fromMs, toMs }) => {
     let longestMs = 0;
     for (const [at, { atMs }] of blocks.entries()) {
       const before = blocks[at - 1];
