@@ -9,6 +9,7 @@ import { errorFromReport } from "./error-report.ts";
 import type {
   CommittedEntry,
   ConsensusOptions,
+  ConsensusView,
   FromConsensus,
   Measurements,
   PeerAnswer,
@@ -52,7 +53,7 @@ export class Consensus {
   readonly #credit = new ApplyCredit();
   readonly #proposals = new Map<number, Settle<ProposalOutcome>>();
   readonly #confirmations = new Map<number, Settle<number | null>>();
-  readonly #statusRequests = new Map<number, Settle<Measurements>>();
+  readonly #viewRequests = new Map<number, Settle<ConsensusView | null>>();
   readonly #peerRequests = new Map<number, Settle<PeerAnswer>>();
   #started: {
     resolve: Settle<{ listening: Listening | null; isBootstrap: boolean }>;
@@ -132,12 +133,8 @@ export class Consensus {
   }
 
   /** null once the thread has ended. */
-  measure(): Promise<Measurements | null> {
-    return this.#ask<Measurements | null>(
-      this.#statusRequests as Map<number, Settle<Measurements | null>>,
-      null,
-      (requestId) => ({ kind: "status", requestId }),
-    );
+  view(): Promise<ConsensusView | null> {
+    return this.#ask(this.#viewRequests, null, (requestId) => ({ kind: "status", requestId }));
   }
 
   askPeer(
@@ -199,7 +196,7 @@ export class Consensus {
       case "leadership":
         return settle(this.#confirmations, message.requestId, message.readIndex);
       case "status":
-        return settle(this.#statusRequests, message.requestId, message.measurements);
+        return settle(this.#viewRequests, message.requestId, message.view);
       case "measurements":
         return this.#listener.measured(message.measurements);
       case "peerAsks": {
@@ -238,7 +235,7 @@ export class Consensus {
     this.#isOver = true;
     settleAll(this.#proposals, { kind: "notLeader", leaderId: null });
     settleAll(this.#confirmations, null);
-    settleAll(this.#statusRequests as Map<number, Settle<Measurements | null>>, null);
+    settleAll(this.#viewRequests, null);
     settleAll(this.#peerRequests, { kind: "failed", reason: "this node is shutting down" });
   }
 }

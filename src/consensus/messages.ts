@@ -82,13 +82,17 @@ export interface TimedEvent {
   readonly atMs: number;
 }
 
-/** What the consensus thread measured since it last told. */
-export interface Measurements {
+/** How consensus stands at this moment. */
+export interface ConsensusView {
+  readonly status: RaftStatus;
+  readonly peers: readonly (PeerStats & { readonly id: ServerId })[];
+}
+
+/** What the consensus thread measured since it last told, and how it stands. */
+export interface Measurements extends ConsensusView {
   readonly fsyncSeconds: readonly number[];
   readonly commitSeconds: readonly number[];
   readonly loopDelay: { readonly p50Ms: number; readonly p99Ms: number; readonly maxMs: number };
-  readonly status: RaftStatus;
-  readonly peers: readonly (PeerStats & { readonly id: ServerId })[];
 }
 
 export type PeerAnswer =
@@ -128,7 +132,7 @@ export type FromConsensus =
       /** null: this node does not lead. */
       readonly readIndex: LogIndex | null;
     }
-  | { readonly kind: "status"; readonly requestId: number; readonly measurements: Measurements }
+  | { readonly kind: "status"; readonly requestId: number; readonly view: ConsensusView }
   | { readonly kind: "measurements"; readonly measurements: Measurements }
   | {
       readonly kind: "peerAsks";

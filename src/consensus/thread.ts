@@ -21,6 +21,7 @@ import { reportError } from "./error-report.ts";
 import type {
   CommittedEntry,
   ConsensusOptions,
+  ConsensusView,
   FromConsensus,
   Measurements,
   ToConsensus,
@@ -135,7 +136,7 @@ class ConsensusThread {
         return post({
           kind: "status",
           requestId: message.requestId,
-          measurements: this.#measure(),
+          view: this.#view(),
         });
       case "askPeer":
         this.#askPeer(message);
@@ -246,17 +247,17 @@ class ConsensusThread {
   }
 
   #measure(): Measurements {
-    const { p50Ms, p99Ms, maxMs } = this.#loopDelay.sample();
-    const measurements: Measurements = {
-      fsyncSeconds: this.#samples.fsync,
-      commitSeconds: this.#samples.commit,
-      loopDelay: { p50Ms, p99Ms, maxMs },
+    const { fsync: fsyncSeconds, commit: commitSeconds } = this.#samples;
+    this.#samples.fsync = [];
+    this.#samples.commit = [];
+    return { ...this.#view(), fsyncSeconds, commitSeconds, loopDelay: this.#loopDelay.sample() };
+  }
+
+  #view(): ConsensusView {
+    return {
       status: defined(this.#driver, "the driver runs").status,
       peers: [...(this.#transport?.stats() ?? [])].map(([id, stats]) => ({ id, ...stats })),
     };
-    this.#samples.fsync = [];
-    this.#samples.commit = [];
-    return measurements;
   }
 }
 

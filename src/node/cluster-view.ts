@@ -1,11 +1,11 @@
 /** `GET /cluster` as the leader sees it, or, without one, as this node does. Pure. */
 
-import type { Measurements } from "../consensus/messages.ts";
+import type { ConsensusView } from "../consensus/messages.ts";
 import type { PeerStatus } from "../raft/status.ts";
 import type { ClusterMember, ClusterStatus } from "../rpc/api.ts";
 
 export interface ClusterViewFacts {
-  readonly measurements: Measurements;
+  readonly view: ConsensusView;
   /** Addresses by node_id, from local configuration. */
   readonly addresses: ReadonlyMap<string, string>;
   readonly appliedIndex: number;
@@ -16,7 +16,7 @@ export interface ClusterViewFacts {
 }
 
 export function clusterView(facts: ClusterViewFacts): ClusterStatus {
-  const { status } = facts.measurements;
+  const { status } = facts.view;
   return {
     leaderId: status.leaderId,
     term: status.term,
@@ -33,7 +33,7 @@ export function clusterView(facts: ClusterViewFacts): ClusterStatus {
 
 type MemberState = Omit<ClusterMember, "id" | "address" | "suffrage">;
 
-function self({ measurements: { status }, nowMs, height }: ClusterViewFacts): MemberState {
+function self({ view: { status }, nowMs, height }: ClusterViewFacts): MemberState {
   const { role, durableIndex: matchIndex } = status;
   const lastHeartbeat = new Date(nowMs).toISOString();
   return { role, health: "Healthy", lastHeartbeat, rttMs: 0, matchIndex, height };
@@ -54,7 +54,7 @@ function seen(peer: PeerStatus, facts: ClusterViewFacts): MemberState {
 
 /** By a node that does not lead: it knows the leader's heartbeats, and whom it can reach. */
 function unseen(id: string, facts: ClusterViewFacts): MemberState {
-  const { status, peers } = facts.measurements;
+  const { status, peers } = facts.view;
   const isLeader = status.leaderId === id;
   const silentMs = status.leaderSilentMs ?? 0;
   const isConnected = peers.find((peer) => peer.id === id)?.isConnected ?? false;
@@ -78,7 +78,7 @@ export function healthOf(
   return isWell ? "Healthy" : "Degraded";
 }
 
-function rttOf(id: string, { measurements }: ClusterViewFacts): number | null {
-  const rttMs = measurements.peers.find((peer) => peer.id === id)?.smoothedRttMs ?? null;
+function rttOf(id: string, { view }: ClusterViewFacts): number | null {
+  const rttMs = view.peers.find((peer) => peer.id === id)?.smoothedRttMs ?? null;
   return rttMs === null ? null : Math.round(rttMs * 1000) / 1000;
 }

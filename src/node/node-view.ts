@@ -3,7 +3,7 @@
 import type { BlockReader } from "../block/types.ts";
 import type { NodeConfig } from "../config/schema.ts";
 import type { Consensus } from "../consensus/consensus.ts";
-import type { Measurements } from "../consensus/messages.ts";
+import type { ConsensusView } from "../consensus/messages.ts";
 import type { KvExecutor } from "../execution/kv.ts";
 import type {
   ClusterStatus,
@@ -59,7 +59,7 @@ export class NodeView implements NodeApi {
 
   async status(): Promise<StatusFacts> {
     const { config, home, nodeId } = this.#facts;
-    const measurements = await this.#consensus.measure();
+    const view = await this.#consensus.view();
     return {
       chainId: home.genesis.chainId,
       moniker: nodeId,
@@ -69,12 +69,12 @@ export class NodeView implements NodeApi {
       version: this.#facts.version,
       validatorAddress: home.signer.signer.address,
       validatorPublicKey: home.signerPublicKey,
-      catchingUp: this.#isCatchingUp(measurements),
-      raft: measurements === null || !config.raft.enable ? null : this.#raftStatus(measurements),
+      catchingUp: this.#isCatchingUp(view),
+      raft: view === null || !config.raft.enable ? null : this.#raftStatus(view),
     };
   }
 
-  #raftStatus({ status }: Measurements): NonNullable<StatusFacts["raft"]> {
+  #raftStatus({ status }: ConsensusView): NonNullable<StatusFacts["raft"]> {
     return {
       nodeId: status.id,
       role: status.role,
@@ -89,8 +89,8 @@ export class NodeView implements NodeApi {
   }
 
   /** A block or two are always on their way; a node that has not joined cannot know how many it lacks. */
-  #isCatchingUp(measurements: Measurements | null): boolean {
-    if (measurements === null || !measurements.status.hasJoined) return true;
+  #isCatchingUp(view: ConsensusView | null): boolean {
+    if (view === null || !view.status.hasJoined) return true;
     return this.#sequencer.unreadyReason !== null;
   }
 
@@ -108,12 +108,12 @@ export class NodeView implements NodeApi {
 
   async ownClusterView(): Promise<ClusterStatus> {
     const { config, nodeId, addresses } = this.#facts;
-    const measurements = await this.#consensus.measure();
-    if (measurements === null) {
+    const view = await this.#consensus.view();
+    if (view === null) {
       return { leaderId: null, term: 0, nodes: [], commitIndex: 0, lastApplied: 0 };
     }
-    const view = clusterView({
-      measurements,
+    const cluster = clusterView({
+      view,
       addresses,
       appliedIndex: this.#sequencer.appliedIndex,
       height: this.#sequencer.head.height,
@@ -121,7 +121,7 @@ export class NodeView implements NodeApi {
       heartbeatTimeoutMs: config.raft.heartbeatTimeoutMs,
       electionTimeoutMs: config.raft.electionTimeoutMs,
     });
-    return config.raft.enable ? view : { ...view, leaderId: nodeId };
+    return config.raft.enable ? cluster : { ...cluster, leaderId: nodeId };
   }
 
   async live(): Promise<Health> {
@@ -130,9 +130,9 @@ export class NodeView implements NodeApi {
 
   async ready(): Promise<Health> {
     const unready = (reason: string) => ({ isHealthy: false, reason });
-    const measurements = await this.#consensus.measure();
-    if (measurements === null) return unready("this node is shutting down");
-    if (!measurements.status.hasJoined) return unready("no leader is known");
+    const view = await this.#consensus.view();
+    if (view === null) return unready("this node is shutting down");
+    if (!view.status.hasJoined) return unready("no leader is known");
     const reason = this.#sequencer.unreadyReason;
     if (reason !== null) return unready(reason);
     if (this.blocks.earliestHeight === null) return unready("no blocks yet");
@@ -155,8 +155,8 @@ export class NodeView implements NodeApi {
   }
 
   async leader(): Promise<Health> {
-    const measurements = await this.#consensus.measure();
-    const status = measurements?.status ?? null;
+    const view = await this.#consensus.view();
+    const status = view?.status ?? null;
     if (status === null || status.role !== "leader") {
       const leader = status?.leaderId ?? null;
       const reason = leader === null ? "no leader is known" : `the leader is ${leader}`;
@@ -194,7 +194,7 @@ export class NodeView implements NodeApi {
 
   /** The index that must be applied here before a read is linearizable; asked of the leader. */
   async #readIndex(): Promise<number | null> {
-    const { leaderId } = (await this.#consensus.measure())?.status ?? { leaderId: null };
+    const { leaderId } = (await this.#consensus.view())?.status ?? { leaderId: null };
     if (leaderId === null) return null;
     if (leaderId === this.#facts.nodeId) return await this.#consensus.confirmLeadership();
     const { readIndex } = peerMethods;
@@ -206,7 +206,7 @@ export class NodeView implements NodeApi {
   }
 
   async transferLeadership(targetId: string | null): Promise<TransferOutcome> {
-    const before = (await this.#consensus.measure())?.status;
+    const before = (await this.#consensus.view())?.status;
     if (before === undefined || before.role !== "leader") {
       return { kind: "notLeader", leaderId: before?.leaderId ?? null };
     }
@@ -217,7 +217,7 @@ export class NodeView implements NodeApi {
     this.#consensus.transferLeadership(targetId);
     const deadlineMs = performance.now() + 2 * this.#facts.config.raft.electionTimeoutMs;
     while (performance.now() < deadlineMs) {
-      const now = (await this.#consensus.measure())?.status;
+      const now = (await this.#consensus.view())?.status;
       if (now !== undefined && now.leaderId !== null && now.leaderId !== this.#facts.nodeId) {
         return { kind: "transferred", leaderId: now.leaderId };
       }

@@ -108,7 +108,7 @@ describe("a single sequencer", () => {
       leaderId: null,
     });
     expect(await member.consensus.confirmLeadership()).toBeNull();
-    expect(await member.consensus.measure()).toBeNull();
+    expect(await member.consensus.view()).toBeNull();
   });
 
   it("may be stopped while it starts", async () => {
@@ -134,7 +134,7 @@ describe("P8: committed entries are never dropped, and never pile up", () => {
       numbers(count).map((nth) => member.consensus.propose(member.term, command(nth, sizeBytes))),
     );
     expect(new Set(outcomes.map(({ kind }) => kind))).toEqual(new Set(["committed"]));
-    await member.consensus.measure(); // whatever was posted before its answer has arrived
+    await member.consensus.view(); // whatever was posted before its answer has arrived
     const delivered = member.commands.length;
     expect(delivered).toBeGreaterThan(0);
     expect(delivered * sizeBytes).toBeLessThanOrEqual(applyWindowMaxBytes + sizeBytes);
