@@ -1,0 +1,106 @@
+/**
+ * Mistakes that only a cluster shows: two nodes of one name, a peer that cannot be found, and half of a
+ * node's state wiped (P1, P12). The others go on, and the log says what is wrong.
+ */
+
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { portPicker } from "../../src/devnet/free-ports.ts";
+import { LocalNode } from "../../src/devnet/local-node.ts";
+import { until } from "../e2e/harness/until.ts";
+import { commit, copyHome, temporaryFolder } from "./harness/homes.ts";
+import { WatchedCluster } from "./harness/watched-cluster.ts";
+
+const folder = temporaryFolder();
+const strays: LocalNode[] = [];
+let watched: WatchedCluster;
+
+beforeAll(async () => {
+  watched = await WatchedCluster.start(join(folder.path, "cluster"));
+}, 90_000);
+
+afterAll(async () => {
+  await Promise.all(strays.map((node) => node.stop(0)));
+  await watched?.cluster.stop();
+  folder.remove();
+});
+
+const logOf = (node: LocalNode) => readFileSync(node.logFile, "utf8");
+
+/** A node of the same name and peers as `original`, with ports and an empty disk of its own. */
+async function doubleOf(original: LocalNode, flags: readonly string[] = []): Promise<LocalNode> {
+  const home = join(folder.path, `double-of-${original.id}-${strays.length}`);
+  copyHome(original.place.home, home);
+  for (const directory of ["data", "raft"]) rmSync(join(home, directory), { recursive: true });
+  const nextPort = portPicker();
+  const { host } = original.place;
+  const place = {
+    ...original.place,
+    home,
+    raftPort: await nextPort(host),
+    rpcPort: await nextPort(host),
+    metricsPort: await nextPort(host),
+    p2pPort: await nextPort(host),
+  };
+  const file = join(home, "config", "evnode.yaml");
+  let yaml = readFileSync(file, "utf8");
+  for (const key of ["raftPort", "rpcPort", "metricsPort", "p2pPort"] as const) {
+    yaml = yaml.replaceAll(String(original.place[key]), String(place[key]));
+  }
+  writeFileSync(file, yaml);
+  const double = new LocalNode(place, flags);
+  strays.push(double);
+  return double;
+}
+
+it("two nodes of one node_id: the second gets nowhere, and the cluster goes on", async () => {
+  const original = watched.follower();
+  const double = await doubleOf(original);
+  await watched.unharmedBy(async () => {
+    await double.start();
+    await until("the second node campaigns in vain", () =>
+      watched.cluster.nodes.some((node) =>
+        new RegExp(`rejecting pre-vote request candidate=${original.id}`).test(logOf(node)),
+      ),
+    );
+    await commit(watched.leader, "two-of-a-name=1");
+  });
+  expect((await double.status())?.raft?.role).not.toBe("leader");
+  expect((await double.status())?.height ?? 0).toBe(0);
+  await double.stop(0);
+});
+
+it("a peer whose name does not resolve: the node starts, says so, and keeps trying", async () => {
+  const { leader } = watched;
+  const peers = `--evnode.raft.peers=node-8@no-such-host.invalid:5001,node-9@127.0.0.1:1`;
+  const alone = await doubleOf(watched.follower(), [peers, "--evnode.raft.node_id=node-7"]);
+  await alone.start();
+  await until("the node says which name it cannot resolve", () =>
+    /WRN raft: cannot resolve a peer's name host=no-such-host\.invalid/.test(logOf(alone)),
+  );
+  await until("the node answers", () => alone.status());
+  expect((await fetch(`${alone.rpcUrl}/health/ready`)).status).toBe(503);
+  expect((await fetch(`${alone.rpcUrl}/health/live`)).status).toBe(200);
+  await alone.stop(0);
+  expect((await leader.status())?.raft?.role).toBe("leader");
+});
+
+it.each([
+  ["blocks and state", "data"],
+  ["the Raft directory", "raft"],
+])("a follower that lost %s comes back with the same chain", async (_, directory) => {
+  const follower = watched.followers[1];
+  if (follower === undefined) throw new Error("a cluster of three has two followers");
+  await follower.stop(25_000);
+  rmSync(join(follower.place.home, directory), { recursive: true });
+  await follower.start();
+  const height = await commit(watched.leader, `lost-${directory}=1`);
+  await until("the follower has the newest block", async () => {
+    return ((await follower.status())?.height ?? 0) >= height;
+  });
+  const path = `/block/${height}`;
+  const [theirs, ours] = await Promise.all([follower.get(path), watched.leader.get(path)]);
+  expect(theirs).toEqual(ours);
+  expect((await watched.leader.status())?.raft?.role).toBe("leader");
+});
