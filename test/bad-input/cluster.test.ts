@@ -18,7 +18,7 @@ let watched: WatchedCluster;
 
 beforeAll(async () => {
   watched = await WatchedCluster.start(join(folder.path, "cluster"));
-}, 90_000);
+}, 150_000);
 
 afterAll(async () => {
   await Promise.all(strays.map((node) => node.stop(0)));

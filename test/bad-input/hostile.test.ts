@@ -17,7 +17,7 @@ let watched: WatchedCluster;
 
 beforeAll(async () => {
   watched = await WatchedCluster.start(folder.path);
-}, 90_000);
+}, 150_000);
 
 afterAll(async () => {
   await watched?.cluster.stop();

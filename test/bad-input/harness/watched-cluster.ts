@@ -33,7 +33,7 @@ export class WatchedCluster {
     await cluster.start();
     try {
       const leader = await until("all follow a leader that makes blocks", () => led(cluster), {
-        limitMs: 60_000,
+        limitMs: 120_000,
       });
       return new WatchedCluster(cluster, leader);
     } catch (error) {
