@@ -39,9 +39,12 @@ async function gaps(
   const seen: number[] = [];
   for (let run = 0; run < effort.failovers; run++) {
     const leader = await cluster.settled();
-    const isBySurvivor = (told: Told) => told.kind === "firstCommit" && told.memberId !== leader.id;
-    const own = cluster.next((told): told is FirstCommit => isBySurvivor(told) && isOwn(told));
-    const other = cluster.next((told): told is FirstCommit => isBySurvivor(told) && !isOwn(told));
+    const { term } = cluster;
+    // Of a newer term: a member that was restarted sees the commands of older ones again.
+    const isNew = (told: Told) =>
+      told.kind === "firstCommit" && told.term > term && told.memberId !== leader.id;
+    const own = cluster.next((told): told is FirstCommit => isNew(told) && isOwn(told));
+    const other = cluster.next((told): told is FirstCommit => isNew(told) && !isOwn(told));
     const [signalledMs, byLeader, byFollower] = await Promise.all([leader.end(signal), own, other]);
     acknowledged.push(byLeader.atMs - signalledMs);
     seen.push(byFollower.atMs - signalledMs);
