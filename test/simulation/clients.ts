@@ -47,7 +47,7 @@ export class Clients {
     const { dice, checkers, payloads, conditions, transcript } = this.#world;
     const { batchMax, backlogMax, payloadBytes, astrayRate } = conditions.client;
     const isAstray = dice.chance(astrayRate);
-    const node = isAstray ? this.#cluster.anyUp() : this.#cluster.saidLeader();
+    const node = this.#proposer(isAstray);
     const life = node?.life ?? null;
     if (node === null || life === null) return;
     const { lastIndex, commitIndex } = life.driver.status;
@@ -63,6 +63,13 @@ export class Clients {
         life.driver.propose(term, { proposalId: id, data, appendedAt: null });
       });
     }
+  }
+
+  #proposer(isAstray: boolean): SimulatedNode | null {
+    const { dice, conditions } = this.#world;
+    if (isAstray) return this.#cluster.anyUp();
+    const isAny = dice.chance(conditions.client.anyLeaderRate);
+    return isAny ? dice.pickOrNull(this.#cluster.leaders()) : this.#cluster.saidLeader();
   }
 
   #read(): void {

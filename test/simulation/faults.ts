@@ -1,10 +1,12 @@
 /** Breaks things, each kind at its own pace, while it is active. */
 
+import type { RaftEvent } from "../../src/raft/event.ts";
+import type { Checker } from "./checkers/checker.ts";
 import type { Cluster } from "./cluster.ts";
 import type { SimulatedNode } from "./node.ts";
 import type { World } from "./world.ts";
 
-export class Faults {
+export class Faults implements Checker {
   readonly #cluster: Cluster;
   readonly #world: World;
   #isActive = false;
@@ -41,6 +43,13 @@ export class Faults {
       node.life?.dieAtCall(Number.POSITIVE_INFINITY);
       node.wake();
     }
+  }
+
+  /** Entries of leaders that reigned for moments make logs differ most. */
+  happened(node: SimulatedNode, event: RaftEvent): void {
+    if (!this.#isActive || event.kind !== "electionWon") return;
+    const { dice, plan } = this.#world;
+    if (dice.chance(plan.faults.shortReignShare)) node.life?.dieAtCall(dice.integer(1, 100));
   }
 
   #every(meanMs: number, act: () => void): void {
@@ -110,14 +119,19 @@ export class Faults {
     const { dice } = this.#world;
     const { nodes } = this.#cluster;
     const pairs = nodes.flatMap((a) => nodes.filter((b) => b !== a).map((b) => [a, b] as const));
-    const alone = dice.pick(nodes);
-    switch (dice.integer(0, 4)) {
+    const alone = this.#victim() ?? dice.pick(nodes);
+    switch (dice.integer(0, 5)) {
       case 0: {
         const group = new Set(nodes.filter(() => dice.chance(0.5)));
         return pairs.filter(([a, b]) => group.has(a) !== group.has(b));
       }
       case 1:
         return pairs.filter(([a, b]) => a === alone || b === alone);
+      case 4: {
+        // With one companion, who then has entries that no majority has.
+        const group = new Set([alone, dice.pick(nodes)]);
+        return pairs.filter(([a, b]) => group.has(a) !== group.has(b));
+      }
       case 2:
         return pairs.filter(([a]) => a === alone);
       case 3:

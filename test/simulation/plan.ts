@@ -56,6 +56,8 @@ export interface ClientConditions {
   readonly payloadBytes: Range;
   /** The share of proposals that go to any node, in any term. */
   readonly astrayRate: number;
+  /** The share of proposals that go to any node that thinks it leads, though another may by now. */
+  readonly anyLeaderRate: number;
   readonly readEveryMs: number;
 }
 
@@ -76,6 +78,8 @@ export interface FaultPlan {
   readonly togetherShare: number;
   /** Crashes between two calls that one step makes. */
   readonly midStepShare: number;
+  /** Of the new leaders, the share that dies soon: before, while or just after it makes itself known. */
+  readonly shortReignShare: number;
   readonly diskFailureEveryMs: number;
   readonly pauseEveryMs: number;
   readonly pauseMs: Range;
@@ -181,6 +185,7 @@ function clientOf(dice: Dice, heartbeatMs: number): ClientConditions {
       ? { low: 200_000, high: payloadMaxBytes }
       : { low: 1, high: dice.magnitude(10, 100_000) },
     astrayRate: dice.pick([0, 0.05, 0.3]),
+    anyLeaderRate: dice.pick([0, 0.5]),
     readEveryMs: dice.chance(0.3)
       ? Number.POSITIVE_INFINITY
       : heartbeatMs * dice.magnitude(0.05, 1),
@@ -197,6 +202,7 @@ function faultsOf(dice: Dice, heartbeatMs: number): FaultPlan {
     powerLossShare: dice.pick([0, 0.5, 1]),
     togetherShare: dice.pick([0, 0.2]),
     midStepShare: dice.pick([0, 0.5, 1]),
+    shortReignShare: dice.pick([0, 0, 0.5, 0.9]),
     diskFailureEveryMs: every(0.15),
     pauseEveryMs: every(0.4),
     pauseMs: { low: 0, high: heartbeatMs * dice.magnitude(0.2, 6) },
@@ -236,6 +242,7 @@ export function calmOf({ chaos, timeouts: { heartbeatMs } }: Plan): Conditions {
       backlogMax: 8,
       payloadBytes: { low: 1, high: 100 },
       astrayRate: 0,
+      anyLeaderRate: 0,
       readEveryMs: heartbeatMs,
     },
   };

@@ -86,6 +86,7 @@ function play(world: World, coverage: Coverage, parts: Parts): number {
   const checks = watch(world, cluster, coverage);
   const clients = new Clients(cluster, world);
   const faults = new Faults(cluster, world);
+  world.checkers.add(faults);
   const calm = new Calm(cluster, clients, checks, world);
   cluster.start();
   let slowestMs = 0;

@@ -6,7 +6,7 @@
 import { majorityOf } from "../../../src/raft/quorum.ts";
 import type { Persist } from "../../../src/raft/ready.ts";
 import type { RaftStatus } from "../../../src/raft/status.ts";
-import type { LogIndex, ServerId, Term } from "../../../src/raft/types.ts";
+import type { EntryId, LogIndex, ServerId, Term } from "../../../src/raft/types.ts";
 import { describeId } from "../describe.ts";
 import type { SimulatedNode } from "../node.ts";
 import { Violation } from "../violation.ts";
@@ -39,12 +39,13 @@ export class Commits implements Checker {
     if (status !== null) this.stepped(node, status);
   }
 
-  stepped(node: SimulatedNode, { commitIndex, term }: RaftStatus): void {
+  stepped(node: SimulatedNode, { commitIndex, term, role }: RaftStatus): void {
     const compared = this.#compared.get(node.id) ?? 0;
     if (commitIndex <= compared) return;
     this.#compared.set(node.id, commitIndex);
     const knownIndex = this.#ledger.lastIndex;
     for (let index = compared + 1; index <= commitIndex; index++) this.#compare(node, index, term);
+    if (role === "leader") this.#checkOwnTerm(node, { term, index: commitIndex });
     if (this.#ledger.lastIndex > knownIndex) this.#checkMajority(`${node.id} has committed`);
   }
 
@@ -83,6 +84,14 @@ export class Commits implements Checker {
       "committed stays committed",
       `${node.id} commits ${describeId(held)} where ${describeId(committed)} was committed`,
     );
+  }
+
+  /** Copies of an older term's entry prove nothing (Raft §5.4.2, Fig. 8). */
+  #checkOwnTerm(node: SimulatedNode, { term, index }: EntryId): void {
+    const entryTerm = node.written.termAt(index);
+    if (entryTerm === term) return;
+    const what = `${node.id} leads term ${term} and commits ${entryTerm}/${index} by counting copies`;
+    throw new Violation("committed stays committed", what);
   }
 
   #checkMajority(when: string): void {
