@@ -105,15 +105,11 @@ export class LocalNode {
     const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
     const main = join(import.meta.dirname, "..", "cli", `main.${extension}`);
     const { home, passphrase } = this.place;
-    const child = spawn(
-      process.execPath,
-      [...process.execArgv, main, "start", `--home=${home}`, ...this.#flags],
-      {
-        stdio: ["ignore", log, log],
-        env: { ...inheritedEnvironment(), EV_SIGNER_PASSPHRASE: passphrase, ...environment },
-        detached: this.#guard !== null,
-      },
-    );
+    const child = spawn(process.execPath, [main, "start", `--home=${home}`, ...this.#flags], {
+      stdio: ["ignore", log, log],
+      env: { ...inheritedEnvironment(), EV_SIGNER_PASSPHRASE: passphrase, ...environment },
+      detached: this.#guard !== null,
+    });
     closeSync(log);
     this.#process = child;
     const { pid } = child;

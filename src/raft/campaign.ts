@@ -18,15 +18,18 @@ export function onElectionDeadline(server: RaftServer): void {
       return;
     }
     const silentMs = server.nowMs - server.leaderContactMs;
-    server.emit({ kind: "electionTimeout", term: server.currentTerm, silentMs });
+    // A leader whose process is gone is not waited for: that was told already.
+    if (silentMs >= server.options.heartbeatTimeoutMs) {
+      server.emit({ kind: "electionTimeout", term: server.currentTerm, silentMs });
+    }
   }
   becomePreCandidate(server);
 }
 
 /**
  * The process of a peer is gone. If it led, nobody needs to wait out its timeout. All followers notice
- * in the same instant, so they take turns, by their place among the voters: the first campaigns now,
- * and its votes are cast before the second asks. An unready one lets the ready go first.
+ * in the same instant, so they take turns, in the order of their ids: the first campaigns now, and its
+ * votes are cast before the second asks (see also voting.ts). An unready one lets the ready go first.
  */
 export function onProcessGone(server: RaftServer, peerId: ServerId): void {
   const { role, options } = server;
@@ -53,10 +56,11 @@ export function handleTimeoutNow(server: RaftServer, request: TimeoutNowRequest)
 
 function becomePreCandidate(server: RaftServer): void {
   const isRetry = server.role.kind === "preCandidate";
+  const sinceMs = server.role.kind === "preCandidate" ? server.role.sinceMs : server.nowMs;
   server.leader = null;
   // Nothing is at stake in a pre-vote, so an unsuccessful one is soon repeated.
   const retryMs = server.options.heartbeatTimeoutMs * (0.25 + server.dependencies.random() / 2);
-  server.role = { kind: "preCandidate", ...newBallot(server, server.nowMs + retryMs) };
+  server.role = { kind: "preCandidate", sinceMs, ...newBallot(server, server.nowMs + retryMs) };
   if (!isRetry) server.emit({ kind: "becamePreCandidate", term: server.currentTerm });
   if (ballotResult(server, server.role) === "won") return becomeCandidate(server, false);
   for (const id of server.voters) {

@@ -48,7 +48,7 @@ export interface RaftDependencies {
  */
 export type Role =
   | { readonly kind: "follower"; electionDeadlineMs: number }
-  | (Ballot & { readonly kind: "preCandidate" })
+  | (Ballot & { readonly kind: "preCandidate"; readonly sinceMs: number })
   | (Ballot & { readonly kind: "candidate"; readonly isTransfer: boolean })
   | { readonly kind: "leader"; readonly leadership: Leadership };
 
@@ -75,6 +75,8 @@ export class RaftServer {
   readonly membership: Membership;
   currentTerm: Term;
   votedFor: ServerId | null;
+  /** When it voted, in this life; long ago at its start. */
+  votedMs = Number.NEGATIVE_INFINITY;
   commitIndex: LogIndex;
   role: Role;
   leader: KnownLeader | null = null;
@@ -201,6 +203,7 @@ export class RaftServer {
     if (currentTerm === this.currentTerm && votedFor === this.votedFor) return;
     this.currentTerm = currentTerm;
     this.votedFor = votedFor;
+    if (votedFor !== null) this.votedMs = this.nowMs;
     const persist = this.#persisting();
     persist.hardState = { currentTerm, votedFor };
     this.#hardStateSequence = persist.sequence;

@@ -4,7 +4,7 @@ import { becomeFollower, electionDeadline } from "./follower.ts";
 import { suffrageOf } from "./membership.ts";
 import type { RequestPreVoteRequest, RequestVoteRequest } from "./message.ts";
 import type { RaftServer } from "./server.ts";
-import type { EntryId } from "./types.ts";
+import type { EntryId, ServerId } from "./types.ts";
 
 export function handleRequestVote(server: RaftServer, request: RequestVoteRequest): void {
   const reason = whyNoVote(server, request);
@@ -39,7 +39,7 @@ function whyNoVote(server: RaftServer, request: RequestVoteRequest): string | nu
     becomeFollower(server, request.term, `${request.from} campaigns in term ${request.term}`);
   }
   if (latest.servers.length > 0 && suffrage !== "voter") return "it has no vote itself";
-  if (server.votedFor !== null && server.votedFor !== request.from) {
+  if (!isVoteOpen(server, request.from)) {
     return `the vote of term ${request.term} went to ${server.votedFor}`;
   }
   return isUpToDate(server, request.last) ? null : "its log is behind";
@@ -49,6 +49,10 @@ function whyNoVote(server: RaftServer, request: RequestVoteRequest): string | nu
 export function handleRequestPreVote(server: RaftServer, request: RequestPreVoteRequest): void {
   const reason = whyNoPreVote(server, request);
   if (reason !== null) refused(server, request, reason);
+  // Two that campaign at once would split the votes: the one that gives way lets the other win.
+  else if (server.role.kind === "preCandidate") {
+    becomeFollower(server, server.currentTerm, `${request.from} campaigns and goes first`);
+  }
   server.sendNow({
     kind: "requestPreVoteResponse",
     to: request.from,
@@ -69,7 +73,40 @@ function whyNoPreVote(server: RaftServer, request: RequestPreVoteRequest): strin
     return "it has no vote itself";
   }
   if (!isUpToDate(server, request.last)) return "its log is behind";
-  return standsBack(server, request) ? "it is not ready to lead, and this node is (P5)" : null;
+  if (isElectionOpen(server, request)) {
+    return `the vote of term ${request.term} has just gone to ${server.votedFor}`;
+  }
+  if (standsBack(server, request)) return "it is not ready to lead, and this node is (P5)";
+  return goesFirst(server, request) ? "this node campaigns too, and goes first" : null;
+}
+
+/**
+ * Whether this server has just voted for another in that very term: then a campaign could only split
+ * the votes. For a heartbeat timeout, in which the other has won or not; after it the sender must be let
+ * go on, since only by losing a real ballot does it learn that its term is spent.
+ */
+function isElectionOpen(server: RaftServer, request: RequestPreVoteRequest): boolean {
+  if (request.term !== server.currentTerm || isVoteOpen(server, request.from)) return false;
+  return server.nowMs - server.votedMs < server.options.heartbeatTimeoutMs;
+}
+
+function isVoteOpen(server: RaftServer, candidateId: ServerId): boolean {
+  return server.votedFor === null || server.votedFor === candidateId;
+}
+
+/**
+ * Whether this server, which asks for pre-votes itself, comes before the other: by readiness, by log,
+ * and among equals by id. Not for long: a server that nobody hears must not keep others from leading.
+ */
+function goesFirst(server: RaftServer, request: RequestPreVoteRequest): boolean {
+  const { role, options } = server;
+  if (role.kind !== "preCandidate") return false;
+  if (server.nowMs - role.sinceMs >= options.heartbeatTimeoutMs) return false;
+  const otherIsReady = request.readiness?.isReady !== false;
+  if (server.readiness.isReady !== otherIsReady) return server.readiness.isReady;
+  const { last } = server.log;
+  const isEqual = last.term === request.last.term && last.index === request.last.index;
+  return isEqual && server.id < request.from;
 }
 
 /** Ready servers keep an unready one from leading, but not for ever (P5). */

@@ -95,6 +95,8 @@ export class Sequencer {
   #appliedAtMs = performance.now();
   #failingSinceMs: number | null = null;
   #readiness: { readonly appliedHeight: number; readonly reason: string | null } | null = null;
+  /** What was last said of it in the log; at the start everybody knows that there is no leader yet. */
+  #toldReadiness = leaderlessReason;
   #production: { readonly abort: AbortController; readonly done: Promise<void> } | null = null;
   readonly #whenReached: { readonly index: number; readonly resolve: () => void }[] = [];
 
@@ -328,13 +330,17 @@ export class Sequencer {
     const reason = this.#whyUnready();
     const appliedHeight = this.#applier.head.height;
     const last = this.#readiness;
-    if (last?.reason === reason && last.appliedHeight === appliedHeight) return;
-    this.#readiness = { appliedHeight, reason };
-    const isReady = reason === null;
-    const { priority } = this.#options;
-    this.#dependencies.consensus.setReadiness({ isReady, appliedHeight, priority });
-    if (last?.reason === reason) return;
-    this.#dependencies.listener.readinessChanged(isReady, reason ?? "ready");
+    if (last?.reason !== reason || last.appliedHeight !== appliedHeight) {
+      this.#readiness = { appliedHeight, reason };
+      const { priority } = this.#options;
+      const isReady = reason === null;
+      this.#dependencies.consensus.setReadiness({ isReady, appliedHeight, priority });
+    }
+    // Fit to lead is one thing, of use to clients another: for that a leader must be there as well.
+    const told = reason ?? (this.#raft.hasJoined ? readyWord : leaderlessReason);
+    if (told === this.#toldReadiness) return;
+    this.#toldReadiness = told;
+    this.#dependencies.listener.readinessChanged(told === readyWord, told);
   }
 
   #whyUnready(): string | null {
@@ -345,6 +351,9 @@ export class Sequencer {
     return behind > maxEntriesBehind ? "committed blocks are not yet applied" : null;
   }
 }
+
+const readyWord = "ready";
+const leaderlessReason = "no leader is known, or its log is not joined yet";
 
 /** A ready node can take over without a noticeable pause: it has next to nothing left to apply. */
 const maxEntriesBehind = 8;

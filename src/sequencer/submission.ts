@@ -115,13 +115,11 @@ export class Submissions {
 
   /** Tells those who waited long enough. */
   async run(signal: AbortSignal): Promise<void> {
-    let lastMs = performance.now();
     while (!signal.aborted) {
       await sleep(sweepMs, signal);
-      const elapsedMs = performance.now() - lastMs;
-      lastMs += elapsedMs;
       const leaderTerm = this.#leaderTerm();
-      for (const pending of [...this.#pool]) this.#sweep(pending, elapsedMs, leaderTerm);
+      const nowMs = performance.now();
+      for (const pending of [...this.#pool]) this.#sweep(pending, nowMs, leaderTerm);
     }
     for (const pending of [...this.#pool]) {
       this.#giveUp(pending, [...pending.waiters], "this node is shutting down");
@@ -132,6 +130,7 @@ export class Submissions {
     return new Promise((resolve) => {
       const onAbort = () => this.#giveUp(pending, [waiter], "the client went away");
       const waiter: Waiter = {
+        countedMs: performance.now(),
         leaderlessMs: 0,
         ledMs: 0,
         settle: (fate) => {
@@ -146,9 +145,11 @@ export class Submissions {
     });
   }
 
-  #sweep(pending: PendingTx, elapsedMs: number, leaderTerm: number | null): void {
+  #sweep(pending: PendingTx, nowMs: number, leaderTerm: number | null): void {
     const { waitForLeaderTimeoutMs, commitTimeoutMs } = this.#options;
     for (const waiter of [...pending.waiters]) {
+      const elapsedMs = nowMs - waiter.countedMs;
+      waiter.countedMs = nowMs;
       if (leaderTerm !== null) waiter.ledMs += elapsedMs;
       else waiter.leaderlessMs += elapsedMs;
       if (waiter.leaderlessMs >= waitForLeaderTimeoutMs) {

@@ -14,6 +14,8 @@ export type TxFate =
 
 export interface Waiter {
   readonly settle: (fate: TxFate) => void;
+  /** Until when the two below are counted. */
+  countedMs: number;
   /** Time spent waiting without a leader, and with one. */
   leaderlessMs: number;
   ledMs: number;
