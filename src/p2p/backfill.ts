@@ -143,6 +143,7 @@ export class Backfill {
       coming = this.#begin(segments[at + 1], signal);
       for await (const block of fetcher.blocks(headers, dataHash, signal)) {
         ({ height, hash, dataHash } = block);
+        signal.throwIfAborted();
         yield block;
         meter.advance(1, height, top - height);
       }

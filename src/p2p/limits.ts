@@ -42,6 +42,9 @@ export const serveTimeoutMs = 30_000;
 /** After so many bytes an answer ends early: the peer asks again for the rest. */
 export const responseSoftMaxBytes = 8 * 1024 * 1024;
 
+/** Small items are sent together, up to about this much: each write costs an encryption and a system call. */
+export const writeBatchBytes = 32 * 1024;
+
 /** How long an answer may take; go-header's request timeout. What came until then counts. */
 export const answerTimeoutMs = 8_000;
 

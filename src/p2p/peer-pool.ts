@@ -126,6 +126,7 @@ export class PeerPool {
       const chains = `${JSON.stringify(served.chainId)}, not ${JSON.stringify(this.#chainId)}`;
       return this.drop(peer.peerId, `it serves chain ${chains}`);
     }
+    peer.wasHeard = true;
     peer.served = served?.blocks ?? null;
     peer.isEmpty = served !== null && served.blocks === null;
     this.#wake();
@@ -133,7 +134,9 @@ export class PeerPool {
 
   #tellIfNobodyServes(range: Range): void {
     const usable = this.#usable();
-    const hopeful = usable.some((peer) => peer.mayHave(range.from) && peer.failures < 2);
+    const hopeful = usable.some(
+      (peer) => !peer.wasHeard || (peer.mayHave(range.from) && peer.failures < 2),
+    );
     const nowMs = this.#dependencies.nowMs();
     if (hopeful || nowMs - this.#toldAtMs < reportIntervalMs) return;
     this.#toldAtMs = nowMs;

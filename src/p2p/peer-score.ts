@@ -19,6 +19,8 @@ export class PeerScore {
   readonly peerId: string;
   /** What it says it serves; null if it does not say, or has not yet. */
   served: Served["blocks"] = null;
+  /** False until it said what it serves, or that it does not say. */
+  wasHeard = false;
   /** True once it said that it has no blocks at all. */
   isEmpty = false;
   inFlight = 0;

@@ -5,8 +5,10 @@
 
 import { setImmediate } from "node:timers/promises";
 import type { Stream } from "@libp2p/interface";
+import { concatBytes } from "../base/bytes.ts";
 import { describeError } from "../base/coded-error.ts";
 import { sleep } from "../base/task-group.ts";
+import { encodeFrame } from "../block/framing.ts";
 import {
   decodeHeaderRequest,
   encodeHeaderResponse,
@@ -23,6 +25,7 @@ import {
   requestTimeoutMs,
   responseSoftMaxBytes,
   serveTimeoutMs,
+  writeBatchBytes,
   writeTimeoutMs,
 } from "./limits.ts";
 import {
@@ -33,7 +36,7 @@ import {
   servedProtocol,
 } from "./protocol.ts";
 import { encodeItem, planAnswer } from "./serve.ts";
-import { ended, readFrames, sendFrame } from "./stream.ts";
+import { ended, readFrames, sendBytes, sendFrame } from "./stream.ts";
 
 export interface BlockServerDependencies {
   readonly blocks: BlockReader;
@@ -133,24 +136,20 @@ export class BlockServer {
     deadline: AbortSignal,
   ): Promise<void> {
     await this.#affordable(deadline);
-    let sentBytes = 0;
+    const batch = new Batch(stream, deadline);
     for (let height = from; height <= to; height++) {
-      if (height > from && this.#mustEnd(sentBytes)) return;
+      if (height > from && this.#mustEnd(batch.totalBytes)) break;
       const block = this.#blocks.blockAt(height);
       if (block === null) {
-        if (height === from) {
-          await send(stream, encodeHeaderResponse({ kind: "notFound" }), deadline);
-        }
-        return;
+        if (height === from) await batch.add(encodeHeaderResponse({ kind: "notFound" }));
+        break;
       }
       const response = encodeItem(kind, block);
       if (response === null) throw new RequestRefused(`block ${height} is too large to serve`);
       this.#budget.spend(response.length);
-      sentBytes += response.length;
-      await send(stream, response, deadline);
-      // Reading and encoding are synchronous: heartbeats and clients come in between (P13).
-      await setImmediate();
+      await batch.add(response);
     }
+    await batch.flush();
   }
 
   #mustEnd(sentBytes: number): boolean {
@@ -171,6 +170,37 @@ export class BlockServer {
     const deadline = AbortSignal.timeout(writeTimeoutMs);
     await send(stream, encodeServed(servedBy(this.#chainId, this.#blocks)), deadline);
     await finish(stream, deadline);
+  }
+}
+
+/** Collects small items, and sends them in one piece. */
+class Batch {
+  readonly #stream: Stream;
+  readonly #deadline: AbortSignal;
+  #frames: Uint8Array[] = [];
+  #waitingBytes = 0;
+  totalBytes = 0;
+
+  constructor(stream: Stream, deadline: AbortSignal) {
+    this.#stream = stream;
+    this.#deadline = deadline;
+  }
+
+  async add(message: Uint8Array): Promise<void> {
+    const frame = encodeFrame(message);
+    this.#frames.push(frame);
+    this.#waitingBytes += frame.length;
+    this.totalBytes += frame.length;
+    if (this.#waitingBytes >= writeBatchBytes) await this.flush();
+  }
+
+  async flush(): Promise<void> {
+    const frames = concatBytes(...this.#frames);
+    this.#frames = [];
+    this.#waitingBytes = 0;
+    await sendBytes(this.#stream, frames, writeDeadline(this.#deadline));
+    // Reading and encoding are synchronous: heartbeats and clients come in between (P13).
+    await setImmediate();
   }
 }
 
@@ -195,8 +225,11 @@ async function readRequest(stream: Stream): Promise<HeaderRequest> {
 }
 
 function send(stream: Stream, message: Uint8Array, deadline: AbortSignal): Promise<void> {
-  const signal = AbortSignal.any([deadline, AbortSignal.timeout(writeTimeoutMs)]);
-  return sendFrame(stream, message, signal);
+  return sendFrame(stream, message, writeDeadline(deadline));
+}
+
+function writeDeadline(deadline: AbortSignal): AbortSignal {
+  return AbortSignal.any([deadline, AbortSignal.timeout(writeTimeoutMs)]);
 }
 
 /** Ends our side, and waits for the peer to end its own: until then the stream costs memory. */

@@ -44,11 +44,17 @@ export function readFrames(
         for (const frame of decoder.push(event.data.subarray())) {
           if (onFrame(frame) === "enough") return settle(resolve);
         }
+        if (isRead()) onEnd();
       } catch (error) {
         fail(error);
       }
     };
+    // A peer may say all it has with its first packet. Then the stream has ended while its protocol was
+    // still negotiated, what was read too far was put back, and no second end is told.
+    const isRead = () => stream.readableEnded && stream.readBufferLength === 0;
     const onEnd = () => {
+      // A reset ends a stream before it closes it.
+      if (stream.status === "reset" || stream.status === "aborted") return fail(wasReset());
       if (!hasPeerClosed) return fail(new StreamLost("the connection was lost"));
       if (decoder.isInsideFrame) return fail(malformed("framed message"));
       settle(resolve);
@@ -64,19 +70,28 @@ export function readFrames(
     stream.addEventListener("end", onEnd);
     stream.addEventListener("close", onClose);
     stream.addEventListener("message", onMessage);
-    if (stream.readableEnded) onEnd();
+    if (isRead()) onEnd();
     else if (stream.status !== "open") fail(new StreamLost(`the stream is ${stream.status}`));
   });
 }
 
+function wasReset(cause?: Error): StreamLost {
+  return new StreamLost("the stream was reset", cause === undefined ? undefined : { cause });
+}
+
 /** Sends one frame, and waits until there is room for the next. Throws if the stream ends or `signal` aborts. */
-export async function sendFrame(
+export function sendFrame(stream: Stream, message: Uint8Array, signal: AbortSignal): Promise<void> {
+  return sendBytes(stream, encodeFrame(message), signal);
+}
+
+/** The same for frames that are encoded already. */
+export async function sendBytes(
   stream: Stream,
-  message: Uint8Array,
+  frames: Uint8Array,
   signal: AbortSignal,
 ): Promise<void> {
   signal.throwIfAborted();
-  stream.send(encodeFrame(message));
+  stream.send(frames);
   // Not `onDrain`: its promise stays settled after the first time (libp2p 3.3).
   while (stream.writableNeedsDrain) await drained(stream, signal);
 }
