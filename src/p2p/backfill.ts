@@ -4,7 +4,6 @@
  * anything else is not asked again.
  */
 
-import { setMaxListeners } from "node:events";
 import { assert, defined } from "../base/assert.ts";
 import { equalBytes } from "../base/bytes.ts";
 import { SignatureChecker } from "../block/sign.ts";
@@ -22,6 +21,7 @@ import {
   type Lie,
   parentHashOf,
 } from "./header-chain.ts";
+import { answerTimeoutMs } from "./limits.ts";
 import { PeerPool } from "./peer-pool.ts";
 import { type Progress, ProgressMeter, type ProgressStore } from "./progress.ts";
 
@@ -67,7 +67,7 @@ export class Backfill {
     assert(this.#segmentLength > 0, "a segment has blocks");
     this.#pool = new PeerPool(options.chainId, {
       connected,
-      served: (peerId, signal) => exchange.served(peerId, signal),
+      served: (peerId) => exchange.served(peerId, AbortSignal.timeout(answerTimeoutMs)),
       nowMs,
       onEvent,
     });
@@ -92,16 +92,8 @@ export class Backfill {
       target: target.height,
     });
     if (target.height === parent.height) return checkOwn(parent, target.hash);
-    const stopped = new AbortController();
-    const either = AbortSignal.any([signal, stopped.signal]);
-    // Every request under way listens to it.
-    setMaxListeners(0, either);
-    try {
-      const anchors = await this.#prove(parent.height + 1, target, either);
-      yield* this.#climb(parent, anchors, either);
-    } finally {
-      stopped.abort();
-    }
+    const anchors = await this.#prove(parent.height + 1, target, signal);
+    yield* this.#climb(parent, anchors, signal);
   }
 
   /** The way down. */
@@ -136,17 +128,24 @@ export class Backfill {
     const top = defined(anchors[0], "the target is an anchor").height;
     let { height, hash, dataHash } = parent;
     const segments = segmentsUpward(anchors, height + 1);
-    let coming = this.#begin(segments[0], signal);
-    for (const [at] of segments.entries()) {
-      const headers = await coming;
-      checkSeam(defined(headers[0], "a segment has headers"), { height, hash }, parent);
-      coming = this.#begin(segments[at + 1], signal);
-      for await (const block of fetcher.blocks(headers, dataHash, signal)) {
-        ({ height, hash, dataHash } = block);
-        signal.throwIfAborted();
-        yield block;
-        meter.advance(1, height, top - height);
+    const ended = new AbortController();
+    const either = AbortSignal.any([signal, ended.signal]);
+    let coming = this.#begin(segments[0], either);
+    try {
+      for (const [at] of segments.entries()) {
+        const headers = await coming;
+        checkSeam(defined(headers[0], "a segment has headers"), { height, hash }, parent);
+        coming = this.#begin(segments[at + 1], either);
+        for await (const block of fetcher.blocks(headers, dataHash, either)) {
+          ({ height, hash, dataHash } = block);
+          signal.throwIfAborted();
+          yield block;
+          meter.advance(1, height, top - height);
+        }
       }
+    } finally {
+      ended.abort();
+      await Promise.allSettled([coming]);
     }
     assert(height === top, "a backfill ends at its target", { height, top });
   }

@@ -11,7 +11,7 @@ import {
   encodeHeaderRequest,
 } from "../block/p2p-codec.ts";
 import type { Data, Height, SignedHeader } from "../block/types.ts";
-import { answerTimeoutMs, responseSoftMaxBytes } from "./limits.ts";
+import { answerTimeoutMs, headerResponseMaxBytes, responseSoftMaxBytes } from "./limits.ts";
 import {
   decodeServed,
   exchangeProtocol,
@@ -108,7 +108,8 @@ export class Exchange {
     decode: (body: Uint8Array, height: Height) => Item,
   ): Promise<Answer<Item>> {
     const collected = new Collected(range, decode);
-    const limits = { frameMaxBytes: exchangeMessageMaxBytes, signal: this.#deadline(signal) };
+    const frameMaxBytes = kind === "headers" ? headerResponseMaxBytes : exchangeMessageMaxBytes;
+    const limits = { frameMaxBytes, signal: this.#deadline(signal) };
     const amount = range.to - range.from + 1;
     const request = encodeHeaderRequest({ kind: "range", origin: range.from, amount });
     try {

@@ -56,13 +56,14 @@ async function collect<Wire, Item>(
     const peerId = await pool.acquire(missing, { except: asked, idleOnly }, signal);
     asked.add(peerId);
     const askedAtMs = performance.now();
-    let outcome: Outcome = "failed";
+    let outcome: Outcome = { kind: "abandoned" };
     try {
       const answer = await source.ask(peerId, missing, signal);
-      // Somebody else was faster; only if it had its time does that speak against it.
-      if (signal.aborted)
-        outcome = performance.now() - askedAtMs < stealAfterMs ? "abandoned" : "failed";
-      else outcome = judge(answer, source, peerId, collected, pool);
+      if (!signal.aborted) outcome = judge(answer, source, peerId, collected, pool);
+      else if (performance.now() - askedAtMs >= stealAfterMs) {
+        // Somebody who was asked later was faster.
+        outcome = { kind: "failed", reason: "it is slower than others" };
+      }
     } finally {
       asked.delete(peerId);
       pool.release(peerId, outcome);
@@ -80,14 +81,23 @@ function judge<Wire, Item>(
   collected: Item[],
   pool: PeerPool,
 ): Outcome {
-  if (answer.kind === "misbehaved") pool.drop(peerId, answer.reason);
-  if (answer.kind !== "items" || pool.dropped.has(peerId)) return "failed";
+  switch (answer.kind) {
+    case "notFound":
+      return { kind: "failed", reason: "it does not have the block" };
+    case "noAnswer":
+      return { kind: "failed", reason: answer.reason };
+    case "misbehaved":
+      pool.drop(peerId, answer.reason);
+      return { kind: "failed", reason: answer.reason };
+    case "items":
+      break;
+  }
   const items = answer.items.map((item) => source.take(item, peerId));
-  const reason = source.refuse(items);
+  const reason = pool.dropped.get(peerId) ?? source.refuse(items);
   if (reason !== null) {
     pool.drop(peerId, reason);
-    return "failed";
+    return { kind: "failed", reason };
   }
   collected.push(...items);
-  return answer.failure === null ? "good" : "poor";
+  return { kind: answer.failure === null ? "good" : "poor" };
 }

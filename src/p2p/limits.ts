@@ -30,6 +30,12 @@ export const unreadMaxBytes = 256 * 1024;
 /** A request frame; a longer one is reset. */
 export const requestMaxBytes = 2 * hashMaxBytes;
 
+/**
+ * A response with a header. The largest header of which we know every field is smaller; what we do not
+ * know no hash covers, and a peer could fill memory with it that passes for the chain's.
+ */
+export const headerResponseMaxBytes = 16 * 1024;
+
 /** How long a peer may take to send its request. */
 export const requestTimeoutMs = 10_000;
 
@@ -61,4 +67,5 @@ export const dialTimeoutMs = 10_000;
 /** Progress and waiting are told no more often. */
 export const reportIntervalMs = 2_000;
 
+assert(headerResponseMaxBytes > 14 * hashMaxBytes, "a header has room for all its fields");
 assert(responseSoftMaxBytes < exchangeMessageMaxBytes, "one message may be a whole answer");

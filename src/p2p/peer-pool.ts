@@ -12,7 +12,7 @@ export interface PeerPoolDependencies {
   /** Peer ids connected now. */
   readonly connected: () => readonly string[];
   /** What a peer says it serves; null if it does not say. */
-  readonly served: (peerId: string, signal: AbortSignal) => Promise<Served | null>;
+  readonly served: (peerId: string) => Promise<Served | null>;
   readonly nowMs: () => number;
   readonly onEvent: OnP2pEvent;
 }
@@ -53,7 +53,7 @@ export class PeerPool {
   async acquire(range: Range, wish: Wish, signal: AbortSignal): Promise<string> {
     for (let turn = 0; ; turn++) {
       signal.throwIfAborted();
-      this.#refresh(signal);
+      this.#refresh();
       const peer = this.#pick(range, wish);
       if (peer !== null) {
         peer.inFlight++;
@@ -70,7 +70,7 @@ export class PeerPool {
     score.inFlight--;
     score.note(outcome, this.#dependencies.nowMs());
     // It may have pruned the block, or have got it, since it last said so.
-    if (outcome === "failed") this.#askedAtMs.delete(peerId);
+    if (outcome.kind === "failed") this.#askedAtMs.delete(peerId);
     this.#wake();
   }
 
@@ -108,14 +108,14 @@ export class PeerPool {
   }
 
   /** Asks peers what they serve, if that is not known or long ago. Nobody waits for it. */
-  #refresh(signal: AbortSignal): void {
+  #refresh(): void {
     const nowMs = this.#dependencies.nowMs();
     for (const peer of this.#usable()) {
       const askedAtMs = this.#askedAtMs.get(peer.peerId) ?? Number.NEGATIVE_INFINITY;
       if (nowMs - askedAtMs < statementMaxAgeMs) continue;
       this.#askedAtMs.set(peer.peerId, nowMs);
       this.#dependencies
-        .served(peer.peerId, signal)
+        .served(peer.peerId)
         .then((served) => this.#note(peer, served))
         .catch(() => {});
     }
@@ -127,8 +127,11 @@ export class PeerPool {
       return this.drop(peer.peerId, `it serves chain ${chains}`);
     }
     peer.wasHeard = true;
-    peer.served = served?.blocks ?? null;
-    peer.isEmpty = served !== null && served.blocks === null;
+    // What it said once still holds if it does not answer this time.
+    if (served !== null) {
+      peer.served = served.blocks;
+      peer.isEmpty = served.blocks === null;
+    }
     this.#wake();
   }
 
@@ -156,8 +159,10 @@ export class PeerPool {
         ? "every connected peer served a bad block, and is not asked again before a restart"
         : "no peer is connected; check p2p.peers, and that their p2p ports are open";
     }
-    if (usable.some((peer) => peer.mayHave(height))) {
-      return `no peer answered a request for block ${height}; it is tried again`;
+    const [failing] = usable.filter((peer) => peer.mayHave(height));
+    if (failing !== undefined) {
+      const { peerId, failure } = failing;
+      return `no peer serves block ${height}, and it is tried again; ${peerId}: ${failure}`;
     }
     if (oldest === null) return `no peer has block ${height}: none of them has any blocks`;
     return height < oldest.height

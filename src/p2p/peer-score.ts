@@ -13,7 +13,13 @@ const restMaxMs = 15_000;
 /** How much the last outcome counts against all before it. */
 const lastOutcomeWeight = 0.25;
 
-export type Outcome = "good" | "poor" | "failed" | "abandoned";
+export type Outcome =
+  | { readonly kind: "good" }
+  /** Something came, but too little for no good reason. */
+  | { readonly kind: "poor" }
+  | { readonly kind: "failed"; readonly reason: string }
+  /** Nobody knows how it would have ended. */
+  | { readonly kind: "abandoned" };
 
 export class PeerScore {
   readonly peerId: string;
@@ -26,6 +32,7 @@ export class PeerScore {
   inFlight = 0;
   #score = 0.5;
   #failures = 0;
+  #failure = "";
   #restsUntilMs = 0;
 
   constructor(peerId: string) {
@@ -37,8 +44,14 @@ export class PeerScore {
     return this.#score;
   }
 
+  /** How many requests failed since the last good one. */
   get failures(): number {
     return this.#failures;
+  }
+
+  /** Why the last one failed. */
+  get failure(): string {
+    return this.#failure;
   }
 
   isResting(nowMs: number): boolean {
@@ -53,14 +66,16 @@ export class PeerScore {
   }
 
   note(outcome: Outcome, nowMs: number): void {
-    if (outcome === "abandoned") return;
-    const value = outcome === "good" ? 1 : outcome === "poor" ? 0.5 : 0;
-    this.#score += (value - this.#score) * lastOutcomeWeight;
-    if (outcome !== "failed") {
+    if (outcome.kind === "abandoned") return;
+    this.#score += (worth[outcome.kind] - this.#score) * lastOutcomeWeight;
+    if (outcome.kind !== "failed") {
       this.#failures = 0;
       return;
     }
+    this.#failure = outcome.reason;
     this.#restsUntilMs = nowMs + Math.min(restMinMs * 2 ** this.#failures, restMaxMs);
     this.#failures++;
   }
 }
+
+const worth = { good: 1, poor: 0.5, failed: 0 } as const;

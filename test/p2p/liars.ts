@@ -138,6 +138,24 @@ export const lies: readonly Lie[] = [
     answer: () => ({ bytes: Uint8Array.of(0x81, 0x80, 0x80, 0x05), andThen: "silence" }),
   },
   {
+    name: "headers with much that no hash covers",
+    kind: "headers",
+    answer: (blocks) => ({
+      bytes: concatBytes(
+        ...blocks.map(({ header }) => {
+          // Field 99 of the message, 20,000 bytes.
+          const padding = concatBytes(
+            Uint8Array.of(0x9a, 0x06, 0xa0, 0x9c, 0x01),
+            new Uint8Array(20_000),
+          );
+          return ok(
+            concatBytes(encodeP2PSignedHeader({ signed: header, daHeightHint: 0 }), padding),
+          );
+        }),
+      ),
+    }),
+  },
+  {
     name: "garbage",
     kind: "data",
     answer: () => ({ bytes: encodeFrame(Uint8Array.of(0xff, 0xff, 0xff, 0xff)) }),
