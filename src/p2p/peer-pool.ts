@@ -28,7 +28,7 @@ export interface Wish {
 const lookAgainMs = 200;
 
 /** A peer's statement about what it serves is asked for again after this. */
-const statementMaxAgeMs = 5_000;
+const statementMaxAgeMs = 2_000;
 
 export class PeerPool {
   readonly #chainId: string;

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { describe, expect, it } from "vitest";
 import { emptyBytes } from "../../src/base/bytes.ts";
 import type { Backfill } from "../../src/p2p/backfill.ts";
@@ -28,7 +29,9 @@ async function run(
     height++;
     const { hash, header, data } = blockAt(chain, height);
     const { dataHash } = headAfter(chain, height);
-    expect(block).toEqual({ height, hash, header, data, dataHash });
+    const expected = { height, hash, header, data, dataHash };
+    // Some hundred times faster than `toEqual`, which then says what differs.
+    if (!isDeepStrictEqual(block, expected)) expect(block).toStrictEqual(expected);
     await onBlock?.(block);
   }
   return height;
@@ -104,11 +107,10 @@ describe("a backfill", () => {
     };
     const blocks = createBackfill(node).blocks(gap, never);
     await blocks.next();
-    // Eight ranges of 10 blocks or more; then it must stop, since nobody takes them.
+    // One range is taken and eight wait; then it must stop, since nobody takes them.
     await until(() => asked >= 8);
-    const held = asked;
     for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
-    expect(asked - held).toBeLessThanOrEqual(9);
+    expect(asked).toBeLessThanOrEqual(9);
     let height = 1;
     for await (const block of blocks) expect(block.height).toBe(++height);
     expect(height).toBe(150);
