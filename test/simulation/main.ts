@@ -14,37 +14,58 @@ const usage = `usage: npm run simulate -- --seed N
        npm run simulate -- --seeds COUNT [--from N] [--workers W] [--coverage]
 `;
 
+type Wish =
+  | { readonly kind: "replay"; readonly seed: number }
+  | {
+      readonly kind: "many";
+      readonly from: number;
+      readonly count: number;
+      readonly workers: number;
+      readonly showsCoverage: boolean;
+    };
+
 function print(line: string): void {
   writeSync(1, `${line}\n`);
 }
 
+/** What the command line asks for; null if it makes no sense. */
+function readArguments(): Wish | null {
+  try {
+    const { values } = parseArgs({
+      options: {
+        seed: { type: "string" },
+        seeds: { type: "string" },
+        from: { type: "string", default: "1" },
+        workers: { type: "string", default: "1" },
+        coverage: { type: "boolean", default: false },
+      },
+    });
+    if (values.seed !== undefined) return { kind: "replay", seed: count(values.seed) };
+    return {
+      kind: "many",
+      from: count(values.from),
+      count: count(values.seeds),
+      workers: count(values.workers),
+      showsCoverage: values.coverage,
+    };
+  } catch {
+    return null;
+  }
+}
+
+function count(text: string | undefined): number {
+  const number = Number(text);
+  if (Number.isSafeInteger(number) && number >= 0) return number;
+  throw new RangeError(`${text} is no count`);
+}
+
 async function main(): Promise<number> {
-  const { values } = parseArgs({
-    options: {
-      seed: { type: "string" },
-      seeds: { type: "string" },
-      from: { type: "string", default: "1" },
-      workers: { type: "string", default: "1" },
-      coverage: { type: "boolean", default: false },
-    },
-  });
-  if (values.seed !== undefined) return replay(count(values.seed));
-  if (values.seeds === undefined) {
+  const wish = readArguments();
+  if (wish === null) {
     print(usage);
     return 64;
   }
-  return runMany({
-    from: count(values.from),
-    count: count(values.seeds),
-    workers: count(values.workers),
-    showsCoverage: values.coverage,
-  });
-}
-
-function count(text: string): number {
-  const number = Number(text);
-  if (Number.isSafeInteger(number) && number >= 0) return number;
-  throw new RangeError(`${text} is no count; ${usage}`);
+  return wish.kind === "replay" ? replay(wish.seed) : runMany(wish);
 }
 
 function replay(seed: number): number {
@@ -55,12 +76,7 @@ function replay(seed: number): number {
   return 1;
 }
 
-async function runMany(options: {
-  readonly from: number;
-  readonly count: number;
-  readonly workers: number;
-  readonly showsCoverage: boolean;
-}): Promise<number> {
+async function runMany(options: Extract<Wish, { kind: "many" }>): Promise<number> {
   const beganMs = performance.now();
   const summary = await runSeeds(options, (failure) => {
     print(`seed ${failure.seed} VIOLATED ${failure.message}`);

@@ -13,7 +13,7 @@ export interface Mutation {
   readonly name: string;
   /** New for each simulation, as some remember what they did. */
   readonly parts: () => Parts;
-  /** What it breaks; which of them shows first depends on the seed. */
+  /** What it breaks: one of them shows, in some seed. */
   readonly caughtAs: readonly Property[];
 }
 
@@ -54,7 +54,7 @@ export const mutations: readonly Mutation[] = [
     parts: wire((message) =>
       message.kind === "requestVoteResponse" ? { ...message, granted: true } : message,
     ),
-    caughtAs: ["one leader a term", "a leader has all that is committed", "no invariant broken"],
+    caughtAs: ["one leader a term"],
   },
   {
     name: "candidates whose logs seem longer than they are",
@@ -70,7 +70,7 @@ export const mutations: readonly Mutation[] = [
     parts: wire((message) =>
       message.kind === "appendEntriesResponse" ? { ...message, success: true } : message,
     ),
-    caughtAs: ["committed stays committed", "no match is forgotten", "no invariant broken"],
+    caughtAs: ["committed stays committed"],
   },
   {
     name: "leaders that tell a commit index too high",
