@@ -13,17 +13,11 @@ import { diverged, progressDamaged } from "./errors.ts";
 import type { OnP2pEvent } from "./event.ts";
 import type { Exchange } from "./exchange.ts";
 import { DataFetcher, type FetchedBlock } from "./fetch-data.ts";
-import { fetchHeaders, headerSource } from "./fetch-headers.ts";
-import {
-  type Anchor,
-  type FetchedHeader,
-  findForgery,
-  type Lie,
-  parentHashOf,
-} from "./header-chain.ts";
+import { fetchHeaders, type HeaderFetch, headerSource } from "./fetch-headers.ts";
+import { type Anchor, type FetchedHeader, findForgery, parentHashOf } from "./header-chain.ts";
 import { answerTimeoutMs } from "./limits.ts";
 import { PeerPool } from "./peer-pool.ts";
-import { type Progress, ProgressMeter, type ProgressStore } from "./progress.ts";
+import { ProgressMeter, type ProgressStore } from "./progress.ts";
 
 /** Headers held at once are those of two segments: about 1 KB each. */
 const segmentLengthDefault = 2048;
@@ -109,7 +103,7 @@ export class Backfill {
       const headers = await this.#headers(segment, signal);
       const hash = parentHashOf(defined(headers[0], "a segment has headers"));
       anchors = adopt([...anchors, { height: range.from - 1, hash }], saved, bottom);
-      await progress.save({ anchors } satisfies Progress);
+      await progress.save({ anchors });
       meter.advance(headers.length, range.from, range.from - bottom);
       range = nextToProve(anchors, route);
     }
@@ -123,7 +117,8 @@ export class Backfill {
     signal: AbortSignal,
   ): AsyncGenerator<FetchedBlock, void, undefined> {
     const { exchange, onEvent, nowMs } = this.#dependencies;
-    const meter = new ProgressMeter("blocks", onEvent, nowMs);
+    // Counts from the first block on: the headers before it say nothing about the blocks' rate.
+    let meter: ProgressMeter | null = null;
     const fetcher = new DataFetcher(exchange, this.#pool);
     const top = defined(anchors[0], "the target is an anchor").height;
     let { height, hash, dataHash } = parent;
@@ -137,6 +132,7 @@ export class Backfill {
         checkSeam(defined(headers[0], "a segment has headers"), { height, hash }, parent);
         coming = this.#begin(segments[at + 1], either);
         for await (const block of fetcher.blocks(headers, dataHash, either)) {
+          meter ??= new ProgressMeter("blocks", onEvent, nowMs);
           ({ height, hash, dataHash } = block);
           signal.throwIfAborted();
           yield block;
@@ -164,14 +160,7 @@ export class Backfill {
     return headers;
   }
 
-  #headers(
-    fetch: {
-      readonly segment: Segment["range"];
-      readonly topHash: Uint8Array;
-      readonly findForgery: (headers: readonly FetchedHeader[]) => Lie | null;
-    },
-    signal: AbortSignal,
-  ): Promise<readonly FetchedHeader[]> {
+  #headers(fetch: HeaderFetch, signal: AbortSignal): Promise<readonly FetchedHeader[]> {
     return fetchHeaders(fetch, headerSource(this.#dependencies.exchange), this.#pool, signal);
   }
 }

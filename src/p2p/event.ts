@@ -42,8 +42,7 @@ export type P2pEvent =
       readonly height: Height;
       readonly remaining: number;
       readonly blocksPerSecond: number;
-      /** Null as long as there is no rate to tell it from. */
-      readonly etaSeconds: number | null;
+      readonly etaSeconds: number;
     }
   /** Nobody serves what is missing. At most every two seconds while it lasts. */
   | {

@@ -20,31 +20,36 @@ export interface ProgressStore {
   save(progress: Progress): Promise<void>;
 }
 
-/** Counts, and tells at most every two seconds. */
+/** Counts, and tells at most every two seconds. The rate is that of the last while, not of all time. */
 export class ProgressMeter {
   readonly #phase: "headers" | "blocks";
   readonly #onEvent: OnP2pEvent;
   readonly #nowMs: () => number;
-  readonly #startedAtMs: number;
   #toldAtMs: number;
-  #done = 0;
+  #doneSince = 0;
+  #blocksPerSecond: number | null = null;
 
   constructor(phase: "headers" | "blocks", onEvent: OnP2pEvent, nowMs: () => number) {
     this.#phase = phase;
     this.#onEvent = onEvent;
     this.#nowMs = nowMs;
-    this.#startedAtMs = nowMs();
-    this.#toldAtMs = this.#startedAtMs;
+    this.#toldAtMs = nowMs();
   }
 
   /** `count` more are done; `height` is the last of them. */
   advance(count: number, height: Height, remaining: number): void {
-    this.#done += count;
+    this.#doneSince += count;
     const nowMs = this.#nowMs();
-    if (nowMs - this.#toldAtMs < reportIntervalMs) return;
+    const elapsedMs = nowMs - this.#toldAtMs;
+    if (elapsedMs < reportIntervalMs) return;
+    const rate = (this.#doneSince * 1000) / elapsedMs;
+    // Ranges come in bursts: half of what is told is the rate before.
+    const blocksPerSecond =
+      this.#blocksPerSecond === null ? rate : (this.#blocksPerSecond + rate) / 2;
+    this.#blocksPerSecond = blocksPerSecond;
     this.#toldAtMs = nowMs;
-    const blocksPerSecond = (this.#done * 1000) / (nowMs - this.#startedAtMs);
-    const etaSeconds = blocksPerSecond > 0 ? Math.ceil(remaining / blocksPerSecond) : null;
+    this.#doneSince = 0;
+    const etaSeconds = Math.ceil(remaining / blocksPerSecond);
     const phase = this.#phase;
     this.#onEvent({ kind: "progress", phase, height, remaining, blocksPerSecond, etaSeconds });
   }
