@@ -107,7 +107,13 @@ export class LocalNode {
     const { home, passphrase } = this.place;
     const child = spawn(process.execPath, [main, "start", `--home=${home}`, ...this.#flags], {
       stdio: ["ignore", log, log],
-      env: { ...inheritedEnvironment(), EV_SIGNER_PASSPHRASE: passphrase, ...environment },
+      env: {
+        ...inheritedEnvironment(),
+        EV_SIGNER_PASSPHRASE: passphrase,
+        // All nodes run the same program: they need not all compile it, nor again at each restart.
+        NODE_COMPILE_CACHE: join(home, "..", "compile-cache"),
+        ...environment,
+      },
       detached: this.#guard !== null,
     });
     closeSync(log);
