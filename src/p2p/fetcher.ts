@@ -24,16 +24,19 @@ export async function fetchRange<Wire, Item>(
   signal: AbortSignal,
 ): Promise<readonly Item[]> {
   const decided = new AbortController();
-  const attempt = { source, pool, asked: new Set<string>() };
+  // Not before somebody has been asked: a range that waits for a free peer is late for no fault of one.
+  const begun = Promise.withResolvers<void>();
+  const attempt = { source, pool, asked: new Set<string>(), onAsk: begun.resolve };
   const either = AbortSignal.any([signal, decided.signal]);
   const first = collect(attempt, range, { idleOnly: false, signal: either });
-  const second = sleep(stealAfterMs, either).then(() =>
-    collect(attempt, range, { idleOnly: true, signal: either }),
-  );
+  const second = begun.promise
+    .then(() => sleep(stealAfterMs, either))
+    .then(() => collect(attempt, range, { idleOnly: true, signal: either }));
   try {
     return await Promise.race([first, second]);
   } finally {
     decided.abort();
+    begun.resolve();
     await Promise.allSettled([first, second]);
   }
 }
@@ -43,10 +46,11 @@ interface Attempt<Wire, Item> {
   readonly pool: PeerPool;
   /** Who is being asked for this range just now. */
   readonly asked: Set<string>;
+  readonly onAsk: () => void;
 }
 
 async function collect<Wire, Item>(
-  { source, pool, asked }: Attempt<Wire, Item>,
+  { source, pool, asked, onAsk }: Attempt<Wire, Item>,
   { from, to }: Range,
   { idleOnly, signal }: { readonly idleOnly: boolean; readonly signal: AbortSignal },
 ): Promise<readonly Item[]> {
@@ -55,6 +59,7 @@ async function collect<Wire, Item>(
     const missing = { from: from + collected.length, to };
     const peerId = await pool.acquire(missing, { except: asked, idleOnly }, signal);
     asked.add(peerId);
+    onAsk();
     const askedAtMs = performance.now();
     let outcome: Outcome = { kind: "abandoned" };
     try {

@@ -105,7 +105,7 @@ describe("a backfill", () => {
       if (protocol.includes("dataSync")) asked++;
       return openStream(peerId, protocol, signal);
     };
-    const blocks = createBackfill(node).blocks(gap, never);
+    const blocks = createBackfill(node, { timeoutMs: 60_000 }).blocks(gap, never);
     await blocks.next();
     // One range is taken and eight wait; then it must stop, since nobody takes them.
     await until(() => asked >= 8);
