@@ -1,8 +1,7 @@
 /** Offers the transactions of this node to whoever leads, and answers such offers while leading (DESIGN section 5). */
 
 import { sleep } from "../base/task-group.ts";
-import { txIdMaxBytes } from "../block/limits.ts";
-import type { ConsensusPort } from "./ports.ts";
+import type { ConsensusPort, PeerReply } from "./ports.ts";
 import { decodeTxBatch, encodeTxBatch, offerMethod, offerStatus } from "./tx-batch.ts";
 import { markOffered, type PendingTx, type TxPool } from "./tx-pool.ts";
 
@@ -68,33 +67,32 @@ export class Forwarder {
         encodeTxBatch(batch),
         this.#options.answerTimeoutMs,
       );
-      // An offer without an answer may have been taken as well: it counts as one.
-      const isRefused = reply.kind === "answered" && reply.status !== offerStatus.taken;
-      if (isRefused) return false;
-      for (const pending of batch) markOffered(pending, leader.term);
-      if (reply.kind === "failed") return false;
+      if (mayHaveTaken(reply)) for (const pending of batch) markOffered(pending, leader.term);
+      if (reply.kind === "failed" || reply.status !== offerStatus.taken) return false;
       for (const pending of batch) pending.takenTerm = leader.term;
     }
     return true;
   }
 }
 
+/** A leader whose queue is full took the first ones; one that did not answer may have taken all. */
+function mayHaveTaken(reply: PeerReply): boolean {
+  if (reply.kind === "failed") return true;
+  return reply.status === offerStatus.taken || reply.status === offerStatus.full;
+}
+
 /**
- * The leader's side. `take` adds one transaction, and is false if there is no room. What no block may
- * hold is refused here, since a block with it would be refused everywhere, again and again.
+ * The leader's side. `take` adds one transaction, and is false if there is no room. How large a
+ * client's may be is for the node that accepted it: one refusal here would hold up all behind it.
  */
 export function answerOffer(
   body: Uint8Array,
-  txMaxBytes: number,
   isLeading: boolean,
   take: (tx: Pick<PendingTx, "id" | "tx">) => boolean,
 ): number {
   if (!isLeading) return offerStatus.notLeader;
   const txs = decodeTxBatch(body);
   if (txs === null) return offerStatus.malformed;
-  const isSound = ({ id, tx }: Pick<PendingTx, "id" | "tx">) =>
-    id.length > 0 && id.length <= txIdMaxBytes && tx.length <= txMaxBytes;
-  if (!txs.every(isSound)) return offerStatus.malformed;
   // Taking a part is safe: the rest, offered again, brings the part along, and it is known by then.
   return txs.every(take) ? offerStatus.taken : offerStatus.full;
 }

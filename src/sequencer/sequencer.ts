@@ -98,7 +98,7 @@ export class Sequencer {
   /** What was last said of it in the log; at the start everybody knows that there is no leader yet. */
   #toldReadiness = leaderlessReason;
   #production: { readonly abort: AbortController; readonly done: Promise<void> } | null = null;
-  readonly #whenReached: { readonly index: number; readonly resolve: () => void }[] = [];
+  readonly #whenReached = new Set<{ readonly index: number; readonly finish: () => void }>();
 
   constructor(options: SequencerOptions, dependencies: SequencerDependencies) {
     const { consensus, store, listener } = dependencies;
@@ -219,8 +219,12 @@ export class Sequencer {
   /** Another node offers transactions to this one as the leader. */
   takeOffer(body: Uint8Array): number {
     const isLeading = this.#raft.role === "leader" && !this.#isDraining;
-    return answerOffer(body, this.#options.submission.txMaxBytes, isLeading, ({ id, tx }) => {
-      if (this.#pool.get(id) !== null) return true;
+    return answerOffer(body, isLeading, ({ id, tx }) => {
+      const known = this.#pool.get(id);
+      if (known !== null) {
+        this.#pool.keepFor(known, "peer");
+        return true;
+      }
       if (this.#dependencies.store.txLocation(id) !== null) return true;
       if (!this.#pool.hasRoomFor(tx)) return false;
       // Copies: what was offered is a view into a larger message.
@@ -235,10 +239,12 @@ export class Sequencer {
     return new Promise((resolve) => {
       const finish = () => {
         signal.removeEventListener("abort", finish);
+        this.#whenReached.delete(waiting);
         resolve();
       };
+      const waiting = { index, finish };
       signal.addEventListener("abort", finish, { once: true });
-      this.#whenReached.push({ index, resolve: finish });
+      this.#whenReached.add(waiting);
     });
   }
 
@@ -255,11 +261,7 @@ export class Sequencer {
   #onReached(index: number): void {
     this.#appliedIndex = index;
     this.#dependencies.consensus.applied(index);
-    const reached = this.#whenReached.filter((waiting) => waiting.index <= index);
-    for (const waiting of reached) {
-      this.#whenReached.splice(this.#whenReached.indexOf(waiting), 1);
-      waiting.resolve();
-    }
+    for (const waiting of [...this.#whenReached]) if (waiting.index <= index) waiting.finish();
     if (this.#state.kind === "catchingUp") this.#update();
   }
 

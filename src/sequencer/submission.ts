@@ -79,8 +79,10 @@ export class Submissions {
     const isNew = this.#pool.get(txId) === null;
     if (isNew && !this.#pool.hasRoomFor(tx)) return { kind: "queueFull", retryAfterMs: 1_000 };
     if (wait === "accept") {
-      await this.#store.keepTx(txId, tx);
+      // In the pool before it is on disk: it takes its room there, and a block that takes it
+      // meanwhile finds it.
       this.#pend(txId, tx).isDurable = true;
+      await this.#store.keepTx(txId, tx);
       return { kind: "accepted", txId };
     }
     const fate = await this.#fateOf(this.#pend(txId, tx), signal);
@@ -97,10 +99,8 @@ export class Submissions {
 
   #pend(id: Uint8Array, tx: Uint8Array): PendingTx {
     const known = this.#pool.get(id);
-    if (known !== null && known.origin === "client") return known;
-    // Somebody else's until now: from here on this node waits for it as well.
-    if (known !== null) this.#pool.remove(id);
-    const pending = this.#pool.add({ id, tx, origin: "client", isDurable: false });
+    if (known !== null) this.#pool.keepFor(known, "client");
+    const pending = known ?? this.#pool.add({ id, tx, origin: "client", isDurable: false });
     this.#onAdded();
     return pending;
   }
@@ -166,8 +166,7 @@ export class Submissions {
   #giveUp(pending: PendingTx, waiters: readonly Waiter[], reason: string): void {
     const mayCommit = pending.offers > 0 || pending.isDurable;
     for (const waiter of waiters) waiter.settle({ kind: "unavailable", reason, mayCommit });
-    const isWanted = pending.isDurable || pending.waiters.size > 0 || pending.origin === "peer";
-    if (!isWanted) this.#pool.remove(pending.id);
+    if (!pending.isDurable && pending.waiters.size === 0) this.#pool.release(pending, "client");
   }
 }
 
@@ -176,7 +175,8 @@ function freshId(): Uint8Array {
   return new Uint8Array(randomBytes(16));
 }
 
-function idOfKey(key: string): Uint8Array {
+/** The identity of what a client sends with an `Idempotency-Key`, on whichever node. */
+export function idOfKey(key: string): Uint8Array {
   const text = new TextEncoder();
   return sha256(concatBytes(text.encode("idempotency-key:"), text.encode(key)));
 }

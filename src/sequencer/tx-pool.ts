@@ -24,8 +24,11 @@ export interface Waiter {
 export interface PendingTx {
   readonly id: Uint8Array;
   readonly tx: Uint8Array;
-  /** Who keeps it: a client of this node, or the node that forwarded it and will offer it again. */
-  readonly origin: "client" | "peer";
+  /**
+   * Who keeps it: this node for its client, a node that forwarded it and counts on this one while it
+   * leads, or each of them, where a client sent it to two nodes.
+   */
+  origin: "client" | "peer" | "both";
   /** Kept on disk until it is committed (`wait=accept`). */
   isDurable: boolean;
   readonly waiters: Set<Waiter>;
@@ -115,12 +118,23 @@ export class TxPool {
     return taken;
   }
 
+  /** Whoever else keeps it goes on: what a leader may have put into a block stays known as such. */
+  keepFor(pending: PendingTx, keeper: "client" | "peer"): void {
+    if (pending.origin !== keeper) pending.origin = "both";
+  }
+
+  /** Gone unless somebody else keeps it. */
+  release(pending: PendingTx, keeper: "client" | "peer"): void {
+    if (pending.origin === keeper) this.remove(pending.id);
+    else if (pending.origin === "both") pending.origin = keeper === "client" ? "peer" : "client";
+  }
+
   /** The oldest transactions of this node's clients that the leader of `term` does not have. */
   notTaken(term: number, maxBytes: number, maxCount: number): PendingTx[] {
     const chosen: PendingTx[] = [];
     let bytes = 0;
     for (const pending of this.#pending.values()) {
-      if (pending.origin !== "client" || pending.takenTerm === term) continue;
+      if (pending.origin === "peer" || pending.takenTerm === term) continue;
       if (this.isExhausted(pending, term)) continue;
       bytes += pending.tx.length;
       if (chosen.length >= maxCount || (chosen.length > 0 && bytes > maxBytes)) break;
@@ -131,9 +145,7 @@ export class TxPool {
 
   /** This node leads no more: what others forwarded to it, they will offer to the next leader. */
   dropForwarded(): void {
-    for (const pending of [...this.#pending.values()]) {
-      if (pending.origin === "peer") this.remove(pending.id);
-    }
+    for (const pending of [...this.#pending.values()]) this.release(pending, "peer");
   }
 
   *[Symbol.iterator](): IterableIterator<PendingTx> {

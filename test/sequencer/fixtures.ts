@@ -89,6 +89,10 @@ export class TestLog implements ConsensusPort {
     });
   }
 
+  get heldCount(): number {
+    return this.#held.length;
+  }
+
   release(): void {
     for (const commit of this.#held.splice(0)) commit();
   }

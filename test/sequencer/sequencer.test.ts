@@ -1,9 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { toHex } from "../../src/base/bytes.ts";
+import { blockTransactionsMaxBytes } from "../../src/base/limits.ts";
 import { buildBlock } from "../../src/block/build.ts";
 import { decodeBlockPayload, encodeBlockPayload } from "../../src/block/codec.ts";
 import { SignatureChecker } from "../../src/block/sign.ts";
 import type { Sequencer } from "../../src/sequencer/sequencer.ts";
+import { idOfKey } from "../../src/sequencer/submission.ts";
 import { encodeTxBatch, offerStatus } from "../../src/sequencer/tx-batch.ts";
 import {
   bytes,
@@ -154,10 +156,66 @@ describe("while this node leads", () => {
       "an identity no block may hold",
       encodeTxBatch([{ id: new Uint8Array(300), tx: bytes("k=v") }]),
     ],
-    ["a transaction over the limit", encodeTxBatch([{ id: bytes("i"), tx: new Uint8Array(1001) }])],
+    [
+      "a transaction that fits into no block",
+      encodeTxBatch([{ id: bytes("i"), tx: new Uint8Array(blockTransactionsMaxBytes + 1) }]),
+    ],
   ])("%s are refused", (_what, body) => {
     lead(2);
     expect(sequencer.takeOffer(body)).toBe(offerStatus.malformed);
+  });
+});
+
+describe("a transaction that came to two nodes", () => {
+  const id = idOfKey("k");
+  const offer = encodeTxBatch([{ id, tx: bytes("a=1") }]);
+  const sent = (client: AbortController) =>
+    sequencer.submit({
+      tx: bytes("a=1"),
+      idempotencyKey: "k",
+      wait: "commit",
+      signal: client.signal,
+    });
+
+  it("stays with the leader that was offered it, though the leader's own client goes away", async () => {
+    log.hasLease = false;
+    lead(2);
+    const client = new AbortController();
+    const pending = sent(client);
+    expect(sequencer.takeOffer(offer)).toBe(offerStatus.taken);
+    client.abort();
+    expect(await pending).toMatchObject({ kind: "unavailable" });
+    log.hasLease = true;
+    await until(() => chain.store.txLocation(id) !== null);
+  });
+
+  it("may commit, as a client is told who came to it after the block was proposed", async () => {
+    log.fate = "hold";
+    lead(2);
+    await until(() => recorded.states.includes("producing"));
+    expect(sequencer.takeOffer(offer)).toBe(offerStatus.taken);
+    log.release();
+    await until(() => log.heldCount === 1);
+    const client = new AbortController();
+    const pending = sent(client);
+    client.abort();
+    expect(await pending).toMatchObject({ kind: "unavailable", mayCommit: true });
+    log.release();
+    await until(() => chain.store.txLocation(id) !== null);
+  });
+
+  it("is its own client's business again when the leadership is lost", async () => {
+    log.hasLease = false;
+    lead(2);
+    const pending = sent(new AbortController());
+    sequencer.takeOffer(offer);
+    sequencer.takeOffer(encodeTxBatch([{ id: bytes("other"), tx: bytes("b=1") }]));
+    follow(3, "b");
+    await until(() => log.offers.length === 1);
+    expect(sequencer.pool.size).toBe(1);
+    log.hasLease = true;
+    lead(4);
+    expect(await pending).toMatchObject({ kind: "committed" });
   });
 });
 
@@ -228,6 +286,17 @@ describe("while another node leads", () => {
     expect(log.offers.map(({ peerId }) => peerId)).toEqual(["b", "c"]);
   });
 
+  it("a leader whose queue is full may have taken it", async () => {
+    log.replyToOffer = { kind: "answered", status: offerStatus.full, body: new Uint8Array(0) };
+    follow(2, "b");
+    const client = new AbortController();
+    const submission = { tx: bytes("a=1"), idempotencyKey: null, wait: "commit" as const };
+    const pending = sequencer.submit({ ...submission, signal: client.signal });
+    await until(() => log.offers.length >= 2);
+    client.abort();
+    expect(await pending).toMatchObject({ kind: "unavailable", mayCommit: true });
+  });
+
   it("without any leader the client is told so in the configured time, with a sentence", async () => {
     follow(2, null);
     expect(await submit("a=1")).toMatchObject({
@@ -290,6 +359,33 @@ describe("wait=accept", () => {
     await until(() => chain.executor.get(bytes("a")) !== null);
     await until(() => chain.store.keptTxCount === 0);
     expect(toHex(chain.executor.get(bytes("a"))?.value ?? bytes(""))).toBe(toHex(bytes("1")));
+  });
+});
+
+describe("wait=accept, while a block takes the transaction", () => {
+  it("keeps nothing of it, neither in memory nor on disk (P7)", async () => {
+    log.hasLease = false;
+    lead(2);
+    await until(() => recorded.states.includes("producing"));
+    const submission = { tx: bytes("a=1"), idempotencyKey: "k", signal: never };
+    const accepted = sequencer.submit({ ...submission, wait: "accept" });
+    const committed = sequencer.submit({ ...submission, wait: "commit" });
+    log.hasLease = true;
+    expect((await accepted).kind).toBe("accepted");
+    expect((await committed).kind).toBe("committed");
+    expect(sequencer.pool.size).toBe(0);
+    expect(chain.store.keptTxCount).toBe(0);
+  });
+
+  it("takes its room in the queue before it is on disk", async () => {
+    follow(2, null);
+    const answers = await Promise.all(
+      ["a=1", "b=1", "c=1", "d=1"].map((tx) =>
+        sequencer.submit({ tx: bytes(tx), idempotencyKey: tx, wait: "accept", signal: never }),
+      ),
+    );
+    const kinds = answers.map(({ kind }) => kind);
+    expect(kinds).toEqual(["accepted", "accepted", "accepted", "queueFull"]);
   });
 });
 
