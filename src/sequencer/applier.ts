@@ -1,7 +1,7 @@
 /**
  * Turns committed entries into blocks, by the same code on every node and in log order (P1, P2):
  *
- *   check -> mark, execute -> sign -> store in one transaction -> tell
+ *   check -> mark as to be signed (P4) and, meanwhile, execute -> sign -> store -> tell
  *
  * Nothing is dropped: an executor that fails is asked again until it answers (P8), and meanwhile the
  * consensus thread sends no more than a window of entries.
@@ -116,12 +116,17 @@ export class Applier {
     if (verdict.kind === "refused") return this.#listener.refused(entry, payload, verdict.reason);
 
     const { header } = payload.header;
-    const signed = payload.header.signature.length > 0 ? payload.header : this.#signer.sign(header);
-    const appHash = await this.#execute(payload, signal);
+    const { height, hash } = payload;
+    const isSigned = payload.header.signature.length > 0;
+    const [appHash] = await Promise.all([
+      this.#execute(payload, signal),
+      isSigned ? null : this.#store.setWatermark({ height, hash }),
+    ]);
     if (appHash === null) return;
+    const signed = isSigned ? payload.header : this.#signer.sign(header);
     const block: StoredBlock = {
-      height: payload.height,
-      hash: payload.hash,
+      height,
+      hash,
       header: signed,
       data: payload.data,
       txIds: payload.txIds,

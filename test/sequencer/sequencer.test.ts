@@ -80,6 +80,27 @@ describe("while this node leads", () => {
     expect(decodeBlockPayload(data ?? new Uint8Array(0)).header.signature).toHaveLength(0);
   });
 
+  it("a height is marked on disk before it is signed, and is not signed for another hash (P4)", async () => {
+    const other = { height: 2, hash: new Uint8Array(32).fill(1) };
+    await chain.store.setWatermark(other);
+    lead(2);
+    await until(() => recorded.failures.length === 1);
+    expect(recorded.failures.splice(0)).toMatchObject([
+      { detail: { code: "STORAGE_DOUBLE_SIGN" } },
+    ]);
+    expect(recorded.blocks).toEqual([]);
+    expect(chain.store.watermark()).toEqual(other);
+  });
+
+  it("the newest block is the newest that was marked (P4)", async () => {
+    lead(2);
+    await until(() => recorded.blocks.length >= 3);
+    await sequencer.drain();
+    await sequencer.whenApplied(log.entries.length, never);
+    const { height, hash } = sequencer.head;
+    expect(chain.store.watermark()).toEqual({ height, hash });
+  });
+
   it("no block is built without a lease", async () => {
     log.hasLease = false;
     lead(2);
