@@ -60,6 +60,8 @@ export class Consensus {
     reject: Settle<Error>;
   } | null = null;
   #nextId = 0;
+  /** Its end is expected: asked for, or told the reason of. */
+  #isEnding = false;
   #isOver = false;
   readonly #exited: Promise<void>;
 
@@ -76,7 +78,10 @@ export class Consensus {
     });
     this.#worker.on("error", (error: Error) => this.#fail(error));
     this.#exited = new Promise((resolve) => {
-      this.#worker.once("exit", () => {
+      this.#worker.once("exit", (code) => {
+        if (!this.#isEnding) {
+          this.#fail(new Error(`the consensus thread ended by itself, with exit code ${code}`));
+        }
         this.#end();
         resolve();
       });
@@ -92,6 +97,7 @@ export class Consensus {
 
   /** Closes the port and the log, and waits for it. May be called twice. */
   async stop(): Promise<void> {
+    this.#isEnding = true;
     if (!this.#isOver) this.#post({ kind: "stop" });
     await this.#exited;
   }
@@ -221,6 +227,7 @@ export class Consensus {
   }
 
   #fail(error: Error): void {
+    this.#isEnding = true;
     if (this.#started !== null) {
       this.#started.reject(error);
       this.#started = null;

@@ -75,8 +75,8 @@ class ConsensusThread {
 
   /** Starts; a failure is told, and ends the thread. */
   begin(): void {
-    this.#starting = this.#start().catch(async (error: Error) => {
-      fail(error);
+    this.#starting = this.#start().catch(async (error: unknown) => {
+      this.fail(error);
       await this.stop();
       closePort();
     });
@@ -112,10 +112,16 @@ class ConsensusThread {
     await this.#store?.close();
   }
 
+  /** From here on nothing is promised to anybody, however long the main thread takes to end the process. */
+  fail(error: unknown): void {
+    this.#driver?.stop();
+    post({ kind: "failed", error: reportError(error) });
+  }
+
   take(message: ToConsensus): void {
     // May come while the start is under way, or after it failed.
     if (message.kind === "stop") {
-      this.#end().catch(fail);
+      this.#end().catch((error: unknown) => this.fail(error));
       return;
     }
     const driver = defined(this.#driver, "the main thread waits for the start");
@@ -226,7 +232,7 @@ class ConsensusThread {
         const samples = this.#samples[name];
         if (samples.length < samplesMax) samples.push(seconds);
       },
-      failed: fail,
+      failed: (error) => this.fail(error),
     };
   }
 
@@ -311,10 +317,6 @@ function closePort(): void {
   port.close();
 }
 
-function fail(error: Error): void {
-  post({ kind: "failed", error: reportError(error) });
-}
-
 /**
  * Heartbeats must not wait behind block execution for a processor. Linux gives threads priorities of
  * their own; without the right to raise one (LimitNICE, CAP_SYS_NICE) it stays as it is.
@@ -329,12 +331,12 @@ function raisePriority(): void {
 
 const thread = new ConsensusThread();
 raisePriority();
-process.on("uncaughtException", fail);
+process.on("uncaughtException", (error) => thread.fail(error));
 port.on("message", (batch: readonly ToConsensus[]) => {
   try {
     for (const message of batch) thread.take(message);
   } catch (error) {
-    post({ kind: "failed", error: reportError(error) });
+    thread.fail(error);
   }
 });
 thread.begin();
