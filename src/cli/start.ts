@@ -87,7 +87,10 @@ async function runNode(
     };
     process.on("SIGTERM", onSignal);
     process.on("SIGINT", onSignal);
-    node.start().catch(resolve);
+    node.start().catch((error: Error) => {
+      // Told to stop while it was starting, it cannot go on: that is as it should be.
+      if (signals === 0) resolve(error);
+    });
   });
   const failure = await ending;
   if (failure !== null) {

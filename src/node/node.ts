@@ -54,6 +54,8 @@ export class Node {
   /** What was started, in that order, each with how to stop it. */
   readonly #started: { readonly name: string; readonly stop: () => Promise<void> }[] = [];
   #hasFailed = false;
+  #isStopping = false;
+  #stopped: Promise<void> = Promise.resolve();
   #parts: {
     readonly consensus: Consensus;
     readonly sequencer: Sequencer;
@@ -103,7 +105,8 @@ export class Node {
     const { sequencer, consensus, listener } = this.#parts;
     const wasLeader = listener.isLeader;
     await sequencer.drain();
-    if (!wasLeader || !this.#options.config.raft.enable) return;
+    const hasOthers = this.#addresses().size > 1;
+    if (!wasLeader || !hasOthers) return;
     const hasHandedOver = await listener.handOver(
       () => consensus.transferLeadership(null),
       timeoutMs,
@@ -111,8 +114,14 @@ export class Node {
     if (!hasHandedOver) this.#log.warn({}, "no other member took over before the shutdown");
   }
 
-  /** Stops what was started, in reverse. May be called twice. */
-  async stop(): Promise<void> {
+  /** Stops what was started, in reverse; a start that is under way fails. May be called twice. */
+  stop(): Promise<void> {
+    this.#isStopping = true;
+    this.#stopped = this.#stopped.then(() => this.#stopParts());
+    return this.#stopped;
+  }
+
+  async #stopParts(): Promise<void> {
     for (let part = this.#started.pop(); part !== undefined; part = this.#started.pop()) {
       try {
         await part.stop();
@@ -376,8 +385,10 @@ export class Node {
     ]);
   }
 
+  /** Throws if the node is being stopped: nothing more shall begin. What has begun is on the list. */
   #began(name: string, stop: () => Promise<void>): void {
     this.#started.push({ name, stop });
+    if (this.#isStopping) throw new Error(`stopped while it was starting (${name})`);
   }
 
   #fail(error: Error): void {
