@@ -1,5 +1,6 @@
 /** What the HTTP server is told and asks for: the node, in the words of `rpc/api.ts`. */
 
+import { sleep } from "../base/task-group.ts";
 import type { BlockReader } from "../block/types.ts";
 import type { NodeConfig } from "../config/schema.ts";
 import type { Consensus } from "../consensus/consensus.ts";
@@ -187,6 +188,7 @@ export class NodeView implements NodeApi {
         return { kind: "unavailable", reason };
       }
       await this.#sequencer.whenApplied(index, signal);
+      if (signal.aborted) return { kind: "unavailable", reason: "the client went away" };
     }
     const { height } = this.#sequencer.head;
     return { kind: "value", value: this.#kv.get(key)?.value ?? null, height };
@@ -221,7 +223,7 @@ export class NodeView implements NodeApi {
       if (now !== undefined && now.leaderId !== null && now.leaderId !== this.#facts.nodeId) {
         return { kind: "transferred", leaderId: now.leaderId };
       }
-      await new Promise((resolve) => setTimeout(resolve, transferPollMs));
+      await sleep(transferPollMs);
     }
     return {
       kind: "failed",

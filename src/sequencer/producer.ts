@@ -41,6 +41,8 @@ export interface ProducerDependencies {
 
 /** How often a wait that nothing wakes looks again: for a lease, or for a transaction in lazy mode. */
 const pollMs = 5;
+/** From a block of ours that was refused to the next: each is an entry in the log and a line in every node's. */
+const refusedDelayMs = 1_000;
 /** By how much a timer may be late without the block's time showing it. */
 const timerLatenessMaxMs = 50;
 
@@ -74,9 +76,15 @@ export async function produceBlocks(
     const proposal = consensus.propose(term, encodeBlockPayload(payload));
     const answer = await unlessAborted(proposal, signal);
     if (answer === null || answer.kind === "notLeader") return;
-    if (answer.kind === "committed") await dependencies.whenApplied(answer.index, signal);
-    // Lost, or refused for now: wait a moment, and find out by the state and the lease what to do.
-    else await sleep(pollMs, signal);
+    if (answer.kind === "committed") {
+      await dependencies.whenApplied(answer.index, signal);
+      // Committed, and refused by every node: what is wrong with it will be so in the next one, too.
+      const isRefused = dependencies.head().height < block.height;
+      if (isRefused) await sleep(refusedDelayMs, signal);
+    } else {
+      // Lost, or refused for now: wait a moment, and find out by the state and the lease what to do.
+      await sleep(pollMs, signal);
+    }
   }
 }
 

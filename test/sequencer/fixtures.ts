@@ -66,7 +66,7 @@ export class TestLog implements ConsensusPort {
   readiness: { readonly isReady: boolean }[] = [];
   hasLease = true;
   /** What becomes of a proposal. */
-  fate: "commit" | "lose" | "hold" = "commit";
+  fate: "commit" | "lose" | "hold" | "garble" = "commit";
   replyToOffer: PeerReply = { kind: "answered", status: 200, body: new Uint8Array(0) };
   onCommitted: (entries: readonly CommittedEntry[], commitIndex: number) => void = () => {};
   #held: (() => void)[] = [];
@@ -83,9 +83,10 @@ export class TestLog implements ConsensusPort {
   propose(term: number, data: Uint8Array): Promise<ProposalAnswer> {
     if (this.fate === "lose") return Promise.resolve({ kind: "lost" });
     return new Promise((resolve) => {
-      const commit = () => resolve({ kind: "committed", index: this.commit(term, data), term });
-      if (this.fate === "commit") commit();
-      else this.#held.push(commit);
+      const logged = this.fate === "garble" ? bytes("garbage") : data;
+      const commit = () => resolve({ kind: "committed", index: this.commit(term, logged), term });
+      if (this.fate === "hold") this.#held.push(commit);
+      else commit();
     });
   }
 

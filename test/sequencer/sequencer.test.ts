@@ -128,6 +128,14 @@ describe("while this node leads", () => {
     expect(one).not.toEqual(two);
   });
 
+  it("a block of its own that is refused is not followed by the same at once", async () => {
+    log.fate = "garble";
+    lead(2);
+    await until(() => recorded.refusals.length === 1);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(recorded.refusals).toHaveLength(1);
+  });
+
   it("a lost proposal costs no transaction", async () => {
     log.fate = "lose";
     lead(2);
