@@ -1,6 +1,7 @@
 /** One node of a local cluster: a process, its log file, and what it answers over HTTP. */
 
 import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
@@ -100,37 +101,41 @@ export class LocalNode {
   }
 
   /** Starts the process; its output is appended to `logFile`. Resolves once it is spawned. */
-  start(environment: Readonly<Record<string, string>> = {}): Promise<void> {
-    const log = openSync(this.logFile, "a");
+  async start(environment: Readonly<Record<string, string>> = {}): Promise<void> {
     const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
     const main = join(import.meta.dirname, "..", "cli", `main.${extension}`);
     const { home, passphrase } = this.place;
-    const child = spawn(process.execPath, [main, "start", `--home=${home}`, ...this.#flags], {
-      stdio: ["ignore", log, log],
-      env: {
-        ...inheritedEnvironment(),
-        EV_SIGNER_PASSPHRASE: passphrase,
-        // All nodes run the same program: they need not all compile it, nor again at each restart.
-        NODE_COMPILE_CACHE: join(home, "..", "compile-cache"),
-        ...environment,
-      },
-      detached: this.#guard !== null,
+    const child = this.#spawn([main, "start", `--home=${home}`, ...this.#flags], {
+      ...inheritedEnvironment(),
+      EV_SIGNER_PASSPHRASE: passphrase,
+      // All nodes run the same program: they need not all compile it, nor again at each restart.
+      NODE_COMPILE_CACHE: join(home, "..", "compile-cache"),
+      ...environment,
     });
-    closeSync(log);
-    this.#process = child;
+    const spawned = once(child, "spawn");
     const { pid } = child;
-    if (pid !== undefined) this.#guard?.watch(pid);
+    // Without an id there is no process to wait for; `spawned` says why.
+    if (pid === undefined) return void (await spawned);
+    this.#process = child;
+    this.#guard?.watch(pid);
     this.#exited = new Promise((resolve) => {
       child.once("exit", (code, signal) => {
         if (this.#process === child) this.#process = null;
-        if (pid !== undefined) this.#guard?.forget(pid);
+        this.#guard?.forget(pid);
         resolve({ code, signal });
       });
     });
-    return new Promise((resolve, reject) => {
-      child.once("spawn", resolve);
-      child.once("error", reject);
-    });
+    await spawned;
+  }
+
+  #spawn(args: readonly string[], env: NodeJS.ProcessEnv): ChildProcess {
+    const log = openSync(this.logFile, "a");
+    try {
+      const detached = this.#guard !== null;
+      return spawn(process.execPath, args, { stdio: ["ignore", log, log], env, detached });
+    } finally {
+      closeSync(log);
+    }
   }
 
   /** Sends a signal; nothing happens if the process has ended. */
