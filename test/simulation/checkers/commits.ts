@@ -1,6 +1,7 @@
 /**
  * Committed stays committed (Raft §5.4): what any node holds for committed is the same everywhere, was on
- * a majority of disks at that moment, is there after every crash, and is truncated by nobody.
+ * a majority of disks at that moment, is there after every crash, and is truncated by nobody who follows the
+ * leader that committed it, or a later one.
  */
 
 import { majorityOf } from "../../../src/raft/quorum.ts";
@@ -49,8 +50,10 @@ export class Commits implements Checker {
     if (this.#ledger.lastIndex > knownIndex) this.#checkMajority(`${node.id} has committed`);
   }
 
-  writing(node: SimulatedNode, { truncateFrom, snapshot }: Persist): void {
-    if (truncateFrom !== null) {
+  writing(node: SimulatedNode, { hardState, truncateFrom, snapshot }: Persist): void {
+    const { currentTerm } = hardState ?? node.written.hardState;
+    // A server that still obeys an earlier leader may drop its copy: it was not needed for the majority.
+    if (truncateFrom !== null && currentTerm >= this.#ledger.committedIn(truncateFrom)) {
       const committed = this.#ledger.entryAt(truncateFrom);
       const held = node.written.entryAt(truncateFrom);
       if (committed !== null && held !== null && areSame(committed, held)) {

@@ -40,10 +40,15 @@ export class Ledger {
     return this.#indexOf.get(command) ?? null;
   }
 
+  /** The term of the leader that committed the entry at `index`; Infinity while none has. */
+  committedIn(index: LogIndex): Term {
+    return this.#committedIn[index - 1] ?? Number.POSITIVE_INFINITY;
+  }
+
   /** The last entry that was committed by a leader of a term before `term`. */
   lastBefore(term: Term): EntryId {
     let index = this.lastIndex;
-    while (index > 0 && (this.#committedIn[index - 1] ?? 0) >= term) index--;
+    while (index > 0 && this.committedIn(index) >= term) index--;
     return { term: this.entryAt(index)?.term ?? 0, index };
   }
 
