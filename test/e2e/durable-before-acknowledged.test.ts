@@ -76,6 +76,34 @@ describe.skipIf(!hasStrace)("what a node acknowledges is durable (needs strace)"
     }
     await endCleanly(cluster);
   });
+
+  it("when a follower grants its vote", { timeout: 180_000 }, async () => {
+    const cluster = await startCluster({ settings });
+    const leader = await producingLeader(cluster);
+    const [voter, candidate] = cluster.nodes.filter((node) => node !== leader);
+    const traced = defined(voter, "a cluster of three has a follower");
+    const stop = await trace(traced);
+    await handOver(leader, defined(candidate, "and another").id);
+    // Elected by the old leader's vote or by this one: sent it is in any case.
+    await until("the voter follows", async () => {
+      const status = await traced.status();
+      return status?.raft?.leaderId === candidate?.id;
+    });
+    const calls = await stop();
+    const asked = calls.find((call) => isRead(call) && call.text.includes("LeadershipTransfer"));
+    const { file, beganAt } = defined(asked, "the request is in the trace");
+    const granted = calls.find(
+      (call) =>
+        !isRead(call) &&
+        call.file === file &&
+        call.beganAt > beganAt &&
+        unescapeC(call.text).includes("Granted\u00c3"),
+    );
+    expect(defined(granted, "the grant is in the trace").beganAt).toBeGreaterThan(
+      durableAfter(calls, beganAt),
+    );
+    await endCleanly(cluster);
+  });
 });
 
 const clusterSchema = z.object({
@@ -87,6 +115,16 @@ async function hasAcknowledged(leader: LocalNode, followerId: string, index: num
   const answer = await leader.get("/cluster");
   const { nodes } = clusterSchema.parse(answer?.body);
   return (nodes.find(({ id }) => id === followerId)?.matchIndex ?? 0) >= index;
+}
+
+/** Asks for a transfer of leadership; resolves once it is done. */
+async function handOver(leader: LocalNode, targetId: string): Promise<void> {
+  const response = await fetch(`${leader.rpcUrl}/admin/transfer-leader`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ target_id: targetId }),
+  });
+  if (!response.ok) throw new Error(`not handed over: ${await response.text()}`);
 }
 
 /** Transactions that are found in a trace by their text, several times over in case a page ends within it. */
@@ -112,6 +150,15 @@ function durableAt(calls: readonly SystemCall[], marker: string): number {
   const written = next("the pages", -1, (call) => isWrite(call) && call.text.includes(marker));
   const synced = next("an fdatasync", written, (call) => call.name === "fdatasync");
   return next("the meta page", synced, isWrite);
+}
+
+/** Where in the trace the first log write that began after `place` is durable. */
+function durableAfter(calls: readonly SystemCall[], place: number): number {
+  const onLog = calls.filter((call) => call.file.endsWith("/raft.mdb") && call.beganAt > place);
+  const synced = onLog.find((call) => call.name === "fdatasync");
+  const { endedAt } = defined(synced, "the trace has an fdatasync");
+  const meta = onLog.find((call) => isWrite(call) && call.beganAt > endedAt);
+  return defined(meta, "the trace has the meta page").endedAt;
 }
 
 function isWrite({ name }: SystemCall): boolean {
