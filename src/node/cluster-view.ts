@@ -1,5 +1,6 @@
 /** `GET /cluster` as the leader sees it, or, without one, as this node does. Pure. */
 
+import { z } from "zod";
 import type { ConsensusView } from "../consensus/messages.ts";
 import type { PeerStatus } from "../raft/status.ts";
 import type { ClusterMember, ClusterStatus } from "../rpc/api.ts";
@@ -29,6 +30,37 @@ export function clusterView(facts: ClusterViewFacts): ClusterStatus {
     commitIndex: status.commitIndex,
     lastApplied: facts.appliedIndex,
   };
+}
+
+const memberSchema = z.object({
+  id: z.string(),
+  address: z.string(),
+  role: z.enum(["follower", "preCandidate", "candidate", "leader", "unknown"]),
+  suffrage: z.enum(["voter", "nonvoter", "staging"]),
+  health: z.enum(["Healthy", "Degraded", "Unreachable"]),
+  lastHeartbeat: z.string().nullable(),
+  rttMs: z.number().nullable(),
+  matchIndex: z.number().nullable(),
+  height: z.number().nullable(),
+});
+
+const clusterSchema = z.object({
+  leaderId: z.string().nullable(),
+  term: z.number(),
+  nodes: z.array(memberSchema),
+  commitIndex: z.number(),
+  lastApplied: z.number(),
+});
+
+/** The leader's view as it sent it; null if it is none, as from a member of another version. */
+export function decodeClusterView(body: Uint8Array): ClusterStatus | null {
+  try {
+    const parsed = clusterSchema.safeParse(JSON.parse(new TextDecoder().decode(body)));
+    return parsed.success ? parsed.data : null;
+  } catch (error) {
+    if (error instanceof SyntaxError) return null;
+    throw error;
+  }
 }
 
 type MemberState = Omit<ClusterMember, "id" | "address" | "suffrage">;

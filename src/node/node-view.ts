@@ -17,7 +17,7 @@ import type {
   TransferOutcome,
 } from "../rpc/api.ts";
 import type { Sequencer } from "../sequencer/sequencer.ts";
-import { clusterView } from "./cluster-view.ts";
+import { clusterView, decodeClusterView } from "./cluster-view.ts";
 import type { Home } from "./open-home.ts";
 import { peerMethods } from "./peer-requests.ts";
 
@@ -103,8 +103,7 @@ export class NodeView implements NodeApi {
     const nothing = new Uint8Array(0);
     const reply = await this.#consensus.askPeer(leaderId, cluster, nothing, askLeaderTimeoutMs);
     if (reply.kind === "failed" || reply.status !== 200) return own;
-    // From a member of our own build, over the members' port.
-    return JSON.parse(new TextDecoder().decode(reply.body)) as ClusterStatus;
+    return decodeClusterView(reply.body) ?? own;
   }
 
   async ownClusterView(): Promise<ClusterStatus> {

@@ -36,7 +36,7 @@ import { WriteSet } from "./write-set.ts";
 export interface BlockStoreOptions {
   /** `<home>/data`; created if it is not there. */
   readonly directory: string;
-  /** The directory's lock, if the caller has it already; the store takes it over. */
+  /** The directory's lock, if the caller holds it already, and keeps it; else the store takes one of its own. */
   readonly lock?: DirectoryLock;
   readonly genesis: ChainIdentity;
   /** Blocks within which a transaction's identity is known. */
@@ -72,7 +72,7 @@ export function lockDirectory(directory: string): Promise<DirectoryLock> {
 /** Opens or creates the store. Throws {@link StorageError} where it must not be used. */
 export async function openBlockStore(options: BlockStoreOptions): Promise<BlockStore> {
   ensureDirectory(options.directory);
-  const lock = options.lock ?? (await DirectoryLock.acquire(options.directory));
+  const lock = options.lock === undefined ? await DirectoryLock.acquire(options.directory) : null;
   try {
     const environment = await openBlockFile(options.directory, options.genesis, {
       fileMaxBytes: options.fileMaxBytes ?? fileMaxBytesDefault,
@@ -85,7 +85,7 @@ export async function openBlockStore(options: BlockStoreOptions): Promise<BlockS
       throw error;
     }
   } catch (error) {
-    await lock.release();
+    await lock?.release();
     throw error;
   }
 }
@@ -93,7 +93,8 @@ export async function openBlockStore(options: BlockStoreOptions): Promise<BlockS
 export class BlockStore implements BlockReader {
   readonly #environment: Environment;
   readonly #tables: BlockTables;
-  readonly #lock: DirectoryLock;
+  /** null where the caller keeps it. */
+  readonly #lock: DirectoryLock | null;
   readonly #flusher: Flusher;
   readonly #txs: TxIndex;
   readonly #kept: KeptTxs;
@@ -111,7 +112,7 @@ export class BlockStore implements BlockReader {
   /** Use {@link openBlockStore}. */
   constructor(parts: {
     readonly environment: Environment;
-    readonly lock: DirectoryLock;
+    readonly lock: DirectoryLock | null;
     readonly options: BlockStoreOptions;
   }) {
     const { environment, lock, options } = parts;
@@ -287,7 +288,7 @@ export class BlockStore implements BlockReader {
       if (!this.#flusher.hasFailed) await this.#flusher.now();
     } finally {
       await this.#environment.close();
-      await this.#lock.release();
+      await this.#lock?.release();
     }
   }
 }
