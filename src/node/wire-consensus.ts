@@ -1,0 +1,87 @@
+/** The consensus thread, and who hears what it says. */
+
+import { parseSocketAddress } from "../config/address.ts";
+import { Consensus } from "../consensus/consensus.ts";
+import { SequencerError } from "../sequencer/errors.ts";
+import type { Sequencer } from "../sequencer/sequencer.ts";
+import type { BlockStore } from "../storage/block-store.ts";
+import type { NodeContext } from "./context.ts";
+import type { NodeListener } from "./node-listener.ts";
+import type { NodeView } from "./node-view.ts";
+import { answerPeer } from "./peer-requests.ts";
+import { RaftMetrics } from "./raft-metrics.ts";
+
+/** What is there once the node's parts are: the thread speaks only after its start. */
+export interface ConsensusHearers {
+  readonly store: BlockStore;
+  readonly listener: NodeListener;
+  readonly sequencer: () => Sequencer;
+  readonly view: () => NodeView;
+}
+
+export function createConsensus(context: NodeContext, hearers: ConsensusHearers): Consensus {
+  const { options, nodeId, narrator, metrics, log } = context;
+  const { raft, storage } = options.config;
+  const { store, listener, sequencer, view } = hearers;
+  const reporter = new RaftMetrics(raft, { metrics, narrator, log });
+  const consensus: Consensus = new Consensus(
+    {
+      nodeId,
+      chainId: context.genesis.chainId,
+      raftDir: context.raftDir,
+      heartbeatTimeoutMs: raft.heartbeatTimeoutMs,
+      electionTimeoutMs: raft.electionTimeoutMs,
+      leaderLeaseTimeoutMs: raft.leaderLeaseTimeoutMs,
+      sendTimeoutMs: raft.sendTimeoutMs,
+      snapCount: raft.snapCount,
+      mapSizeBytes: storage.mapSizeBytes,
+      allowVolatile: storage.allowVolatile,
+      voters: [...context.addresses.keys()],
+      appliedIndex: store.head.raftIndex,
+      readiness: { isReady: true, appliedHeight: store.head.height, priority: raft.priority },
+      network: networkOf(context),
+    },
+    {
+      committed: (entries, commitIndex) => sequencer().onCommitted(entries, commitIndex),
+      snapshot: ({ last }) => context.fail(blocksMissing(store, last.index)),
+      role: (report) => {
+        listener.role(report);
+        sequencer().onRole(report);
+      },
+      events: (events) => {
+        for (const { event, atMs } of events) narrator.raftEvent(event, atMs);
+      },
+      transport: (event, atMs) => reporter.transportEvent(event, atMs),
+      measured: (measurements) => reporter.record(measurements, sequencer().appliedIndex),
+      peerAsks: (_peerId, method, body) =>
+        answerPeer(method, body, {
+          takeOffer: (offer) => sequencer().takeOffer(offer),
+          confirmLeadership: () => consensus.confirmLeadership(),
+          clusterView: () => view().ownClusterView(),
+        }),
+      failed: context.fail,
+    },
+  );
+  return consensus;
+}
+
+function networkOf({ options }: NodeContext) {
+  const { raft } = options.config;
+  const listen = parseSocketAddress(raft.raftAddr);
+  if (!raft.enable || !listen.ok) return null;
+  return {
+    listenHost: listen.value.host,
+    listenPort: listen.value.port,
+    peers: raft.peers.map(({ id, address }) => [id, address] as const),
+    advertisedAddress: raft.advertiseAddr,
+    allowFrom: raft.allowFrom,
+  };
+}
+
+function blocksMissing({ head }: BlockStore, raftIndex: number): SequencerError {
+  return new SequencerError(
+    { code: "BLOCKS_MISSING", height: head.height + 1, raftIndex },
+    `the cluster's log begins after entry ${raftIndex}, and this node's blocks end at height ` +
+      `${head.height}. Copy the data directory of another member, stopped, to this node`,
+  );
+}

@@ -1,0 +1,62 @@
+/** The sequencer, from the configuration. */
+
+import { SignatureChecker } from "../block/sign.ts";
+import type { Consensus } from "../consensus/consensus.ts";
+import type { KvExecutor } from "../execution/kv.ts";
+import { Sequencer } from "../sequencer/sequencer.ts";
+import type { BlockStore } from "../storage/block-store.ts";
+import { asError, type NodeContext } from "./context.ts";
+import type { NodeListener } from "./node-listener.ts";
+
+export interface SequencerParts {
+  readonly consensus: Consensus;
+  readonly executor: KvExecutor;
+  readonly store: BlockStore;
+  readonly listener: NodeListener;
+}
+
+export function createSequencer(context: NodeContext, parts: SequencerParts): Sequencer {
+  const { config, home } = context.options;
+  const { node, cluster, rpc, raft } = config;
+  const { consensus, executor, store, listener } = parts;
+  return new Sequencer(
+    {
+      nodeId: context.nodeId,
+      genesis: context.genesis,
+      head: store.head,
+      production: {
+        signsBeforeCommit: raft.signBeforeCommit,
+        blockTimeMs: node.blockTimeMs,
+        lazyBlockIntervalMs: node.lazyMode ? node.lazyBlockIntervalMs : null,
+      },
+      submission: {
+        txMaxBytes: rpc.txMaxBytes,
+        waitForLeaderTimeoutMs: cluster.waitForLeaderTimeoutMs,
+        commitTimeoutMs: cluster.txCommitTimeoutMs,
+      },
+      forwarding: {
+        retryDelayMs: cluster.commitRetryDelayMs,
+        answerTimeoutMs: Math.max(1_000, 5 * raft.sendTimeoutMs),
+      },
+      pool: {
+        maxTxs: rpc.queueMaxTxs,
+        maxBytes: rpc.queueMaxBytes,
+        maxOffers: 1 + cluster.commitRetries,
+      },
+      acceptsBlocksWithoutTxIds: true,
+      unreadyAfterMs: config.execution.unreadyAfterMs,
+      catchUpTimeoutMs: 10 * raft.electionTimeoutMs,
+      priority: raft.priority,
+    },
+    {
+      consensus,
+      store,
+      executor,
+      checkTx: (tx) => executor.checkTx(tx),
+      signer: home.signer,
+      signatures: new SignatureChecker(),
+      listener,
+      onFailure: (_name, error) => context.fail(asError(error)),
+    },
+  );
+}

@@ -1,0 +1,42 @@
+/** What operators and clients talk to: HTTP, and the metrics' own port. */
+
+import { parseSocketAddress } from "../config/address.ts";
+import { MetricsServer } from "../observability/metrics-server.ts";
+import { createRpcServer, type RpcServer } from "../rpc/server.ts";
+import { asError, type NodeContext } from "./context.ts";
+import type { NodeView } from "./node-view.ts";
+import { rpcMetrics } from "./rpc-metrics.ts";
+
+export function createRpc(context: NodeContext, view: NodeView): RpcServer {
+  const { config, adminToken } = context.options;
+  const address = parseSocketAddress(config.rpc.address);
+  const { host, port } = address.ok ? address.value : { host: "0.0.0.0", port: 26657 };
+  const perSecond = config.rpc.txRateLimit;
+  return createRpcServer(
+    {
+      host,
+      port,
+      adminToken,
+      txRate: perSecond === 0 ? null : { perSecond, burst: perSecond },
+      limits: {
+        bodyMaxBytes: 2 * config.rpc.txMaxBytes,
+        connectionTimeoutMs:
+          2 * (config.cluster.waitForLeaderTimeoutMs + config.cluster.txCommitTimeoutMs) + 60_000,
+      },
+      log: context.log.child("rpc"),
+      observer: rpcMetrics(context.metrics),
+      onFailure: (error) => context.fail(asError(error)),
+    },
+    view,
+  );
+}
+
+export function createMetricsServer({ options, metrics, log }: NodeContext): MetricsServer {
+  const { instrumentation } = options.config;
+  const address = parseSocketAddress(instrumentation.prometheusListenAddr);
+  const { host, port } = address.ok ? address.value : { host: "", port: 26660 };
+  return new MetricsServer(
+    { host, port, maxScrapes: instrumentation.maxOpenConnections },
+    { metrics, log: log.child("metrics") },
+  );
+}
