@@ -36,8 +36,11 @@ const options = workerData as ConsensusOptions;
 const outbox = new Outbox<FromConsensus>((batch, buffers) => port.postMessage(batch, buffers));
 
 const measureEveryMs = 200;
-/** Followers apply an entry this much later when none comes after it: well below what a block takes. */
-const commitNoticeDelayMs = 1;
+/**
+ * Followers apply an entry this much later when none comes after it: longer than a commit takes, so that
+ * under load none is told of by itself, and well below what a block takes.
+ */
+const commitNoticeDelayMs = 2;
 /** Half-way between the normal priority and the highest. */
 const threadNice = -10;
 /** Samples kept between two reports to the main thread; the newest are left out beyond. */

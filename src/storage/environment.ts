@@ -27,6 +27,8 @@ const bytesOnly = { encoding: "binary", keyEncoding: "binary" } as const;
 
 /** Known to `lmdb`, and missing in its types. */
 const ownerOnly = { permissionsMode: 0o600 };
+/** The writer begins with the second write of a batch, not with the next turn of the event loop. */
+const writesAtOnce = { txnStartThreshold: 1 };
 
 export class Environment {
   readonly path: string;
@@ -71,7 +73,9 @@ export class Environment {
     if (this.#failure !== null) throw this.#failure;
     if (this.#closing !== null) throw this.closedError();
     try {
-      await this.#space.reserve(sizeBytes);
+      // Without a wait where there is room: the writing begins before this call returns.
+      const growth = this.#space.reserve(sizeBytes);
+      if (growth !== null) await growth;
       await this.#root.batch(write);
     } catch (error) {
       this.#failure = error instanceof StorageError ? error : await this.#commitError(error);
@@ -135,6 +139,7 @@ function openRoot(
       path,
       ...bytesOnly,
       ...ownerOnly,
+      ...writesAtOnce,
       noSubdir: true,
       maxDbs: tableCount,
       // Address space, not memory. LMDB never has to move the map below the limit that we enforce.

@@ -168,7 +168,12 @@ export class LmdbRaftStore implements RaftStore {
     const writes = new WriteSet();
     let after = this.#durable;
     try {
-      for (const job of batch) after = await this.#addJob(writes, after, job);
+      for (const job of batch) {
+        // The file goes before the transaction that refers to it: a crash between them leaves a file
+        // too many, which is removed at the next start, and never one too few.
+        if (installsSnapshot(job)) await this.#snapshots.write(job.persist.snapshot);
+        after = this.#addJob(writes, after, job);
+      }
       await this.#environment.commit(writes.sizeBytes, () => writes.run());
     } catch (error) {
       this.#fail(error);
@@ -185,15 +190,12 @@ export class LmdbRaftStore implements RaftStore {
   }
 
   /** Adds a job's writes, and returns the state after them. */
-  async #addJob(writes: WriteSet, state: RaftState, job: Job): Promise<RaftState> {
+  #addJob(writes: WriteSet, state: RaftState, job: Job): RaftState {
     if (job.kind === "snapshotTaken") {
       const after = afterSnapshotTaken(state, job.last);
       if (after !== state) addSnapshotLast(writes, this.#tables, job.last);
       return after;
     }
-    // The file goes before the transaction that refers to it: a crash between them leaves a file too
-    // many, which is removed at the next start, and never one too few.
-    if (job.persist.snapshot !== null) await this.#snapshots.write(job.persist.snapshot);
     return addPersist(writes, this.#tables, state, job.persist);
   }
 
@@ -250,7 +252,7 @@ export class LmdbRaftStore implements RaftStore {
   }
 }
 
-function installsSnapshot(job: Job): boolean {
+function installsSnapshot(job: Job): job is Job & { persist: { snapshot: Snapshot } } {
   return job.kind === "persist" && job.persist.snapshot !== null;
 }
 

@@ -23,6 +23,12 @@ const commitOverheadBytes = 256 * 1024;
 /** The file grows by at least this: the next fsync writes it along, and a commit should not feel it. */
 const growthBytes = 1024 * 1024;
 
+/**
+ * How far the file should reach beyond what LMDB uses. Each commit is assumed to take all that it might,
+ * so the more of this there is, the more seldom LMDB has to be asked what it really took.
+ */
+const aheadBytes = 16 * commitOverheadBytes;
+
 const zeros = new Uint8Array(growthBytes);
 
 const measureEveryMs = 100;
@@ -49,20 +55,23 @@ export class Space {
     this.#measureUsed = dependencies.measureUsed;
   }
 
-  /** Resolves once a commit of `bytes` cannot fail for lack of space. Throws STORAGE_FULL. */
-  async reserve(bytes: number): Promise<void> {
+  /**
+   * null: a commit of `bytes` cannot fail for lack of space. Else the file grows first, and the promise
+   * says when it has. Throws, or rejects with, STORAGE_FULL.
+   */
+  reserve(bytes: number): Promise<void> | null {
     this.#checkFree();
     const neededBytes = bytes + commitOverheadBytes;
-    if (this.#usedBytes + neededBytes > this.#fileBytes) {
-      this.#usedBytes = this.#measureUsed();
-    }
+    const isAtEnd = this.#usedBytes + neededBytes > this.#fileBytes;
+    if (isAtEnd) this.#usedBytes = this.#measureUsed();
     // The file is asked only at its seeming end: nobody but us makes it longer, and LMDB never shorter.
     if (this.#usedBytes + neededBytes > this.#fileBytes) {
       this.#fileBytes = statSync(this.#path).size;
     }
+    const isShort = isAtEnd && this.#usedBytes + neededBytes + aheadBytes > this.#fileBytes;
     this.#usedBytes += neededBytes;
     if (this.#usedBytes > this.#limits.fileMaxBytes) throw this.#fileFull();
-    if (this.#usedBytes > this.#fileBytes) await this.#grow(this.#usedBytes);
+    return isShort ? this.#grow(this.#usedBytes) : null;
   }
 
   #checkFree(): void {
@@ -76,6 +85,7 @@ export class Space {
   async #grow(toBytes: number): Promise<void> {
     const wantedBytes = Math.max(toBytes, this.#fileBytes + growthBytes);
     const targetBytes = Math.min(wantedBytes, this.#limits.fileMaxBytes);
+    if (targetBytes <= this.#fileBytes) return;
     const failure = await appendZeros(this.#path, targetBytes - this.#fileBytes);
     this.#fileBytes = statSync(this.#path).size;
     // Less than asked for is still enough for this commit.
