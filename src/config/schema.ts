@@ -47,7 +47,7 @@ export const sectionComments: Readonly<Record<SectionName, string>> = {
   storage: "The databases under raft_dir and db_path.",
   log: "Logging.",
   instrumentation: "Metrics.",
-  pruning: "Removal of old blocks, as in ev-node. Not implemented: every block is kept.",
+  pruning: "Removal of old blocks. The file does not shrink; new blocks take the room.",
   da: "ev-node's data availability layer. Not implemented: blocks are not posted to a DA layer.",
 };
 
@@ -83,6 +83,7 @@ export interface NodeConfig {
   readonly storage: SectionConfig<typeof storageKeys>;
   readonly log: SectionConfig<typeof logKeys>;
   readonly instrumentation: SectionConfig<typeof instrumentationKeys>;
+  readonly pruning: SectionConfig<typeof pruningKeys>;
 }
 
 /** A key with all its names. */

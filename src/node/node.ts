@@ -25,6 +25,7 @@ import { NodeListener } from "./node-listener.ts";
 import { NodeView } from "./node-view.ts";
 import { readOnScrape } from "./scrape-gauges.ts";
 import { createConsensus } from "./wire-consensus.ts";
+import { createPruner } from "./wire-pruning.ts";
 import { createSequencer } from "./wire-sequencer.ts";
 import { createMetricsServer, createRpc } from "./wire-servers.ts";
 
@@ -159,7 +160,10 @@ export class Node {
     const { host, port } = await rpc.start();
     this.#rpcAddress = { host, port };
     this.#began("rpc", () => rpc.stop());
-    await this.#startMetrics(sequencer);
+    const pruner = createPruner(context, { store, executor, consensus });
+    pruner?.start();
+    this.#began("pruning", async () => pruner?.stop());
+    await this.#startMetrics(sequencer, store);
     context.log.info(
       {
         node: context.nodeId,
@@ -190,12 +194,12 @@ export class Node {
     return { executor, store };
   }
 
-  async #startMetrics(sequencer: Sequencer): Promise<void> {
+  async #startMetrics(sequencer: Sequencer, blocks: BlockStore): Promise<void> {
     const { options, metrics, log, raftDir } = this.#context;
     const { instrumentation, dbPath } = options.config;
     if (!instrumentation.prometheus) return;
     const directories = { data: dbPath, raft: raftDir };
-    const stopReading = readOnScrape(metrics, { sequencer, log, directories });
+    const stopReading = readOnScrape(metrics, { sequencer, blocks, log, directories });
     this.#began("gauges", async () => stopReading());
     const server = createMetricsServer(this.#context);
     await server.start();

@@ -1,5 +1,6 @@
 /** Gauges that are cheaper read when Prometheus asks than kept current. */
 
+import type { BlockReader } from "../block/types.ts";
 import { EventLoopDelay } from "../observability/event-loop-delay.ts";
 import type { RootLogger } from "../observability/logger.ts";
 import type { Metrics } from "../observability/metrics.ts";
@@ -9,6 +10,7 @@ import { diskSpaceOf } from "../storage/disk.ts";
 
 export interface ScrapeSources {
   readonly sequencer: Sequencer;
+  readonly blocks: Pick<BlockReader, "earliestHeight">;
   readonly log: Pick<RootLogger, "droppedLines">;
   readonly directories: { readonly data: string; readonly raft: string };
 }
@@ -23,6 +25,7 @@ export function readOnScrape(metrics: Metrics, sources: ScrapeSources): () => vo
   metrics.onScrape(() => {
     setLoopDelay(metrics, loopDelay);
     setChain(metrics, sources.sequencer);
+    metrics.sequencer.earliestHeight.set(sources.blocks.earliestHeight ?? Number.NaN);
     setDisk(metrics, "data", sources.directories.data);
     setDisk(metrics, "raft", sources.directories.raft);
     const lost = sources.log.droppedLines;

@@ -36,6 +36,10 @@ export class NodeEventCounter {
       case "backfillProgress":
         sequencer.backfillRemaining.set(event.remaining);
         break;
+      case "blocksPruned":
+        sequencer.blocksPruned.inc(event.removed);
+        sequencer.earliestHeight.set(event.earliest);
+        break;
       case "badPeer":
         p2p.badPeers.inc();
         break;

@@ -31,6 +31,10 @@ export function describeNodeEvent(event: NodeEvent): Narration {
       const facts = { height, remaining, blocksPerSecond: Math.round(blocksPerSecond) };
       return line("p2p", "info", facts, "fetching missing blocks");
     }
+    case "blocksPruned": {
+      const { removed, earliest, latest } = event;
+      return line("", "info", { removed, earliest, latest }, "old blocks removed");
+    }
     case "badPeer": {
       const { peerId: peer, reason } = event;
       return line(

@@ -218,6 +218,8 @@ function raftPeerMetrics({ gauge, counter, histogram }: MetricMaker) {
 function sequencerMetrics({ gauge, counter, histogram }: MetricMaker) {
   return {
     height: gauge("sequencer_height", "Height of the last block executed and stored"),
+    earliestHeight: gauge("sequencer_earliest_height", "Height of the oldest block stored here"),
+    blocksPruned: counter("sequencer_blocks_pruned_total", "Old blocks removed (pruning)"),
     latestBlockHeight: gauge(
       "sequencer_latest_block_height",
       "Height of the last block this node produced",

@@ -54,6 +54,13 @@ export type NodeEvent =
       readonly remaining: number;
       readonly blocksPerSecond: number;
     }
+  /** Old blocks were removed; `earliest` is the oldest that is left. */
+  | {
+      readonly kind: "blocksPruned";
+      readonly removed: number;
+      readonly earliest: number;
+      readonly latest: number;
+    }
   | { readonly kind: "badPeer"; readonly peerId: string; readonly reason: string }
   | { readonly kind: "executionFailed"; readonly height: number; readonly error: Error }
   | { readonly kind: "executionRecovered"; readonly height: number; readonly downMs: number }

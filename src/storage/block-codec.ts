@@ -34,6 +34,14 @@ export function decodeBlock(bytes: Uint8Array, height: Height, place: Place): St
   return { height, hash, header, data, txIds, appHash, raftIndex, raftTerm };
 }
 
+/** The hash of the block in `bytes`. Throws STORAGE_CORRUPT unless they are what was written for `height`. */
+export function decodeBlockHash(bytes: Uint8Array, height: Height, place: Place): Uint8Array {
+  const reader = new RecordReader(bytes, place);
+  const storedHeight = reader.count();
+  if (storedHeight !== height) throw reader.malformed(`holds the block at ${storedHeight}`);
+  return reader.bytes();
+}
+
 export function encodeHeight(height: Height): Uint8Array {
   return new RecordWriter().count(height).finish();
 }

@@ -11,6 +11,7 @@ import { assert } from "../base/assert.ts";
 import { equalBytes, toHex } from "../base/bytes.ts";
 import type { BlockReader, ChainHead, Height, StoredBlock, TxLocation } from "../block/types.ts";
 import { encodeBlock, encodeHash, encodeHeight, type KeptTx } from "./block-codec.ts";
+import { removableSlice } from "./block-pruning.ts";
 import {
   type BlockTables,
   blockTables,
@@ -147,13 +148,14 @@ export class BlockStore implements BlockReader {
   }
 
   blockAt(height: Height): StoredBlock | null {
-    if (!Number.isSafeInteger(height) || height < 0 || height > this.#head.height) return null;
+    if (!Number.isSafeInteger(height) || !this.#holds(height)) return null;
     return this.#unflushed.get(height) ?? readBlock(this.#tables, height);
   }
 
   heightOf(hash: Uint8Array): Height | null {
     if (hash.length === 0 || hash.length > hashMaxBytes) return null;
-    return this.#unflushedHashes.get(toHex(hash)) ?? readHeightOf(this.#tables, hash);
+    const height = this.#unflushedHashes.get(toHex(hash)) ?? readHeightOf(this.#tables, hash);
+    return height === null || !this.#holds(height) ? null : height;
   }
 
   /** Where a transaction was executed, if that was within the window. */
@@ -190,6 +192,28 @@ export class BlockStore implements BlockReader {
     this.#earliest ??= height;
     this.#flusher.soon();
     if (this.#writes.sizeBytes > unflushedMaxBytes) await this.#flusher.now();
+  }
+
+  /**
+   * Removes the lowest blocks up to `through`, as many as one short transaction takes, and returns how
+   * many that were: 0 when there are none left. The last block on disk stays, and all after it.
+   */
+  async prune(through: Height): Promise<number> {
+    this.#checkUsable();
+    const earliest = this.#earliest;
+    const lastOnDisk = this.#head.height - this.#unflushed.size;
+    const last = Math.min(through, lastOnDisk - 1);
+    if (earliest === null || earliest > last) return 0;
+    const { blocks, hashes } = this.#tables;
+    const slice = removableSlice(this.#tables, earliest, last);
+    for (const { height, hash } of slice) {
+      this.#writes.add(0, () => blocks.remove(numberKey(height)));
+      if (hash !== null) this.#writes.add(0, () => hashes.remove(hash));
+    }
+    // First for readers, then on disk: none of them finds half of it.
+    this.#earliest = earliest + slice.length;
+    await this.#flusher.now();
+    return slice.length;
   }
 
   /** Resolves once everything before it is on disk. */
@@ -275,6 +299,10 @@ export class BlockStore implements BlockReader {
       this.#txs.flushed(height);
     }
     this.#flushedRaftIndex = Math.max(this.#flushedRaftIndex, raftIndex);
+  }
+
+  #holds(height: Height): boolean {
+    return this.#earliest !== null && height >= this.#earliest && height <= this.#head.height;
   }
 
   #checkUsable(): void {

@@ -194,6 +194,7 @@ describe("every key", () => {
       "raft.peers": "b@h:1",
       "p2p.listen_address": "/ip4/127.0.0.1/tcp/1",
       "evm.eth_url": "http://el:1",
+      "pruning.pruning_mode": "all",
       "evm.engine_url": "http://el:2",
       "evm.genesis_hash": "a".repeat(64),
       "evm.fee_recipient": "b".repeat(40),

@@ -190,6 +190,10 @@ const nodeLines: readonly (readonly [NodeEvent, string])[] = [
     { kind: "stateChanged", from: "following", to: "catchingUp", reason: "elected" },
     "INF node state changed from=following to=catchingUp reason=elected",
   ],
+  [
+    { kind: "blocksPruned", removed: 900, earliest: 901, latest: 2000 },
+    "INF old blocks removed removed=900 earliest=901 latest=2000",
+  ],
   [{ kind: "readinessChanged", isReady: true, reason: "" }, "INF node is ready"],
   [
     { kind: "readinessChanged", isReady: false, reason: "behind" },

@@ -95,12 +95,18 @@ function signerInstead(): string {
 }
 
 export const pruningKeys = {
-  pruning_mode: ignored(
-    oneOf(["disabled", "all", "metadata"], "disabled", "ev-node's removal of old blocks."),
-    "every block is kept",
+  pruning_mode: oneOf(
+    ["disabled", "all", "metadata"],
+    "disabled",
+    "all removes old blocks. disabled keeps every block, and so does metadata: what ev-node removes " +
+      "then, its records of how blocks were executed and posted, is not kept here in the first place.",
   ),
-  pruning_keep_recent: ignored(whole(100000, "Blocks to keep."), null),
-  pruning_interval: ignored(duration("15m", "Time between two prunings."), null),
+  pruning_keep_recent: whole(
+    100000,
+    "Blocks that stay below the head; more while the Raft log, a snapshot or the execution client needs " +
+      "them. A node that was away longer than its peers keep blocks cannot catch up from them.",
+  ),
+  pruning_interval: duration("15m", "Time between two prunings; the first is at the start."),
 };
 
 export const logKeys = {

@@ -69,23 +69,22 @@ function checkBlockTimes({ config: { node } }: RuleContext): readonly Finding[] 
   return [finding("error", ["node.lazy_block_interval", "node.block_time"], message)];
 }
 
-/** ev-node's rules, so that a file which ev-node refuses is not taken silently. */
-function checkPruning({ config, text }: RuleContext): readonly Finding[] {
-  if (text("pruning.pruning_mode").toLowerCase() === "disabled") return [];
-  const interval = parseDuration(text("pruning.pruning_interval"));
+/** ev-node's rules and words. */
+function checkPruning({ config: { pruning, node } }: RuleContext): readonly Finding[] {
+  if (pruning.pruningMode === "disabled") return [];
   const findings: Finding[] = [];
   const key = "pruning.pruning_interval";
-  if (interval.ok && interval.value < 1000) {
+  if (pruning.pruningIntervalMs < 1000) {
     findings.push(
       finding("error", [key], "pruning_interval must be >= 1s when pruning is enabled"),
     );
-  } else if (interval.ok && interval.value < config.node.blockTimeMs) {
+  } else if (pruning.pruningIntervalMs < node.blockTimeMs) {
     const message =
-      `pruning_interval (${formatDuration(interval.value)}) must be greater than or equal to block time ` +
-      `(${formatDuration(config.node.blockTimeMs)}); raise it`;
+      `pruning_interval (${formatDuration(pruning.pruningIntervalMs)}) must be greater than or equal to ` +
+      `block time (${formatDuration(node.blockTimeMs)}); raise it`;
     findings.push(finding("error", [key, "node.block_time"], message));
   }
-  if (Number(text("pruning.pruning_keep_recent")) === 0) {
+  if (pruning.pruningKeepRecent === 0) {
     const message =
       "pruning_keep_recent must be > 0 when pruning is enabled; set pruning_mode: disabled to keep all";
     findings.push(finding("error", ["pruning.pruning_keep_recent"], message));
