@@ -30,6 +30,8 @@ class Member {
         chainId: "bench",
         raftDir,
         ...timeouts,
+        snapshotThreshold: 8192,
+        trailingLogs: 10_240,
         snapCount: 3,
         mapSizeBytes: null,
         allowVolatile: true,
@@ -47,6 +49,7 @@ class Member {
       {
         committed: (entries) => this.#committed(entries),
         snapshot: () => {},
+        snapshotWanted: () => Promise.resolve(null),
         role: (report) => this.#roleChanged(report),
         events: () => {},
         transport: () => {},

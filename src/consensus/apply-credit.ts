@@ -1,6 +1,7 @@
 /**
  * Tells the consensus thread what was applied, and not each time: every word wakes it up. It counts what
- * it has handed over against a window (P8), so it needs to hear only while the window may fill.
+ * it has handed over against a window (P8), so it needs to hear only while the window may fill; and it
+ * counts entries up to the next snapshot.
  */
 
 import { applyWindowMaxBytes } from "../base/limits.ts";
@@ -11,6 +12,12 @@ const heldBackMaxBytes = applyWindowMaxBytes / 8;
 export class ApplyCredit {
   readonly #unapplied: { readonly lastIndex: number; readonly bytes: number }[] = [];
   #heldBackBytes = 0;
+  #toldIndex = 0;
+  readonly #heldBackMaxEntries: number;
+
+  constructor(snapshotThreshold: number) {
+    this.#heldBackMaxEntries = Math.ceil(snapshotThreshold / 8);
+  }
 
   delivered(lastIndex: number, bytes: number): void {
     this.#unapplied.push({ lastIndex, bytes });
@@ -23,8 +30,12 @@ export class ApplyCredit {
       this.#heldBackBytes += first.bytes;
       this.#unapplied.shift();
     }
-    if (this.#heldBackBytes < heldBackMaxBytes) return false;
+    const heldBackEntries = index - this.#toldIndex;
+    if (this.#heldBackBytes < heldBackMaxBytes && heldBackEntries < this.#heldBackMaxEntries) {
+      return false;
+    }
     this.#heldBackBytes = 0;
+    this.#toldIndex = index;
     return true;
   }
 }

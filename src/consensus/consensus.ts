@@ -18,10 +18,17 @@ import type {
 } from "./messages.ts";
 import { Outbox } from "./outbox.ts";
 import { SharedLease } from "./shared-lease.ts";
+import type { StateSnapshot } from "./snapshotter.ts";
 
 export interface ConsensusListener {
   committed(entries: readonly CommittedEntry[], commitIndex: number): void;
+  /** A snapshot came in place of entries: it is the state machine as of its last one. */
   snapshot(snapshot: Pick<Snapshot, "last" | "data">): void;
+  /**
+   * The state machine as of an entry that is durably applied; null for "not now", and it is asked for
+   * again later. Asked for one at a time.
+   */
+  snapshotWanted(): Promise<StateSnapshot | null>;
   role(report: RoleReport): void;
   events(events: readonly TimedEvent[]): void;
   transport(event: (FromConsensus & { kind: "transport" })["event"], atMs: number): void;
@@ -50,7 +57,7 @@ export class Consensus {
   readonly #outbox = new Outbox<ToConsensus>((batch, buffers) =>
     this.#worker.postMessage(batch, buffers),
   );
-  readonly #credit = new ApplyCredit();
+  readonly #credit: ApplyCredit;
   readonly #proposals = new Map<number, Settle<ProposalOutcome>>();
   readonly #confirmations = new Map<number, Settle<number | null>>();
   readonly #viewRequests = new Map<number, Settle<ConsensusView | null>>();
@@ -67,6 +74,7 @@ export class Consensus {
 
   constructor(options: Omit<ConsensusOptions, "lease">, listener: ConsensusListener) {
     this.#listener = listener;
+    this.#credit = new ApplyCredit(options.snapshotThreshold);
     const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
     const workerData: ConsensusOptions = { ...options, lease: this.#lease.buffer };
     this.#worker = new Worker(new URL(`./thread.${extension}`, import.meta.url), {
@@ -195,6 +203,12 @@ export class Consensus {
         this.#credit.delivered(index, data.length);
         return this.#listener.snapshot({ last: { index, term }, data });
       }
+      case "snapshotWanted":
+        this.#listener.snapshotWanted().then(
+          (snapshot) => this.#postSnapshot(snapshot),
+          (error: unknown) => this.#fail(errorFrom(error)),
+        );
+        return;
       case "proposal":
         return settle(this.#proposals, message.proposalId, message.outcome);
       case "role":
@@ -209,7 +223,7 @@ export class Consensus {
         const { requestId, peerId, method, body } = message;
         this.#listener.peerAsks(peerId, method, body).then(
           (answer) => this.#post({ kind: "answerPeer", requestId, ...answer }),
-          (error: unknown) => this.#fail(error instanceof Error ? error : new Error(String(error))),
+          (error: unknown) => this.#fail(errorFrom(error)),
         );
         return;
       }
@@ -224,6 +238,12 @@ export class Consensus {
       default:
         return unreachable(message);
     }
+  }
+
+  #postSnapshot(snapshot: StateSnapshot | null): void {
+    if (snapshot === null) return this.#post({ kind: "snapshotTaken", snapshot });
+    const data = new Uint8Array(snapshot.data);
+    this.#post({ kind: "snapshotTaken", snapshot: { ...snapshot, data } }, data.buffer);
   }
 
   #fail(error: Error): void {
@@ -245,6 +265,10 @@ export class Consensus {
     settleAll(this.#viewRequests, null);
     settleAll(this.#peerRequests, { kind: "failed", reason: "this node is shutting down" });
   }
+}
+
+function errorFrom(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
 }
 
 function settle<T>(waiting: Map<number, Settle<T>>, id: number, value: T): void {

@@ -38,6 +38,7 @@ import type {
   Snapshot,
   Term,
 } from "../raft/types.ts";
+import { Snapshotter, type SnapshotterOptions, type StateSnapshot } from "./snapshotter.ts";
 
 export interface Clock {
   /** Milliseconds of a monotonic clock. */
@@ -51,8 +52,14 @@ export interface Clock {
 /** Where a Ready's writes go. */
 export interface DriverStore extends StoredState {
   /** Calls back in the order of the calls, once everything is on disk. A failure is final. */
-  persist(persist: Persist, done: (error: Error | null) => void): void;
+  persist(persist: Persist, done: StoreDone): void;
+  /** Keeps a snapshot of the own state machine. The log stays as it is. */
+  saveSnapshot(snapshot: Snapshot, done: StoreDone): void;
+  /** Takes the entries up to `index`, which a snapshot covers, out of the log: for readers at once. */
+  compactThrough(index: LogIndex, done: StoreDone): void;
 }
+
+type StoreDone = (error: Error | null) => void;
 
 export type ProposalOutcome =
   | { readonly kind: "committed"; readonly index: LogIndex; readonly term: Term }
@@ -77,6 +84,8 @@ export interface DriverHost {
   committed(entries: readonly Entry[], commitIndex: LogIndex): void;
   /** The entries that come next were compacted away; this stands for them. */
   snapshot(snapshot: Snapshot): void;
+  /** Asks for the state machine as of an entry that is durably applied; the answer is `snapshotTaken`. */
+  snapshotWanted(): void;
   proposal(proposalId: number, outcome: ProposalOutcome): void;
   read(answer: ReadAnswer): void;
   role(report: RoleReport): void;
@@ -118,10 +127,11 @@ export class Driver {
   readonly #unapplied: { readonly index: LogIndex; readonly bytes: number }[] = [];
   #unappliedBytes = 0;
   #report: RoleReport | null = null;
+  readonly #snapshotter: Snapshotter;
 
   /** `appliedIndex`: what the host has applied already, and durably knows. */
   constructor(
-    options: RaftOptions & { readonly appliedIndex: LogIndex },
+    options: RaftOptions & SnapshotterOptions & { readonly appliedIndex: LogIndex },
     dependencies: RaftDependencies & {
       readonly clock: Clock;
       readonly store: DriverStore;
@@ -133,6 +143,7 @@ export class Driver {
     this.#host = dependencies.host;
     this.#core = new RaftCore(options, dependencies, dependencies.store, this.#clock.now());
     this.#deliveredIndex = options.appliedIndex;
+    this.#snapshotter = this.#createSnapshotter(options);
   }
 
   get status(): RaftStatus {
@@ -188,7 +199,32 @@ export class Driver {
       this.#unappliedBytes -= this.#unapplied[0].bytes;
       this.#unapplied.shift();
     }
-    this.#guard(() => this.#deliver());
+    this.#guard(() => {
+      this.#deliver();
+      this.#snapshotter.applied(index);
+    });
+  }
+
+  /** The answer to `snapshotWanted`: null if the host has none to give now. */
+  snapshotTaken(snapshot: StateSnapshot | null): void {
+    this.#guard(() => this.#snapshotter.taken(snapshot));
+  }
+
+  #createSnapshotter(
+    options: SnapshotterOptions & { readonly appliedIndex: LogIndex },
+  ): Snapshotter {
+    const stored = (done: () => void) => (error: Error | null) =>
+      error === null ? this.#guard(done) : this.#fail(error);
+    return new Snapshotter(options, {
+      core: this.#core,
+      now: () => this.#clock.now(),
+      afterMs: (delayMs, callback) =>
+        this.#clock.at(this.#clock.now() + delayMs, () => this.#guard(callback)),
+      want: () => this.#host.snapshotWanted(),
+      save: (snapshot, done) => this.#store.saveSnapshot(snapshot, stored(done)),
+      compactThrough: (index, done) => this.#store.compactThrough(index, stored(done)),
+      emit: (event) => this.#host.events([event]),
+    });
   }
 
   #flushCommands(): void {

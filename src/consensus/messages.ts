@@ -9,6 +9,7 @@ import type { RaftStatus } from "../raft/status.ts";
 import type { EntryKind, LogIndex, Readiness, ServerId, Term } from "../raft/types.ts";
 import type { PeerStats, TransportEvent } from "../transport/tcp-transport.ts";
 import type { ProposalOutcome, RoleReport } from "./driver.ts";
+import type { StateSnapshot } from "./snapshotter.ts";
 
 export interface ConsensusOptions {
   readonly nodeId: ServerId;
@@ -18,6 +19,10 @@ export interface ConsensusOptions {
   readonly electionTimeoutMs: number;
   readonly leaderLeaseTimeoutMs: number;
   readonly sendTimeoutMs: number;
+  /** Applied entries from one snapshot to the next. */
+  readonly snapshotThreshold: number;
+  /** Entries kept behind a snapshot. */
+  readonly trailingLogs: number;
   readonly snapCount: number;
   readonly mapSizeBytes: number | null;
   readonly allowVolatile: boolean;
@@ -48,6 +53,8 @@ export type ToConsensus =
       readonly data: Uint8Array;
     }
   | { readonly kind: "applied"; readonly index: LogIndex }
+  /** Answers `snapshotWanted`. */
+  | { readonly kind: "snapshotTaken"; readonly snapshot: StateSnapshot | null }
   | { readonly kind: "readiness"; readonly readiness: Readiness }
   | { readonly kind: "transferLeadership"; readonly targetId: ServerId | null }
   | { readonly kind: "confirmLeadership"; readonly requestId: number }
@@ -124,6 +131,8 @@ export type FromConsensus =
       readonly term: Term;
       readonly data: Uint8Array;
     }
+  /** Asked one at a time. */
+  | { readonly kind: "snapshotWanted" }
   | { readonly kind: "proposal"; readonly proposalId: number; readonly outcome: ProposalOutcome }
   | { readonly kind: "role"; readonly report: RoleReport }
   | {

@@ -135,6 +135,8 @@ class ConsensusThread {
       }
       case "applied":
         return driver.applied(message.index);
+      case "snapshotTaken":
+        return driver.snapshotTaken(message.snapshot);
       case "readiness":
         return driver.setReadiness(message.readiness);
       case "transferLeadership":
@@ -218,6 +220,7 @@ class ConsensusThread {
       send: (message) => this.#transport?.send(message),
       committed: postCommitted,
       snapshot: ({ last, data }) => post({ kind: "snapshot", ...last, data }),
+      snapshotWanted: () => post({ kind: "snapshotWanted" }),
       proposal: (proposalId, outcome) => post({ kind: "proposal", proposalId, outcome }),
       read: (answer) =>
         post({

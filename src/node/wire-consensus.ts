@@ -4,6 +4,7 @@ import { parseSocketAddress } from "../config/address.ts";
 import { Consensus } from "../consensus/consensus.ts";
 import { SequencerError } from "../sequencer/errors.ts";
 import type { Sequencer } from "../sequencer/sequencer.ts";
+import { takeSnapshot } from "../sequencer/snapshot.ts";
 import type { BlockStore } from "../storage/block-store.ts";
 import type { NodeContext } from "./context.ts";
 import type { NodeListener } from "./node-listener.ts";
@@ -33,6 +34,8 @@ export function createConsensus(context: NodeContext, hearers: ConsensusHearers)
       electionTimeoutMs: raft.electionTimeoutMs,
       leaderLeaseTimeoutMs: raft.leaderLeaseTimeoutMs,
       sendTimeoutMs: raft.sendTimeoutMs,
+      snapshotThreshold: raft.snapshotThreshold,
+      trailingLogs: raft.trailingLogs,
       snapCount: raft.snapCount,
       mapSizeBytes: storage.mapSizeBytes,
       allowVolatile: storage.allowVolatile,
@@ -44,6 +47,7 @@ export function createConsensus(context: NodeContext, hearers: ConsensusHearers)
     {
       committed: (entries, commitIndex) => sequencer().onCommitted(entries, commitIndex),
       snapshot: ({ last }) => context.fail(blocksMissing(store, last.index)),
+      snapshotWanted: takeSnapshot,
       role: (report) => {
         listener.role(report);
         sequencer().onRole(report);

@@ -50,12 +50,6 @@ export class NodeEventCounter {
       case "executionRecovered":
         execution.healthy.set(1);
         break;
-      case "snapshotTaken":
-        raft.snapshotsTaken.inc();
-        break;
-      case "snapshotDamaged":
-        raft.snapshotsDamaged.inc();
-        break;
       case "peerConnected":
       case "peerDisconnected":
         raft.peerConnected.set({ peer_id: event.peerId }, event.kind === "peerConnected" ? 1 : 0);

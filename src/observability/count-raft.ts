@@ -74,6 +74,15 @@ export class RaftEventCounter {
       case "snapshotInstalled":
         raft.snapshotsInstalled.inc();
         break;
+      case "snapshotTaken":
+        raft.snapshotsTaken.inc();
+        raft.snapshotDuration.observe(event.durationMs / 1000);
+        raft.snapshotSize.set(event.sizeBytes);
+        raft.logEntriesRemoved.inc(event.entriesRemoved);
+        break;
+      case "snapshotDamaged":
+        raft.snapshotsDamaged.inc();
+        break;
       case "messageRefused":
         raft.connectionsRefused.inc({ reason: "garbage" });
         break;

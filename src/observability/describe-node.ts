@@ -53,15 +53,6 @@ export function describeNodeEvent(event: NodeEvent): Narration {
       const facts = { height: event.height, downMs: Math.round(event.downMs) };
       return line("execution", "info", facts, "execution works again");
     }
-    case "snapshotTaken": {
-      const { index, sizeBytes, durationMs } = event;
-      const facts = { index, sizeBytes, durationMs: Math.round(durationMs) };
-      return line("raft", "info", facts, "snapshot taken");
-    }
-    case "snapshotDamaged": {
-      const { path, reason } = event;
-      return line("raft", "error", { path, reason }, "snapshot is damaged, using an older one");
-    }
     case "peerConnected": {
       const { peerId: peer, address } = event;
       return repeated(

@@ -61,6 +61,13 @@ export function describeRaftEvent(event: RaftEvent, nodeId: ServerId): Narration
         { leader: event.leaderId, index: event.index },
         "installed remote snapshot",
       );
+    case "snapshotTaken": {
+      const { index, term, sizeBytes: bytes, durationMs, entriesRemoved } = event;
+      const facts = { index, term, bytes, durationMs: Math.round(durationMs), entriesRemoved };
+      return raft("info", facts, "snapshot taken");
+    }
+    case "snapshotDamaged":
+      return raft("error", { reason: event.reason }, "snapshot is damaged, using an older one");
     case "messageRefused": {
       const { from: peer, message, reason } = event;
       const sentence = "refused a message that contradicts the protocol";

@@ -155,6 +155,16 @@ function raftLogMetrics({ gauge, counter, histogram }: MetricMaker) {
       "Times a leader replaced uncommitted entries of this node's log",
     ),
     snapshotsTaken: counter("raft_snapshot_create_total", "Snapshots this node wrote"),
+    snapshotDuration: histogram(
+      "raft_snapshot_create_duration_seconds",
+      "From asking the state machine for a snapshot to having it on disk",
+      operationSeconds,
+    ),
+    snapshotSize: gauge("raft_snapshot_size_bytes", "State in the newest snapshot of this node"),
+    logEntriesRemoved: counter(
+      "raft_log_entries_removed_total",
+      "Log entries removed because a snapshot covers them",
+    ),
     snapshotsDamaged: counter(
       "raft_snapshot_damaged_total",
       "Snapshots on disk that were damaged and passed over for an older one",

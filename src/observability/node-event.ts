@@ -64,14 +64,6 @@ export type NodeEvent =
   | { readonly kind: "badPeer"; readonly peerId: string; readonly reason: string }
   | { readonly kind: "executionFailed"; readonly height: number; readonly error: Error }
   | { readonly kind: "executionRecovered"; readonly height: number; readonly downMs: number }
-  | {
-      readonly kind: "snapshotTaken";
-      readonly index: number;
-      readonly sizeBytes: number;
-      readonly durationMs: number;
-    }
-  /** The newest snapshot was damaged and an older one is in use. */
-  | { readonly kind: "snapshotDamaged"; readonly path: string; readonly reason: string }
   | { readonly kind: "peerConnected"; readonly peerId: string; readonly address: string }
   | { readonly kind: "peerDisconnected"; readonly peerId: string; readonly reason: string }
   /** Somebody knocked at the Raft port who may not, or who spoke no Raft. `cause` is one of few words. */

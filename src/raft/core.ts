@@ -107,6 +107,19 @@ export class RaftCore {
     return this.#server.log.snapshot();
   }
 
+  /** The configuration in force at `index`, and the index of the entry that brought it. */
+  configurationAt(index: LogIndex): Pick<Snapshot, "configuration" | "configurationIndex"> {
+    const { log, dependencies } = this.#server;
+    const entry = log.configurationEntries().findLast((candidate) => candidate.index <= index);
+    if (entry !== undefined) {
+      return { configuration: dependencies.codec.decode(entry), configurationIndex: entry.index };
+    }
+    const snapshot = log.snapshot();
+    assert(snapshot !== null, "a log without configuration begins with a snapshot", { index });
+    const { configuration, configurationIndex } = snapshot;
+    return { configuration, configurationIndex };
+  }
+
   /** Takes one input at `nowMs` of a monotonic clock. Throws InvariantError on a bug, and is then unusable. */
   step(input: RaftInput, nowMs: number): Ready {
     const server = this.#server;

@@ -1,4 +1,4 @@
-/** What happened in the core that people or metrics want to hear of. `narrate` turns each into a log line and a metric. */
+/** What happened in the core and to its log that people or metrics want to hear of. `narrate` turns each into a log line and a metric. */
 
 import type { Message } from "./message.ts";
 import type { Configuration, LogIndex, ServerId, Term } from "./types.ts";
@@ -43,6 +43,18 @@ export type RaftEvent =
     }
   | { readonly kind: "snapshotSent"; readonly peerId: ServerId; readonly index: LogIndex }
   | { readonly kind: "snapshotInstalled"; readonly leaderId: ServerId; readonly index: LogIndex }
+  /** Of the own state machine; then the log lost its first entries. */
+  | {
+      readonly kind: "snapshotTaken";
+      readonly index: LogIndex;
+      readonly term: Term;
+      readonly sizeBytes: number;
+      /** From asking the state machine for it to having it on disk. */
+      readonly durationMs: number;
+      readonly entriesRemoved: number;
+    }
+  /** A snapshot cannot be read; an older one is in use. */
+  | { readonly kind: "snapshotDamaged"; readonly reason: string }
   /** It says what no server that keeps to the protocol can say. */
   | {
       readonly kind: "messageRefused";

@@ -8,6 +8,7 @@
 
 import { assert } from "../base/assert.ts";
 import { logCacheMaxBytes } from "../base/limits.ts";
+import { isConfigurationEntry } from "./membership.ts";
 import type { LogReader, PersistSequence } from "./ready.ts";
 import type { Entry, EntryId, LogIndex, Snapshot, Term } from "./types.ts";
 
@@ -97,6 +98,15 @@ export class RaftLog {
       entries.push(entry);
     }
     return entries;
+  }
+
+  /** The held entries that change the configuration, oldest first. */
+  configurationEntries(): readonly Entry[] {
+    const stored = this.#installing === null ? this.#reader.configurationEntries() : [];
+    return [
+      ...stored.filter(({ index }) => index < this.#tailFirst),
+      ...this.#tail.filter(isConfigurationEntry),
+    ];
   }
 
   snapshot(): Snapshot | null {

@@ -11,6 +11,8 @@ export interface PeerStatus {
   readonly silentMs: number;
   readonly hasAnswered: boolean;
   readonly pace: "probe" | "replicate" | "snapshot";
+  /** The last index of the snapshot on its way to it; null without one. */
+  readonly sendingSnapshotIndex: LogIndex | null;
   readonly readiness: Readiness | null;
 }
 
@@ -67,6 +69,7 @@ export function statusOf(server: RaftServer): RaftStatus {
       silentMs: nowMs - progress.lastContactMs,
       hasAnswered: progress.hasAnswered,
       pace: progress.pace.kind,
+      sendingSnapshotIndex: progress.pace.kind === "snapshot" ? progress.pace.snapshotIndex : null,
       readiness: progress.readiness,
     })),
   };

@@ -62,7 +62,10 @@ export class LmdbRaftStore implements RaftStore {
   #compactedThrough: LogIndex;
   /** Entries below are gone from the disk. */
   #firstStoredIndex: LogIndex;
-  #compactionDone: PromiseWithResolvers<void> | null = null;
+  /** Who waits for the removal up to `#compactedThrough`. */
+  readonly #compactions: Done[] = [];
+  /** The file of a snapshot of the own state machine. */
+  #writingFile: Promise<void> = Promise.resolve();
   #failure: StorageError | null = null;
   #closing: Promise<void> | null = null;
   #onIdle: (() => void) | null = null;
@@ -96,33 +99,39 @@ export class LmdbRaftStore implements RaftStore {
     this.#enqueue({ kind: "persist", persist, done });
   }
 
-  async saveSnapshot(snapshot: Snapshot): Promise<void> {
-    if (snapshot.last.index <= this.#planned.snapshotLast.index) return;
-    await this.#snapshots.write(snapshot);
-    this.#planned = afterSnapshotTaken(this.#planned, snapshot.last);
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const done: Done = (error) => (error === null ? resolve() : reject(error));
-    this.#enqueue({ kind: "snapshotTaken", last: snapshot.last, done });
-    await promise;
-    this.#snapshots.prune();
+  saveSnapshot(snapshot: Snapshot, done: Done): void {
+    const { last } = snapshot;
+    const refusal = this.#refusal();
+    if (refusal !== null || last.index <= this.#planned.snapshotLast.index) {
+      return queueMicrotask(() => done(refusal));
+    }
+    const pruneAndAnswer: Done = (error) => {
+      if (error === null) this.#snapshots.prune();
+      done(error);
+    };
+    this.#writingFile = this.#snapshots.write(snapshot).then(
+      () => {
+        this.#planned = afterSnapshotTaken(this.#planned, last);
+        this.#enqueue({ kind: "snapshotTaken", last, done: pruneAndAnswer });
+      },
+      (error: unknown) => done(storageErrorOf(error)),
+    );
   }
 
-  compactThrough(index: LogIndex): Promise<void> {
+  compactThrough(index: LogIndex, done: Done): void {
     assert(index <= this.#durable.snapshotLast.index, "only what a snapshot covers is removed", {
       index,
       snapshotLast: this.#durable.snapshotLast,
     });
     const refusal = this.#refusal();
-    if (refusal !== null) return Promise.reject(refusal);
+    if (refusal !== null) return queueMicrotask(() => done(refusal));
     // First for readers, then on disk, so that none of them misses an entry half-way.
     this.#compactedThrough = Math.max(index, this.#compactedThrough);
     this.#durable = this.#withoutCompacted(this.#durable);
     this.#planned = this.#withoutCompacted(this.#planned);
     this.#refreshVisible();
-    this.#compactionDone ??= Promise.withResolvers<void>();
-    const { promise } = this.#compactionDone;
+    this.#compactions.push(done);
     this.#startWriting();
-    return promise;
   }
 
   close(): Promise<void> {
@@ -156,7 +165,7 @@ export class LmdbRaftStore implements RaftStore {
   async #write(): Promise<void> {
     while (this.#failure === null) {
       if (this.#jobs.length > 0) await this.#commitJobs();
-      else if (this.#compactionDone !== null) await this.#compactSlice(this.#compactionDone);
+      else if (this.#compactions.length > 0) await this.#compactSlice();
       else break;
     }
     this.#isWriting = false;
@@ -199,12 +208,11 @@ export class LmdbRaftStore implements RaftStore {
     return addPersist(writes, this.#tables, state, job.persist);
   }
 
-  async #compactSlice(done: PromiseWithResolvers<void>): Promise<void> {
+  async #compactSlice(): Promise<void> {
     const from = this.#firstStoredIndex;
     const through = Math.min(this.#compactedThrough, from + compactionSliceEntries - 1);
     if (from > through) {
-      this.#compactionDone = null;
-      done.resolve();
+      for (const done of this.#compactions.splice(0)) done(null);
       return;
     }
     const writes = new WriteSet();
@@ -219,12 +227,10 @@ export class LmdbRaftStore implements RaftStore {
   }
 
   #fail(error: unknown): void {
-    // Anything else is a bug, and must stop the process.
-    if (!(error instanceof StorageError)) throw error;
-    this.#failure = error;
-    for (const job of this.#jobs.splice(0)) job.done(error);
-    this.#compactionDone?.reject(error);
-    this.#compactionDone = null;
+    const failure = storageErrorOf(error);
+    this.#failure = failure;
+    for (const job of this.#jobs.splice(0)) job.done(failure);
+    for (const done of this.#compactions.splice(0)) done(failure);
   }
 
   #withoutCompacted(state: RaftState): RaftState {
@@ -242,6 +248,7 @@ export class LmdbRaftStore implements RaftStore {
 
   async #close(): Promise<void> {
     // Nothing enters the queue any more; what is in it is still written.
+    await this.#writingFile;
     if (this.#isWriting) {
       await new Promise<void>((resolve) => {
         this.#onIdle = resolve;
@@ -250,6 +257,12 @@ export class LmdbRaftStore implements RaftStore {
     await this.#environment.close();
     await this.#lock.release();
   }
+}
+
+/** Anything else is a bug, and must stop the process. */
+function storageErrorOf(error: unknown): StorageError {
+  if (error instanceof StorageError) return error;
+  throw error;
 }
 
 function installsSnapshot(job: Job): job is Job & { persist: { snapshot: Snapshot } } {

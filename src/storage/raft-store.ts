@@ -26,14 +26,17 @@ export interface RaftStore extends StoredState {
    */
   persist(persist: Persist, done: (error: StorageError | null) => void): void;
 
-  /** Stores a snapshot of the own state machine; the log stays, and may be compacted up to it. */
-  saveSnapshot(snapshot: Snapshot): Promise<void>;
+  /**
+   * Stores a snapshot of the own state machine; the log stays, and may be compacted up to it. `done` as for
+   * `persist`, but in no order with it.
+   */
+  saveSnapshot(snapshot: Snapshot, done: (error: StorageError | null) => void): void;
 
   /**
    * Removes the entries up to `index`, which a snapshot must cover, in slices between which any waiting
-   * Persist goes first.
+   * Persist goes first. They are not answered any more from this call on.
    */
-  compactThrough(index: LogIndex): Promise<void>;
+  compactThrough(index: LogIndex, done: (error: StorageError | null) => void): void;
 
   /** Waits for what was begun. May be called twice. */
   close(): Promise<void>;

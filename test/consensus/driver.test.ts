@@ -25,19 +25,24 @@ class Table implements Clock, DriverStore {
   nowMs = 0;
   #timers: { readonly atMs: number; readonly callback: () => void }[] = [];
   #soon: (() => void)[] = [];
-  #writes: { readonly persist: Persist; readonly done: (error: Error | null) => void }[] = [];
+  #writes: { readonly write: () => void; readonly done: (error: Error | null) => void }[] = [];
 
   readonly sent: Message[] = [];
   readonly applied: (LogIndex | "snapshot")[] = [];
+  /** How often the host was asked for a snapshot. */
+  wanted = 0;
   readonly outcomes = new Map<number, ProposalOutcome>();
   readonly failures: Error[] = [];
 
-  constructor(entries: Entry[] = [bootstrap], appliedIndex = 0) {
+  constructor(entries: Entry[] = [bootstrap], appliedIndex = 0, snapshotThreshold = 1_000) {
     this.disk = new MemoryLog({ currentTerm: 1, votedFor: null }, entries);
     const host: DriverHost = {
       send: (message) => this.sent.push(message),
       committed: (committed) => this.applied.push(...committed.map((entry) => entry.index)),
       snapshot: () => this.applied.push("snapshot"),
+      snapshotWanted: () => {
+        this.wanted++;
+      },
       proposal: (proposalId, outcome) => this.outcomes.set(proposalId, outcome),
       read: () => {},
       role: () => {},
@@ -47,7 +52,7 @@ class Table implements Clock, DriverStore {
       failed: (error) => this.failures.push(error),
     };
     this.driver = new Driver(
-      { id: "1", ...timeouts, appliedIndex },
+      { id: "1", ...timeouts, appliedIndex, snapshotThreshold, trailingLogs: 2 },
       {
         random: () => 0,
         codec: textCodec,
@@ -81,13 +86,22 @@ class Table implements Clock, DriverStore {
   }
 
   persist(persist: Persist, done: (error: Error | null) => void): void {
-    this.#writes.push({ persist, done });
+    this.#writes.push({ write: () => this.disk.write(persist), done });
+  }
+
+  saveSnapshot(snapshot: Snapshot, done: (error: Error | null) => void): void {
+    this.#writes.push({ write: () => this.disk.keepSnapshot(snapshot), done });
+  }
+
+  compactThrough(index: LogIndex, done: (error: Error | null) => void): void {
+    this.disk.compactThrough(index);
+    this.#writes.push({ write: () => {}, done });
   }
 
   /** What was given to the disk becomes durable, or fails. */
   flush(error: Error | null = null): void {
-    for (const { persist, done } of this.#writes.splice(0)) {
-      if (error === null) this.disk.write(persist);
+    for (const { write, done } of this.#writes.splice(0)) {
+      if (error === null) write();
       done(error);
     }
   }

@@ -39,6 +39,7 @@ export class TestMember {
         this.#check();
       },
       snapshot: () => {},
+      snapshotWanted: () => Promise.resolve(null),
       events: () => {},
       transport: () => {},
       measured: () => {},
@@ -107,6 +108,8 @@ export class TestBench {
         electionTimeoutMs: 500,
         leaderLeaseTimeoutMs: 200,
         sendTimeoutMs: 200,
+        snapshotThreshold: 8192,
+        trailingLogs: 10_240,
         snapCount: 2,
         mapSizeBytes: null,
         allowVolatile: true,

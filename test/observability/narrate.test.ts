@@ -113,6 +113,21 @@ const otherRaftLines: readonly (readonly [RaftEvent, string])[] = [
     "INF raft: installed remote snapshot leader=node-2 index=8",
   ],
   [
+    {
+      kind: "snapshotTaken",
+      index: 9,
+      term: 3,
+      sizeBytes: 10,
+      durationMs: 1.6,
+      entriesRemoved: 4,
+    },
+    "INF raft: snapshot taken index=9 term=3 bytes=10 durationMs=2 entriesRemoved=4",
+  ],
+  [
+    { kind: "snapshotDamaged", reason: "3-9.snp is damaged" },
+    'ERR raft: snapshot is damaged, using an older one reason="3-9.snp is damaged"',
+  ],
+  [
     { kind: "matchForgotten", peerId: "node-2", matchIndex: 8 },
     "WRN raft: peer lost entries it had acknowledged, sending them again peer=node-2 acknowledged=8",
   ],
@@ -214,14 +229,6 @@ const nodeLines: readonly (readonly [NodeEvent, string])[] = [
   [
     { kind: "badPeer", peerId: "12D3KooW", reason: "bad hash" },
     'WRN p2p: peer served a bad block, dropped until restart peer=12D3KooW reason="bad hash"',
-  ],
-  [
-    { kind: "snapshotTaken", index: 9, sizeBytes: 10, durationMs: 1.6 },
-    "INF raft: snapshot taken index=9 sizeBytes=10 durationMs=2",
-  ],
-  [
-    { kind: "snapshotDamaged", path: "3-9.snp", reason: "checksum" },
-    "ERR raft: snapshot is damaged, using an older one path=3-9.snp reason=checksum",
   ],
   [
     { kind: "peerConnected", peerId: "node-2", address: "10.0.0.2:5001" },

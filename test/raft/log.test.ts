@@ -82,7 +82,8 @@ class Pair {
     const index = Math.min(this.commitIndex, this.disk.lastIndex);
     const term = this.twin.termAt(index);
     if (this.writing.length > 0 || index <= this.disk.snapshotLast.index || term === null) return;
-    this.disk.compact(snapshotAt(term, index), trailing);
+    this.disk.keepSnapshot(snapshotAt(term, index));
+    this.disk.compactThrough(index - trailing);
     this.twin.snapshotLast = { term, index };
     this.twin.entries = this.twin.entries.filter((entry) => entry.index > index - trailing);
     // The next write is when the tail in memory follows.

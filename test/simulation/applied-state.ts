@@ -1,5 +1,6 @@
 /** The simulated state machine: a running hash over the commands, so that equal states mean equal histories. */
 
+import type { StateSnapshot } from "../../src/consensus/snapshotter.ts";
 import type { Configuration, Entry, EntryId, LogIndex, Snapshot } from "../../src/raft/types.ts";
 import type { Payloads } from "./payloads.ts";
 
@@ -35,11 +36,11 @@ export function applyEntry(
   return { index, term, hash, configuration: decode(entry), configurationIndex: index };
 }
 
-export function toSnapshot(state: AppliedState): Snapshot {
+/** What a host gives away: the configuration is not its business. */
+export function stateSnapshot({ index, term, hash }: AppliedState): StateSnapshot {
   const data = new Uint8Array(4);
-  new DataView(data.buffer).setUint32(0, state.hash);
-  const { index, term, configuration, configurationIndex } = state;
-  return { last: { index, term }, configuration, configurationIndex, data };
+  new DataView(data.buffer).setUint32(0, hash);
+  return { index, term, data };
 }
 
 export function fromSnapshot(snapshot: Snapshot): AppliedState {

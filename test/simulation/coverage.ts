@@ -36,6 +36,10 @@ export class Coverage implements Checker {
     if (heldBytes >= applyWindowMaxBytes) this.#count("window full");
   }
 
+  compacting(): void {
+    this.#count("compacted");
+  }
+
   snapshotDelivered(): void {
     this.#count("snapshotDelivered");
   }

@@ -6,6 +6,7 @@
 import type { DriverStore } from "../../src/consensus/driver.ts";
 import type { LogReader, Persist } from "../../src/raft/ready.ts";
 import type { HardState, LogIndex, Snapshot } from "../../src/raft/types.ts";
+import { fromSnapshot } from "./applied-state.ts";
 import { describePersist } from "./describe.ts";
 import type { Life } from "./life.ts";
 import type { LogImage } from "./log-image.ts";
@@ -23,7 +24,6 @@ export class SimulatedDisk implements DriverStore {
   /** Every write takes this much longer until then. */
   #slowUntilMs = 0;
   #isBroken = false;
-  #compactThrough: LogIndex = 0;
 
   constructor(store: MemoryRaftStore, durable: LogImage, life: Life, world: World) {
     this.store = store;
@@ -54,13 +54,27 @@ export class SimulatedDisk implements DriverStore {
     this.#write();
   }
 
-  /** Keeps a snapshot of the own state machine, and then `trailing` entries before it. */
-  saveSnapshot(snapshot: Snapshot, trailing: number): void {
+  saveSnapshot(snapshot: Snapshot, done: PersistDone): void {
     if (!this.life.reach()) return;
-    this.#world.transcript.note(this.life.node.id, () => `snapshot at ${snapshot.last.index}`);
-    // It fails with the process, which has then no use for it.
-    this.store.saveSnapshot(snapshot).catch(() => {});
-    this.#compactThrough = Math.max(this.#compactThrough, snapshot.last.index - trailing);
+    const { checkers, transcript } = this.#world;
+    const { node } = this.life;
+    transcript.note(node.id, () => `snapshot at ${snapshot.last.index}`);
+    checkers.snapshotTaken(node, fromSnapshot(snapshot));
+    this.store.saveSnapshot(snapshot, (error) => {
+      if (error === null) this.#forImages((image) => image.snapshotTaken(snapshot.last));
+      done(error);
+    });
+    this.#write();
+  }
+
+  compactThrough(index: LogIndex, done: PersistDone): void {
+    if (!this.life.reach()) return;
+    const { checkers, transcript } = this.#world;
+    const { node } = this.life;
+    transcript.note(node.id, () => `compacts up to ${index}`);
+    checkers.compacting(node, index);
+    this.store.compactThrough(index, done);
+    this.#forImages((image) => image.compactThrough(index));
     this.#write();
   }
 
@@ -82,7 +96,6 @@ export class SimulatedDisk implements DriverStore {
         this.#isWriting = false;
         if (this.#isBroken) return this.#fail();
         this.store.flush(Math.min(count, this.store.unflushedCount));
-        this.#compact();
         this.#write();
       });
     });
@@ -102,14 +115,8 @@ export class SimulatedDisk implements DriverStore {
     transcript.note(this.life.node.id, () => `durable #${persist.sequence}`);
   }
 
-  #compact(): void {
-    const { snapshotLast, firstIndex } = this.store.log;
-    const images = [this.#durable, this.life.node.written];
-    for (const image of images) image.snapshotTaken(snapshotLast);
-    const through = this.#compactThrough;
-    if (through < firstIndex || through > snapshotLast.index) return;
-    this.store.compactThrough(through).catch(() => {});
-    for (const image of images) image.compactThrough(through);
+  #forImages(change: (image: LogImage) => void): void {
+    for (const image of [this.#durable, this.life.node.written]) change(image);
   }
 
   #writeMs(): number {

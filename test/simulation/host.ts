@@ -7,7 +7,7 @@ import type { Message } from "../../src/raft/message.ts";
 import type { ReadAnswer } from "../../src/raft/ready.ts";
 import type { Entry, LogIndex, Snapshot, Term } from "../../src/raft/types.ts";
 import { StorageError } from "../../src/storage/errors.ts";
-import { type AppliedState, applyEntry, fromSnapshot, toSnapshot } from "./applied-state.ts";
+import { type AppliedState, applyEntry, fromSnapshot, stateSnapshot } from "./applied-state.ts";
 import { describeEntries, describeMessage } from "./describe.ts";
 import { codec, type Life } from "./life.ts";
 import type { Network } from "./network.ts";
@@ -28,7 +28,6 @@ export class SimulatedHost implements DriverHost {
   readonly #work: Work[] = [];
   #isWorking = false;
   #applied: AppliedState;
-  #snapshotIndex: LogIndex;
   /** Delivered and not applied. */
   #heldBytes = 0;
   /** The last report; null before the first. */
@@ -41,7 +40,6 @@ export class SimulatedHost implements DriverHost {
     this.#network = network;
     this.#world = world;
     this.#applied = life.node.saved;
-    this.#snapshotIndex = life.node.durable.snapshotLast.index;
   }
 
   get appliedIndex(): LogIndex {
@@ -80,6 +78,20 @@ export class SimulatedHost implements DriverHost {
     transcript.note(node.id, () => `snapshot delivered, ${snapshot.last.index}`);
     checkers.snapshotDelivered(node, fromSnapshot(snapshot));
     this.#enqueue({ kind: "snapshot", snapshot });
+  }
+
+  /** Answered after a while, as of what is durable then, if there is anything. */
+  snapshotWanted(): void {
+    if (!this.life.reach()) return;
+    const { dice, schedule, conditions } = this.#world;
+    const { low, high } = conditions.host.flushMs;
+    schedule.after(dice.between(low, high), () => {
+      this.life.run("io", () => {
+        const { saved } = this.life.node;
+        const hasNone = saved.index === 0 || dice.chance(0.1);
+        this.life.driver.snapshotTaken(hasNone ? null : stateSnapshot(saved));
+      });
+    });
   }
 
   proposal(proposalId: number, outcome: ProposalOutcome): void {
@@ -161,17 +173,12 @@ export class SimulatedHost implements DriverHost {
 
   /** The executed state becomes durable some time later; the log is needed until then. */
   #saveLater(state: AppliedState): void {
-    const { dice, schedule, conditions, plan } = this.#world;
+    const { dice, schedule, conditions } = this.#world;
     const { low, high } = conditions.host.flushMs;
     schedule.after(dice.between(low, high), () => {
       this.life.run("io", () => {
-        const { node, disk } = this.life;
-        if (state.index <= node.saved.index) return;
-        node.saved = state;
-        if (state.index - this.#snapshotIndex < plan.snapshotEvery) return;
-        if (state.index > node.durable.lastIndex) return;
-        this.#snapshotIndex = state.index;
-        disk.saveSnapshot(toSnapshot(state), plan.trailingEntries);
+        const { node } = this.life;
+        if (state.index > node.saved.index) node.saved = state;
       });
     });
   }

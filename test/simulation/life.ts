@@ -57,6 +57,8 @@ export class Life implements Process {
         electionTimeoutMs: electionMs,
         leaderLeaseTimeoutMs: leaseMs,
         appliedIndex: node.saved.index,
+        snapshotThreshold: world.plan.snapshotEvery,
+        trailingLogs: world.plan.trailingEntries,
       },
       {
         random: world.dice.random,

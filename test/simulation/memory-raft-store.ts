@@ -81,16 +81,18 @@ export class MemoryRaftStore implements RaftStore {
     this.#enqueue({ persist, apply: (disk) => applyPersist(disk, persist), done });
   }
 
-  async saveSnapshot(snapshot: Snapshot): Promise<void> {
-    if (snapshot.last.index <= this.#planned.snapshotLast.index) return;
+  saveSnapshot(snapshot: Snapshot, done: Job["done"]): void {
+    if (snapshot.last.index <= this.#planned.snapshotLast.index)
+      return queueMicrotask(() => done(null));
     this.#planned = afterSnapshotTaken(this.#planned, snapshot.last);
-    await this.#enqueueAndWait((disk) => {
+    const apply = (disk: Disk): Disk => {
       const state = afterSnapshotTaken(disk.state, snapshot.last);
       return state === disk.state ? disk : { ...disk, state, snapshot };
-    });
+    };
+    this.#enqueue({ persist: null, apply, done });
   }
 
-  async compactThrough(index: LogIndex): Promise<void> {
+  compactThrough(index: LogIndex, done: Job["done"]): void {
     assert(index <= this.#disk.state.snapshotLast.index, "only what a snapshot covers is removed");
     const compact = (state: RaftState): RaftState => ({
       ...state,
@@ -98,7 +100,7 @@ export class MemoryRaftStore implements RaftStore {
     });
     this.#planned = compact(this.#planned);
     this.#disk = withState(this.#disk, compact(this.#disk.state));
-    await this.#enqueueAndWait((disk) => withState(disk, compact(disk.state)));
+    this.#enqueue({ persist: null, apply: (disk) => withState(disk, compact(disk.state)), done });
   }
 
   /** Makes the first `count` writes durable, in order, and answers them. */
@@ -132,16 +134,6 @@ export class MemoryRaftStore implements RaftStore {
     this.flush();
     this.#failure ??= new StorageError({ code: "STORAGE_CLOSED", path: "memory" }, "closed");
     return Promise.resolve();
-  }
-
-  #enqueueAndWait(apply: (disk: Disk) => Disk): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#enqueue({
-      persist: null,
-      apply,
-      done: (error) => (error === null ? resolve() : reject(error)),
-    });
-    return promise;
   }
 
   #enqueue(job: Job): void {

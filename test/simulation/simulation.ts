@@ -15,6 +15,7 @@ import { Promises } from "./checkers/promises.ts";
 import { Proposals } from "./checkers/proposals.ts";
 import { ReadyLead } from "./checkers/readiness.ts";
 import { Reads } from "./checkers/reads.ts";
+import { Snapshots } from "./checkers/snapshots.ts";
 import { Clients } from "./clients.ts";
 import { Cluster } from "./cluster.ts";
 import { Coverage } from "./coverage.ts";
@@ -118,6 +119,7 @@ function watch(world: World, cluster: Cluster, coverage: Coverage) {
     new LeaderCompleteness(ledger),
     new Promises(),
     new Deliveries(ledger),
+    new Snapshots(ledger),
     reads,
     proposals,
     new Leases(plan, nodes, schedule),

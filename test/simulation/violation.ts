@@ -8,6 +8,7 @@ export type Property =
   | "committed stays committed"
   | "one block at a height"
   | "no gap and no repeat"
+  | "snapshots stand for the log"
   | "bounded memory"
   | "one vote a term"
   | "promised means durable"

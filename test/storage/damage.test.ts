@@ -20,7 +20,14 @@ import { StorageError } from "../../src/storage/errors.ts";
 import { openRaftStore, type RaftStoreOptions } from "../../src/storage/open-raft-store.ts";
 import type { RaftStore } from "../../src/storage/raft-store.ts";
 import { blockAfter, genesis, text } from "./block-fixtures.ts";
-import { entriesOf, entry, persisted, snapshotAt } from "./raft-store-contract.ts";
+import {
+  compacted,
+  entriesOf,
+  entry,
+  persisted,
+  saved,
+  snapshotAt,
+} from "./raft-store-contract.ts";
 
 const root = mkdtempSync(join(tmpdir(), "damage-"));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -210,8 +217,7 @@ describe("snapshots", () => {
   async function storeWithSnapshots(directory: string, snapshotsKept = 3): Promise<RaftStore> {
     const store = await open(directory, { snapshotsKept });
     await persisted(store, { entries: entriesOf(1, 1, 100) });
-    for (const index of [10, 20, 30, 40])
-      await store.saveSnapshot(snapshotAt(index, 1, `at ${index}`));
+    for (const index of [10, 20, 30, 40]) await saved(store, snapshotAt(index, 1, `at ${index}`));
     return store;
   }
 
@@ -225,7 +231,7 @@ describe("snapshots", () => {
   it("fall back to the one before if the newest is damaged, and say so", async () => {
     const directory = freshDirectory();
     const store = await storeWithSnapshots(directory);
-    await store.compactThrough(25);
+    await compacted(store, 25);
     await store.close();
     flipBit(join(directory, "1-40.snp"), "at 40");
     const damaged: string[] = [];
@@ -243,7 +249,7 @@ describe("snapshots", () => {
   it("do not fall back across a hole in the log", async () => {
     const directory = freshDirectory();
     const store = await storeWithSnapshots(directory);
-    await store.compactThrough(35);
+    await compacted(store, 35);
     await store.close();
     rmSync(join(directory, "1-40.snp"));
     const error = await refusal(open(directory));

@@ -5,7 +5,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { openRaftStore } from "../../src/storage/open-raft-store.ts";
-import { entriesOf, entry, persisted, snapshotAt } from "./raft-store-contract.ts";
+import {
+  compacted,
+  entriesOf,
+  entry,
+  persisted,
+  saved,
+  snapshotAt,
+} from "./raft-store-contract.ts";
 
 const root = mkdtempSync(join(tmpdir(), "group-commit-"));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -53,15 +60,15 @@ describe("the writer", () => {
     const directory = join(root, "compacting");
     const store = await openRaftStore({ directory, allowVolatile: true });
     await persisted(store, { entries: entriesOf(1, 1, 2_000) });
-    await store.saveSnapshot(snapshotAt(1_900, 1));
+    await saved(store, snapshotAt(1_900, 1));
     const order: string[] = [];
-    const compacted = store.compactThrough(1_900).then(() => order.push("compacted"));
+    const compaction = compacted(store, 1_900).then(() => order.push("compacted"));
     expect(store.log.firstIndex).toBe(1_901);
     for (let index = 2_001; index <= 2_005; index++) {
       expect(await persisted(store, { entries: [entry(index, 1)] })).toBeNull();
       order.push("persisted");
     }
-    await compacted;
+    await compaction;
     expect(order).toEqual([...Array.from({ length: 5 }, () => "persisted"), "compacted"]);
     await store.close();
     const next = await openRaftStore({ directory, allowVolatile: true });
@@ -84,12 +91,12 @@ describe("the writer", () => {
     const directory = join(root, "resumed");
     const store = await openRaftStore({ directory, allowVolatile: true });
     await persisted(store, { entries: entriesOf(1, 1, 500) });
-    await store.saveSnapshot(snapshotAt(400, 1));
-    await store.compactThrough(100);
+    await saved(store, snapshotAt(400, 1));
+    await compacted(store, 100);
     await store.close();
     const next = await openRaftStore({ directory, allowVolatile: true });
     expect(next.log.firstIndex).toBe(101);
-    await next.compactThrough(300);
+    await compacted(next, 300);
     expect(next.log.firstIndex).toBe(301);
     await next.close();
   });

@@ -9,7 +9,7 @@ import type { Persist } from "../../src/raft/ready.ts";
 import { openRaftStore } from "../../src/storage/open-raft-store.ts";
 import type { RaftStore } from "../../src/storage/raft-store.ts";
 import { MemoryRaftStore } from "../simulation/memory-raft-store.ts";
-import { entry, persisted, snapshotAt } from "./raft-store-contract.ts";
+import { compacted, entry, persisted, saved, snapshotAt } from "./raft-store-contract.ts";
 
 const root = mkdtempSync(join(tmpdir(), "raft-store-twin-"));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -109,16 +109,14 @@ describe("the LMDB store and its twin in memory", () => {
             const index = lmdb.log.lastIndex - of.back;
             const term = lmdb.log.termAt(index);
             if (term !== null) {
-              const saved = [lmdb, memory].map((store) =>
-                store.saveSnapshot(snapshotAt(index, term)),
-              );
+              const saving = [lmdb, memory].map((store) => saved(store, snapshotAt(index, term)));
               memory.flush();
-              await Promise.all(saved);
+              await Promise.all(saving);
             }
             const through = lmdb.log.snapshotLast.index - of.trailing;
-            const compacted = [lmdb, memory].map((store) => store.compactThrough(through));
+            const compacting = [lmdb, memory].map((store) => compacted(store, through));
             memory.flush();
-            await Promise.all(compacted);
+            await Promise.all(compacting);
           } else {
             await lmdb.close();
             lmdb = await open();

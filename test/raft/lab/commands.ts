@@ -157,13 +157,12 @@ const commands: Readonly<Record<string, Command>> = {
   compact(lab, [id = "", index = "", ...facts]) {
     const { core, disk } = lab.server(id);
     const term = defined(core.termAt(Number(index)), "the entry is there");
-    const snapshot = {
+    disk.keepSnapshot({
       last: { term, index: Number(index) },
-      configuration: core.status.configuration,
-      configurationIndex: 1,
+      ...core.configurationAt(Number(index)),
       data: text.encode(`state at ${index}`),
-    };
-    disk.compact(snapshot, Number(fact(facts, "keep") ?? 0));
+    });
+    disk.compactThrough(Number(index) - Number(fact(facts, "keep") ?? 0));
   },
   status(lab) {
     for (const { core } of lab.servers.values()) lab.say(statusText(core.status));

@@ -66,9 +66,12 @@ export class MemoryLog implements LogReader, StoredState {
     this.#entries = [...this.#entries, ...entries];
   }
 
-  /** Takes a snapshot, and removes what it covers but for the last `trailing` entries. */
-  compact(snapshot: Snapshot, trailing: number): void {
+  /** A snapshot of the own state machine; the log stays. */
+  keepSnapshot(snapshot: Snapshot): void {
     this.#snapshot = snapshot;
-    this.#entries = this.#entries.filter((entry) => entry.index > snapshot.last.index - trailing);
+  }
+
+  compactThrough(through: LogIndex): void {
+    this.#entries = this.#entries.filter(({ index }) => index > through);
   }
 }

@@ -5,7 +5,7 @@ import type { RaftEvent } from "../../../src/raft/event.ts";
 import type { Message, RequestMessage } from "../../../src/raft/message.ts";
 import type { Persist, ReadAnswer } from "../../../src/raft/ready.ts";
 import type { RaftStatus } from "../../../src/raft/status.ts";
-import type { Entry, Term } from "../../../src/raft/types.ts";
+import type { Entry, LogIndex, Term } from "../../../src/raft/types.ts";
 import type { AppliedState } from "../applied-state.ts";
 import type { SimulatedNode } from "../node.ts";
 
@@ -19,6 +19,10 @@ export interface Checker {
   receiving?(node: SimulatedNode, message: Message): void;
   delivered?(node: SimulatedNode, entries: readonly Entry[]): void;
   snapshotDelivered?(node: SimulatedNode, state: AppliedState): void;
+  /** Of the own state machine, on its way to the disk. */
+  snapshotTaken?(node: SimulatedNode, state: AppliedState): void;
+  /** Before `node.durable` shows it. */
+  compacting?(node: SimulatedNode, through: LogIndex): void;
   proposed?(node: SimulatedNode, proposalId: number, term: Term): void;
   proposalAnswered?(node: SimulatedNode, proposalId: number, outcome: ProposalOutcome): void;
   readBegan?(node: SimulatedNode, readId: number): void;

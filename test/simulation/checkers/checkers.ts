@@ -4,7 +4,7 @@ import type { ProposalOutcome } from "../../../src/consensus/driver.ts";
 import type { RaftEvent } from "../../../src/raft/event.ts";
 import type { Message, RequestMessage } from "../../../src/raft/message.ts";
 import type { Persist, ReadAnswer } from "../../../src/raft/ready.ts";
-import type { Entry, Term } from "../../../src/raft/types.ts";
+import type { Entry, LogIndex, Term } from "../../../src/raft/types.ts";
 import type { AppliedState } from "../applied-state.ts";
 import type { SimulatedNode } from "../node.ts";
 import type { Checker } from "./checker.ts";
@@ -42,6 +42,14 @@ export class Checkers {
 
   snapshotDelivered(node: SimulatedNode, state: AppliedState): void {
     for (const checker of this.#checkers) checker.snapshotDelivered?.(node, state);
+  }
+
+  snapshotTaken(node: SimulatedNode, state: AppliedState): void {
+    for (const checker of this.#checkers) checker.snapshotTaken?.(node, state);
+  }
+
+  compacting(node: SimulatedNode, through: LogIndex): void {
+    for (const checker of this.#checkers) checker.compacting?.(node, through);
   }
 
   proposed(node: SimulatedNode, proposalId: number, term: Term): void {
