@@ -8,6 +8,7 @@ import { DevnetError } from "../devnet/errors.ts";
 import { ExecutionError } from "../execution/errors.ts";
 import { HomeError } from "../home/errors.ts";
 import { ObservabilityError } from "../observability/errors.ts";
+import { P2pError } from "../p2p/errors.ts";
 import { RpcError } from "../rpc/errors.ts";
 import { SequencerError } from "../sequencer/errors.ts";
 import { StorageError } from "../storage/errors.ts";
@@ -44,6 +45,7 @@ export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof SequencerError) return exitCodes.broken;
   if (error instanceof StorageError) return storageExitCode(error.code);
   if (error instanceof TransportError) return transportExitCode(error.code);
+  if (error instanceof P2pError) return p2pExitCode(error.code);
   if (error instanceof ExecutionError) return executionExitCode(error.code);
   if (error instanceof ObservabilityError) return observabilityExitCode(error.code);
   if (error instanceof RpcError) return exitCodes.unavailable;
@@ -101,6 +103,25 @@ function transportExitCode(code: TransportError["code"]): ExitCode {
   return code === "TRANSPORT_BAD_ADDRESS" || code === "TRANSPORT_BAD_ALLOW_FROM"
     ? exitCodes.config
     : exitCodes.unavailable;
+}
+
+function p2pExitCode(code: P2pError["code"]): ExitCode {
+  switch (code) {
+    case "P2P_BAD_ADDRESS":
+    case "P2P_BAD_KEY":
+    case "P2P_FOREIGN_CHAIN":
+      return exitCodes.config;
+    case "P2P_ADDRESS_IN_USE":
+    case "P2P_ADDRESS_NOT_LOCAL":
+    case "P2P_PORT_FORBIDDEN":
+    case "P2P_LISTEN_FAILED":
+      return exitCodes.unavailable;
+    case "P2P_DIVERGED":
+    case "P2P_PROGRESS_DAMAGED":
+      return exitCodes.broken;
+    default:
+      return unreachable(code);
+  }
 }
 
 function observabilityExitCode(code: ObservabilityError["code"]): ExitCode {

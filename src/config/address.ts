@@ -38,6 +38,11 @@ export function isWildcardHost(host: string): boolean {
   return host === "" || host === "0.0.0.0" || /^[0:]+$/.test(host);
 }
 
+/** As guides have it: `<PEER_ID_NODE_2>`, or `12D3KooW...`. */
+export function isPlaceholder(text: string): boolean {
+  return /[<>]|\.\.\.$/.test(text);
+}
+
 const multiaddrForm = /^\/(ip4|ip6|dns|dns4|dns6)\/([^/\s]+)\/tcp\/(\d+)(?:\/p2p\/([^/\s]+))?\/?$/;
 /** A peer id in base58: an identity-hashed Ed25519 key (12D3KooW...) or a SHA-256 multihash (Qm...). */
 const peerIdForm = /^(12D3KooW|Qm|16Uiu2HA)[1-9A-HJ-NP-Za-km-z]+$/;
@@ -64,7 +69,7 @@ export function parseMultiaddr(
   if (Number(port) > 65535) return fail(`"${text}" has port ${port}; a port is at most 65535`);
   if (peerId === "none") return ok(text);
   if (id === undefined) return fail(`"${text}" does not end in /p2p/<peer id>; write ${form}`);
-  if (/[<>]/.test(id)) {
+  if (isPlaceholder(id)) {
     return fail(`"${text}" still holds a placeholder; put the peer_id that net-info prints there`);
   }
   return peerIdForm.test(id)

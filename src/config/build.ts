@@ -29,7 +29,12 @@ export function buildConfig(input: BuildInput): NodeConfig {
     ...stated,
     raft: resolveRaft(stated.raft, input.isSet),
     execution: { ...stated.execution, type: stated.execution.type ?? impliedExecution(input) },
-    p2p: { ...stated.p2p, peers: stated.p2p.peers.filter(isDialable) },
+    p2p: {
+      ...stated.p2p,
+      peers: stated.p2p.peers.filter(namesPeer),
+      allowedPeers: stated.p2p.allowedPeers.filter(namesPeer),
+      blockedPeers: stated.p2p.blockedPeers.filter(namesPeer),
+    },
   };
 }
 
@@ -114,8 +119,8 @@ function advertisedAddress(raft: NodeConfig["raft"]): string | null {
   return bound.ok && !isWildcardHost(bound.value.host) ? raft.raftAddr : null;
 }
 
-/** As in ev-node a peer that cannot be read is left out; the rules warn of it. */
-function isDialable(peer: string): boolean {
+/** False of an entry that holds a placeholder of the guide still: it is left out, and the rules warn of it. */
+function namesPeer(peer: string): boolean {
   return parseMultiaddr(peer, { peerId: "required" }).ok;
 }
 

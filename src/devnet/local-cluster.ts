@@ -78,14 +78,23 @@ export class LocalCluster {
     const startTimeNs = BigInt(Date.now()) * 1_000_000n;
     const proposerAddress = sha256(pair.publicKey);
     const genesis = newGenesis({ chainId, proposerAddress, startTimeNs });
-    for (const place of places) {
-      const layout = homeLayout(place.home);
+    const p2pPeers: string[] = [];
+    for (const { home, host, p2pPort } of places) {
+      const layout = homeLayout(home);
       await mkdir(layout.configDir, { recursive: true, mode: 0o700 });
       await writeSigner(layout.signerFile, pair, { passphrase, overwrite: false });
       await writeGenesis(layout.genesisFile, genesis);
-      await createNodeKey(layout.nodeKeyFile);
-      const settings = new Map(Object.entries(settingsOf(place, places, options)));
-      await writePrivateFile(layout.configFile, printConfig(settings), { overwrite: false });
+      const { peerId } = await createNodeKey(layout.nodeKeyFile);
+      p2pPeers.push(`/ip4/${host}/tcp/${p2pPort}/p2p/${peerId}`);
+    }
+    for (const place of places) {
+      const settings = new Map([
+        // One list for all: a node skips its own entry.
+        ["p2p.peers", p2pPeers.join(",")],
+        ...Object.entries(settingsOf(place, places, options)),
+      ]);
+      const { configFile } = homeLayout(place.home);
+      await writePrivateFile(configFile, printConfig(settings), { overwrite: false });
     }
     const { flags = [], guard = null } = options;
     return new LocalCluster(places.map((place) => new LocalNode(place, flags, guard)));

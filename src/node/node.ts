@@ -23,8 +23,9 @@ import {
 } from "./context.ts";
 import { NodeListener } from "./node-listener.ts";
 import { NodeView } from "./node-view.ts";
-import { readOnScrape } from "./scrape-gauges.ts";
+import { readOnScrape, type ScrapeSources } from "./scrape-gauges.ts";
 import { createConsensus } from "./wire-consensus.ts";
+import { createP2p } from "./wire-p2p.ts";
 import { createPruner } from "./wire-pruning.ts";
 import { createSequencer } from "./wire-sequencer.ts";
 import { createMetricsServer, createRpc } from "./wire-servers.ts";
@@ -137,6 +138,9 @@ export class Node {
     if (replayed > 0) context.log.info({ blocks: replayed }, "executed stored blocks again");
 
     const listener = new NodeListener(context.narrator, context.metrics);
+    const { host } = createP2p(context, { store, leads: () => listener.isLeader });
+    this.#began("p2p", () => host.stop());
+    await host.start();
     const consensus = createConsensus(context, {
       store,
       listener,
@@ -157,20 +161,19 @@ export class Node {
       kv: executor,
     });
     const rpc = createRpc(context, view);
-    const { host, port } = await rpc.start();
-    this.#rpcAddress = { host, port };
+    this.#rpcAddress = await rpc.start();
     this.#began("rpc", () => rpc.stop());
     const pruner = createPruner(context, { store, executor, consensus });
     pruner?.start();
     this.#began("pruning", async () => pruner?.stop());
-    await this.#startMetrics(sequencer, store);
+    await this.#startMetrics({ sequencer, blocks: store, p2p: host });
     context.log.info(
       {
         node: context.nodeId,
         chain: context.genesis.chainId,
         height: store.head.height,
-        rpc: `${host}:${port}`,
-        ...(listening === null ? {} : { raft: `${listening.host}:${listening.port}` }),
+        rpc: addressText(this.#rpcAddress),
+        ...(listening === null ? {} : { raft: addressText(listening) }),
       },
       "node started",
     );
@@ -194,12 +197,12 @@ export class Node {
     return { executor, store };
   }
 
-  async #startMetrics(sequencer: Sequencer, blocks: BlockStore): Promise<void> {
+  async #startMetrics(sources: Pick<ScrapeSources, "sequencer" | "blocks" | "p2p">): Promise<void> {
     const { options, metrics, log, raftDir } = this.#context;
     const { instrumentation, dbPath } = options.config;
     if (!instrumentation.prometheus) return;
     const directories = { data: dbPath, raft: raftDir };
-    const stopReading = readOnScrape(metrics, { sequencer, blocks, log, directories });
+    const stopReading = readOnScrape(metrics, { ...sources, log, directories });
     this.#began("gauges", async () => stopReading());
     const server = createMetricsServer(this.#context);
     await server.start();
@@ -222,4 +225,8 @@ export class Node {
     this.#hasFailed = true;
     this.#onFailure(error);
   }
+}
+
+function addressText({ host, port }: Listening): string {
+  return `${host}:${port}`;
 }

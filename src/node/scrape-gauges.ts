@@ -11,6 +11,7 @@ import { diskSpaceOf } from "../storage/disk.ts";
 export interface ScrapeSources {
   readonly sequencer: Sequencer;
   readonly blocks: Pick<BlockReader, "earliestHeight">;
+  readonly p2p: { readonly peers: readonly unknown[] };
   readonly log: Pick<RootLogger, "droppedLines">;
   readonly directories: { readonly data: string; readonly raft: string };
 }
@@ -20,12 +21,12 @@ export function readOnScrape(metrics: Metrics, sources: ScrapeSources): () => vo
   const loopDelay = new EventLoopDelay();
   let droppedLines = 0;
   loopDelay.start();
-  metrics.p2p.peers.set(0);
   metrics.process.logLinesDropped.inc(0);
   metrics.onScrape(() => {
     setLoopDelay(metrics, loopDelay);
     setChain(metrics, sources.sequencer);
     metrics.sequencer.earliestHeight.set(sources.blocks.earliestHeight ?? Number.NaN);
+    metrics.p2p.peers.set(sources.p2p.peers.length);
     setDisk(metrics, "data", sources.directories.data);
     setDisk(metrics, "raft", sources.directories.raft);
     const lost = sources.log.droppedLines;

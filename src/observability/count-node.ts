@@ -34,7 +34,21 @@ export class NodeEventCounter {
         sequencer.ready.set(event.isReady ? 1 : 0);
         break;
       case "backfillProgress":
+        // Headers are counted again as blocks: together they are what is left to do.
+        if (event.phase === "headers") break;
         sequencer.backfillRemaining.set(event.remaining);
+        sequencer.backfillRate.set(event.blocksPerSecond);
+        sequencer.backfillTimeLeft.set(event.etaSeconds);
+        break;
+      case "backfillWaiting":
+        sequencer.backfillRemaining.set(event.toHeight - event.fromHeight + 1);
+        sequencer.backfillRate.set(0);
+        sequencer.backfillTimeLeft.set(Number.NaN);
+        break;
+      case "backfillEnded":
+        sequencer.backfillRemaining.set(0);
+        sequencer.backfillRate.set(0);
+        sequencer.backfillTimeLeft.set(0);
         break;
       case "blocksPruned":
         sequencer.blocksPruned.inc(event.removed);

@@ -27,9 +27,29 @@ export function describeNodeEvent(event: NodeEvent): Narration {
         ? line("", "info", {}, "node is ready")
         : line("", "warn", { reason: event.reason }, "node is not ready");
     case "backfillProgress": {
-      const { height, remaining, blocksPerSecond } = event;
-      const facts = { height, remaining, blocksPerSecond: Math.round(blocksPerSecond) };
-      return line("p2p", "info", facts, "fetching missing blocks");
+      const { phase, height, remaining, etaSeconds } = event;
+      const blocksPerSecond = Math.round(event.blocksPerSecond);
+      const facts = { height, remaining, blocksPerSecond, etaSeconds };
+      const sentence =
+        phase === "blocks" ? "fetching missing blocks" : "checking the headers of missing blocks";
+      return line("p2p", "info", facts, sentence);
+    }
+    case "backfillWaiting": {
+      const { fromHeight: from, toHeight: to, reason, oldest } = event;
+      const available =
+        oldest === null ? {} : { oldestAvailable: oldest.height, peer: oldest.peerId };
+      return line("p2p", "warn", { from, to, reason, ...available }, "waiting for missing blocks");
+    }
+    case "backfillEnded": {
+      const { height, blocks } = event;
+      const seconds = Math.round(event.seconds * 10) / 10;
+      const blocksPerSecond = Math.round(blocks / Math.max(event.seconds, 0.001));
+      return line(
+        "p2p",
+        "info",
+        { height, blocks, seconds, blocksPerSecond },
+        "missing blocks fetched",
+      );
     }
     case "blocksPruned": {
       const { removed, earliest, latest } = event;

@@ -52,7 +52,7 @@ export function createMetrics({ namespace, chainId, nodeId, version }: MetricsOp
  * Counters with known labels show from the start, or Prometheus would miss the first step, from nothing
  * to 1; and a gauge of which nothing is known yet says so: with NaN no comparison is true.
  */
-function beginSeries({ raft, execution }: Pick<Metrics, "raft" | "execution">): void {
+function beginSeries({ raft, execution, p2p }: Pick<Metrics, "raft" | "execution" | "p2p">): void {
   for (const kind of ["vote", "pre_vote"]) raft.votesRefused.inc({ kind }, 0);
   for (const outcome of ["done", "timeout", "aborted", "refused"]) {
     raft.leadershipTransfers.inc({ outcome }, 0);
@@ -60,6 +60,7 @@ function beginSeries({ raft, execution }: Pick<Metrics, "raft" | "execution">): 
   for (const reason of ["stranger", "garbage", "timeout", "overload"]) {
     raft.connectionsRefused.inc({ reason }, 0);
   }
+  for (const kind of ["connection", "request"]) p2p.refused.inc({ kind }, 0);
   raft.leaseAge.set(Number.NaN);
   raft.lastContact.set(Number.NaN);
   execution.healthy.set(Number.NaN);
@@ -276,6 +277,14 @@ function sequencerMetrics({ gauge, counter, histogram }: MetricMaker) {
       "sequencer_backfill_remaining_blocks",
       "Blocks still to be fetched from other nodes",
     ),
+    backfillRate: gauge(
+      "sequencer_backfill_blocks_per_second",
+      "Blocks fetched from other nodes and applied in a second, of late; 0 when none are fetched",
+    ),
+    backfillTimeLeft: gauge(
+      "sequencer_backfill_time_left_seconds",
+      "Time until all missing blocks are fetched, at that rate; NaN while nobody serves them",
+    ),
   };
 }
 
@@ -321,6 +330,11 @@ function p2pMetrics({ gauge, counter }: MetricMaker) {
     badPeers: counter(
       "p2p_bad_peers_total",
       "Peers dropped because they served a wrong or malformed block",
+    ),
+    refused: counter(
+      "p2p_refused_total",
+      "What p2p peers were refused, by kind: connection or request",
+      ["kind"],
     ),
   };
 }

@@ -50,9 +50,28 @@ export type NodeEvent =
   /** Told every few seconds while it lasts, not for every block. */
   | {
       readonly kind: "backfillProgress";
+      /** `headers` are proven downward from the committed block, `blocks` applied upward to it. */
+      readonly phase: "headers" | "blocks";
       readonly height: number;
       readonly remaining: number;
       readonly blocksPerSecond: number;
+      readonly etaSeconds: number;
+    }
+  /** Nobody serves what is missing. Told every few seconds while it lasts. */
+  | {
+      readonly kind: "backfillWaiting";
+      readonly fromHeight: number;
+      readonly toHeight: number;
+      readonly reason: string;
+      /** The oldest block that some peer serves. */
+      readonly oldest: { readonly height: number; readonly peerId: string } | null;
+    }
+  /** All blocks up to `height` are here. */
+  | {
+      readonly kind: "backfillEnded";
+      readonly height: number;
+      readonly blocks: number;
+      readonly seconds: number;
     }
   /** Old blocks were removed; `earliest` is the oldest that is left. */
   | {

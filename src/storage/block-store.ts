@@ -10,6 +10,11 @@
 import { assert } from "../base/assert.ts";
 import { equalBytes, toHex } from "../base/bytes.ts";
 import type { BlockReader, ChainHead, Height, StoredBlock, TxLocation } from "../block/types.ts";
+import {
+  type BackfillProgress,
+  readBackfillProgress,
+  writeBackfillProgress,
+} from "./backfill-progress.ts";
 import { encodeBlock, encodeHash, encodeHeight, type KeptTx } from "./block-codec.ts";
 import { removableSlice } from "./block-pruning.ts";
 import {
@@ -278,6 +283,18 @@ export class BlockStore implements BlockReader {
     this.#txs.remember(this.#writes, height, txIds);
     await this.#flusher.now();
     this.#txs.flushed(height);
+  }
+
+  /** What the last backfill had proven; null if it ended, or none began. */
+  backfillProgress(): BackfillProgress | null {
+    return readBackfillProgress(this.#tables.meta);
+  }
+
+  /** Durable when it resolves; without anchors nothing is kept. */
+  async saveBackfillProgress(progress: BackfillProgress): Promise<void> {
+    this.#checkUsable();
+    writeBackfillProgress(this.#writes, this.#tables.meta, progress);
+    await this.#flusher.now();
   }
 
   /** Writes what is waiting, and closes. May be called twice. */

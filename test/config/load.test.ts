@@ -112,9 +112,12 @@ describe("what follows from other settings", () => {
     expect(config.instrumentation.prometheus).toBe(true);
   });
 
-  it("peers that libp2p could not dial are left out", () => {
+  it("peers with a placeholder of the guide are left out", () => {
     const good = "/ip4/10.0.0.2/tcp/1/p2p/12D3KooW9ykrUYLiFDvbe1aUMpqMDEMEHzsJxzdBweBjM8om9wp6";
-    expect(load(`--evnode.p2p.peers=${good}, /ip4/10.0.0.3/tcp/1`).p2p.peers).toEqual([good]);
+    const both = `${good}, /ip4/10.0.0.3/tcp/1/p2p/<PEER_ID>`;
+    expect(load(`--evnode.p2p.peers=${both}`).p2p.peers).toEqual([good]);
+    expect(load(`--evnode.p2p.allowed_peers=${both}`).p2p.allowedPeers).toEqual([good]);
+    expect(load(`--evnode.p2p.blocked_peers=${both}`).p2p.blockedPeers).toEqual([good]);
   });
 });
 

@@ -34,8 +34,8 @@ beforeAll(async () => {
     expect((await post(node, "a=1")).status).toBe(200);
     expect((await post(node, "nonsense")).status).toBe(400);
   }
-  leader = await Scrape.of(leading);
-  follower = await Scrape.of(following);
+  leader = await until("the leader has its p2p peers", () => connected(leading));
+  follower = await until("a follower has its p2p peers", () => connected(following));
 }, 90_000);
 
 afterAll(async () => {
@@ -47,6 +47,11 @@ async function makingBlocks(): Promise<LocalNode | null> {
   const statuses = await Promise.all(cluster.nodes.map((node) => node.status()));
   const areGoing = statuses.every((status) => (status?.height ?? 0) > 3);
   return areGoing ? await cluster.leader() : null;
+}
+
+async function connected(node: LocalNode): Promise<Scrape | null> {
+  const scrape = await Scrape.of(node);
+  return scrape.value("p2p_peers") === 2 ? scrape : null;
 }
 
 function post(node: LocalNode, tx: string): Promise<Response> {
@@ -95,7 +100,7 @@ describe("the metrics of a running cluster", () => {
       expect(scrape.value("raft_peers")).toBe(3);
       expect(scrape.value("sequencer_ready")).toBe(1);
       expect(scrape.value("execution_healthy")).toBe(1);
-      expect(scrape.value("p2p_peers")).toBe(0);
+      expect(scrape.value("p2p_peers")).toBe(2);
     }
     expect(leader.value("sequencer_state", { state: "producing" })).toBe(1);
     expect(follower.value("sequencer_state", { state: "following" })).toBe(1);

@@ -215,8 +215,44 @@ const nodeLines: readonly (readonly [NodeEvent, string])[] = [
     "WRN node is not ready reason=behind",
   ],
   [
-    { kind: "backfillProgress", height: 5, remaining: 100, blocksPerSecond: 12.3 },
-    "INF p2p: fetching missing blocks height=5 remaining=100 blocksPerSecond=12",
+    {
+      kind: "backfillProgress",
+      phase: "blocks",
+      height: 5,
+      remaining: 100,
+      blocksPerSecond: 12.3,
+      etaSeconds: 9,
+    },
+    "INF p2p: fetching missing blocks height=5 remaining=100 blocksPerSecond=12 etaSeconds=9",
+  ],
+  [
+    {
+      kind: "backfillProgress",
+      phase: "headers",
+      height: 2048,
+      remaining: 100,
+      blocksPerSecond: 12.3,
+      etaSeconds: 9,
+    },
+    "INF p2p: checking the headers of missing blocks height=2048 remaining=100 blocksPerSecond=12 etaSeconds=9",
+  ],
+  [
+    {
+      kind: "backfillWaiting",
+      fromHeight: 5,
+      toHeight: 9,
+      reason: "all peers have pruned it",
+      oldest: { height: 7, peerId: "12D3KooW" },
+    },
+    'WRN p2p: waiting for missing blocks from=5 to=9 reason="all peers have pruned it" oldestAvailable=7 peer=12D3KooW',
+  ],
+  [
+    { kind: "backfillWaiting", fromHeight: 5, toHeight: 9, reason: "no peer", oldest: null },
+    'WRN p2p: waiting for missing blocks from=5 to=9 reason="no peer"',
+  ],
+  [
+    { kind: "backfillEnded", height: 9, blocks: 5, seconds: 2.04 },
+    "INF p2p: missing blocks fetched height=9 blocks=5 seconds=2 blocksPerSecond=2",
   ],
   [
     { kind: "executionFailed", height: 5, error: Object.assign(new Error("refused"), { code: 1 }) },

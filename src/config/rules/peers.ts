@@ -1,7 +1,7 @@
 /** Who the members are, and how they reach each other. */
 
-import { isWildcardHost, parseMultiaddr, parseSocketAddress } from "../address.ts";
-import { parsePeers, type RaftPeer } from "../peers.ts";
+import { isPlaceholder, isWildcardHost, parseMultiaddr, parseSocketAddress } from "../address.ts";
+import { parsePeers, type RaftPeer, splitList } from "../peers.ts";
 import { type Finding, finding, type Rule, type RuleContext } from "./rule.ts";
 
 const peersKey = "raft.peers";
@@ -137,10 +137,14 @@ function checkLibp2pPeers({ config, text }: RuleContext): readonly Finding[] {
   const lists = ["p2p.peers", "p2p.allowed_peers", "p2p.blocked_peers"] as const;
   const findings: Finding[] = [];
   for (const name of lists) {
-    for (const entry of text(name).split(",")) {
-      const peer = parseMultiaddr(entry.trim(), { peerId: "required" });
-      if (entry.trim() === "" || peer.ok) continue;
-      findings.push(finding("warning", [name], `an entry is left out: ${peer.problem}`));
+    for (const entry of splitList(text(name))) {
+      const peer = parseMultiaddr(entry, { peerId: "required" });
+      if (peer.ok) continue;
+      findings.push(
+        isPlaceholder(entry)
+          ? finding("warning", [name], `an entry is left out: ${peer.problem}`)
+          : finding("error", [name], peer.problem),
+      );
     }
   }
   const { enable, peers } = config.raft;

@@ -1,0 +1,56 @@
+/** Blocks to and from other nodes: the libp2p host, what it serves, and what is fetched through it. */
+
+import { Backfill } from "../p2p/backfill.ts";
+import { Exchange } from "../p2p/exchange.ts";
+import { P2pHost } from "../p2p/host.ts";
+import { BlockServer } from "../p2p/server.ts";
+import type { BlockStore } from "../storage/block-store.ts";
+import type { NodeContext } from "./context.ts";
+import { P2pReporter } from "./p2p-reporter.ts";
+
+/** What a node serves in a second while it leads: building blocks comes first. */
+const servedWhileLeadingBytes = 8 * 1024 * 1024;
+
+export interface P2pParts {
+  readonly host: P2pHost;
+  readonly backfill: Backfill;
+}
+
+/** Throws P2pError for an address or peer in the configuration that cannot be used. */
+export function createP2p(
+  context: NodeContext,
+  { store, leads }: { readonly store: BlockStore; readonly leads: () => boolean },
+): P2pParts {
+  const { options, genesis, metrics, narrator, log } = context;
+  const { config, home, version } = options;
+  const { chainId } = genesis;
+  const reporter = new P2pReporter({ metrics, narrator, log });
+  const onEvent = reporter.take.bind(reporter);
+  const host = new P2pHost(
+    {
+      rawPrivateKey: home.nodeKey.rawPrivateKey,
+      listenAddress: config.p2p.listenAddress,
+      peers: config.p2p.peers,
+      allowedPeers: config.p2p.allowedPeers,
+      blockedPeers: config.p2p.blockedPeers,
+      agent: `ev-sequencer/${version}`,
+    },
+    { onEvent, random: Math.random },
+  );
+  const serveBudget = () => (leads() ? servedWhileLeadingBytes : Number.POSITIVE_INFINITY);
+  new BlockServer({ chainId }, { blocks: store, serveBudget, onEvent }).register(host);
+  const backfill = new Backfill(
+    { chainId, proposerAddress: home.signer.signer.address },
+    {
+      exchange: new Exchange({ chainId }, host),
+      connected: () => host.peers.map(({ peerId }) => peerId),
+      progress: {
+        load: () => store.backfillProgress(),
+        save: (progress) => store.saveBackfillProgress(progress),
+      },
+      onEvent,
+      nowMs: () => performance.now(),
+    },
+  );
+  return { host, backfill };
+}
