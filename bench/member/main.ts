@@ -22,6 +22,7 @@ class Member {
   #seenTerm: Term = 0;
   #delivered = { index: 0, atMs: 0 };
   #deliveryTimer: NodeJS.Timeout | null = null;
+  #isHandingOver = false;
 
   constructor({ id, raftDir, port, peers, timeouts }: MemberOptions) {
     this.#consensus = new Consensus(
@@ -90,20 +91,26 @@ class Member {
   /** SIGTERM on a leader: another takes over before this process ends, as a whole node does it (P9). */
   async handOver(): Promise<void> {
     if (this.#role?.role === "leader") {
+      this.#isHandingOver = true;
       this.#consensus.transferLeadership(null);
-      return; // the role's change ends the process
+      return; // the next leader's word ends the process
     }
     await this.#consensus.stop();
     process.exit(0);
   }
 
   #roleChanged(report: RoleReport): void {
-    const hasHandedOver = isTerminated && this.#role?.role === "leader" && report.role !== "leader";
+    // Not before somebody leads: until then this member's vote and its copy of the log are of use.
+    const hasHandedOver =
+      this.#isHandingOver && report.role !== "leader" && report.leaderId !== null;
     const hasBegun = report.role === "leader" && !this.#leads(report.term);
     this.#role = report;
     tell({ kind: "role", report, atMs: monotonicMs() });
     if (hasBegun) this.#proposeWhileLeading(report.term);
-    if (hasHandedOver) void this.handOver();
+    if (hasHandedOver) {
+      this.#isHandingOver = false;
+      void this.handOver();
+    }
   }
 
   #committed(entries: readonly CommittedEntry[]): void {

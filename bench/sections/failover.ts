@@ -3,9 +3,13 @@
  * the next leader's first commit, as its proposer and as the other survivor see it.
  */
 
+import { setTimeout } from "node:timers/promises";
 import { BenchCluster, quickTimeouts, type Told } from "../cluster.ts";
 import { type Figure, figure } from "../figure.ts";
 import type { Section, SectionContext } from "../section.ts";
+
+/** A member that was restarted reads its log and compiles its code: the next measurement waits for that. */
+const warmUpMs = 500;
 
 type FirstCommit = Told & { readonly kind: "firstCommit" };
 
@@ -53,6 +57,7 @@ async function gaps(
     leader.start();
     await isBack;
     await leader.keepProposing(load.sizeBytes, load.pauseMs);
+    await setTimeout(warmUpMs);
   }
   return [
     figure("failover", `${name}: acknowledged`, "ms", acknowledged),
