@@ -7,6 +7,7 @@ import { setPriority } from "node:os";
 import { parentPort, workerData } from "node:worker_threads";
 import { assert, defined, unreachable } from "../base/assert.ts";
 import { EventLoopDelay } from "../observability/event-loop-delay.ts";
+import type { RaftEvent } from "../raft/event.ts";
 import { payloadBytes } from "../raft/log.ts";
 import { bootstrapEntry, type ConfigurationCodec } from "../raft/membership.ts";
 import type { Entry } from "../raft/types.ts";
@@ -91,6 +92,8 @@ class ConsensusThread {
       owner: { nodeId: options.nodeId, chainId: options.chainId },
       snapshotsKept: options.snapCount,
       allowVolatile: options.allowVolatile,
+      onDamagedSnapshot: (path, { message: reason }) =>
+        postEvents([{ kind: "snapshotDamaged", path, reason }]),
       ...(options.mapSizeBytes === null ? {} : { fileMaxBytes: options.mapSizeBytes }),
     });
     const isBootstrap = this.#store.isEmpty;
@@ -229,10 +232,7 @@ class ConsensusThread {
           readIndex: answer.kind === "confirmed" ? answer.readIndex : null,
         }),
       role: (report) => post({ kind: "role", report }),
-      events: (events) => {
-        const atMs = Date.now();
-        post({ kind: "events", events: events.map((event) => ({ event, atMs })) });
-      },
+      events: postEvents,
       lease: (term, untilMs) => this.#lease.write(term, untilMs),
       sample: (name, seconds) => {
         const samples = this.#samples[name];
@@ -307,6 +307,11 @@ function postCommitted(entries: readonly Entry[], commitIndex: number): void {
     { kind: "committed", entries: crossing, lastIndex, bytes, commitIndex },
     buffer.buffer,
   );
+}
+
+function postEvents(events: readonly RaftEvent[]): void {
+  const atMs = Date.now();
+  post({ kind: "events", events: events.map((event) => ({ event, atMs })) });
 }
 
 function goTimeNow(): Uint8Array {

@@ -67,7 +67,11 @@ export function describeRaftEvent(event: RaftEvent, nodeId: ServerId): Narration
       return raft("info", facts, "snapshot taken");
     }
     case "snapshotDamaged":
-      return raft("error", { reason: event.reason }, "snapshot is damaged, using an older one");
+      return raft(
+        "error",
+        { path: event.path, reason: event.reason },
+        "snapshot is damaged, using an older one",
+      );
     case "messageRefused": {
       const { from: peer, message, reason } = event;
       const sentence = "refused a message that contradicts the protocol";

@@ -54,7 +54,7 @@ export type RaftEvent =
       readonly entriesRemoved: number;
     }
   /** A snapshot cannot be read; an older one is in use. */
-  | { readonly kind: "snapshotDamaged"; readonly reason: string }
+  | { readonly kind: "snapshotDamaged"; readonly path: string; readonly reason: string }
   /** It says what no server that keeps to the protocol can say. */
   | {
       readonly kind: "messageRefused";

@@ -113,7 +113,7 @@ export interface LogReader {
    * first. Few, and found without reading the log: a server needs them before anything else.
    */
   configurationEntries(): readonly Entry[];
-  /** The newest good snapshot; null without one. */
+  /** The newest good snapshot that the log continues; null without one. Throws a storage error if none is good. */
   snapshot(): Snapshot | null;
 }
 

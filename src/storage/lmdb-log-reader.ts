@@ -57,7 +57,7 @@ export class LmdbLogReader implements LogReader {
     return outline.configurations.map((index) => readEntry(this.#log, outline, index));
   }
 
-  /** An older one serves as long as the log continues it. */
+  /** An older one serves as long as the log continues it. Throws STORAGE_CORRUPT if none does. */
   snapshot(): Snapshot | null {
     const { outline, snapshotLast } = this.#view();
     if (snapshotLast.index === 0) return null;

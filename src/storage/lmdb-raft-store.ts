@@ -40,6 +40,7 @@ export interface LmdbRaftStoreParts {
   readonly lock: DirectoryLock;
   readonly incarnation: Uint8Array;
   readonly state: RaftState;
+  readonly firstStoredIndex: LogIndex;
 }
 
 export class LmdbRaftStore implements RaftStore {
@@ -79,8 +80,8 @@ export class LmdbRaftStore implements RaftStore {
     this.#durable = parts.state;
     this.#planned = parts.state;
     this.#visible = parts.state;
-    this.#firstStoredIndex = parts.state.outline.firstIndex;
-    this.#compactedThrough = this.#firstStoredIndex - 1;
+    this.#firstStoredIndex = parts.firstStoredIndex;
+    this.#compactedThrough = parts.state.outline.firstIndex - 1;
     this.log = new LmdbLogReader(() => this.#visible, parts.tables.log, parts.snapshots);
   }
 

@@ -4,7 +4,7 @@ import { randomBytes } from "node:crypto";
 import { DirectoryLock } from "./directory-lock.ts";
 import { ensureDirectory, refuseVolatile, syncDirectory } from "./disk.ts";
 import { Environment } from "./environment.ts";
-import { corrupt, ioError, type StorageError } from "./errors.ts";
+import { ioError, type StorageError } from "./errors.ts";
 import { textKey } from "./keys.ts";
 import { LmdbRaftStore } from "./lmdb-raft-store.ts";
 import { claimFor, type RaftOwner } from "./raft-owner.ts";
@@ -36,7 +36,7 @@ export interface RaftStoreOptions {
   /** Writing stops before the disk has less than this left. */
   readonly freeMinBytes?: number;
   /** Told of a snapshot that cannot be read; an older one is used. */
-  readonly onDamagedSnapshot?: (error: StorageError) => void;
+  readonly onDamagedSnapshot?: (path: string, error: StorageError) => void;
 }
 
 const mebibyte = 1024 * 1024;
@@ -71,9 +71,9 @@ export async function openRaftStore(options: RaftStoreOptions): Promise<RaftStor
       keep: options.snapshotsKept ?? snapshotsKeptDefault,
       onDamaged: options.onDamagedSnapshot ?? (() => {}),
     });
-    const state = readRaftState(tables);
-    checkSnapshots(snapshots, state, directory);
-    return new LmdbRaftStore({ environment, tables, snapshots, lock, incarnation, state });
+    const stored = readRaftState(tables);
+    checkSnapshots(snapshots, stored.state, directory);
+    return new LmdbRaftStore({ environment, tables, snapshots, lock, incarnation, ...stored });
   } catch (error) {
     await environment?.close();
     await lock.release();
@@ -107,10 +107,5 @@ function checkSnapshots(
     throw ioError(directory, error);
   }
   if (snapshotLast.index === 0) return;
-  if (snapshots.newestBetween(outline.firstIndex - 1, snapshotLast) !== null) return;
-  const key = `${snapshotLast.term}-${snapshotLast.index}`;
-  throw corrupt(
-    { path: `${directory}/${key}.snp`, database: "snapshot", key },
-    "is missing or unreadable, and so is every older one that the log continues",
-  );
+  snapshots.newestBetween(outline.firstIndex - 1, snapshotLast);
 }

@@ -60,8 +60,15 @@ export function formatRecord(incarnation: Uint8Array): Uint8Array {
   return encodeFormat({ product, version: formatVersion, incarnation });
 }
 
-/** What was durable when the last process ended. Throws STORAGE_CORRUPT where the parts do not fit. */
-export function readRaftState(tables: RaftTables): RaftState {
+/** What was durable when the last process ended. */
+export interface StoredRaft {
+  readonly state: RaftState;
+  /** Entries from here up to the log's first are left over from a compaction. */
+  readonly firstStoredIndex: LogIndex;
+}
+
+/** Throws STORAGE_CORRUPT where the parts do not fit. */
+export function readRaftState(tables: RaftTables): StoredRaft {
   const { stable } = tables;
   const read = <T>(key: string, decode: (bytes: Uint8Array, place: Place) => T, absent: T): T => {
     const bytes = stable.get(textKey(key), key);
@@ -74,7 +81,8 @@ export function readRaftState(tables: RaftTables): RaftState {
   };
   const outline = readOutline(tables, state.snapshotLast.index);
   checkLastEntries(tables.log, outline);
-  return { ...state, outline };
+  const firstStoredIndex = readIndex(tables.log, tables.log.firstKey()) ?? outline.firstIndex;
+  return { state: { ...state, outline }, firstStoredIndex };
 }
 
 function checkLastEntries(log: Table, outline: LogOutline): void {
@@ -99,22 +107,25 @@ export function readEntry(log: Table, outline: LogOutline, index: LogIndex): Ent
 
 function readOutline({ log, stable }: RaftTables, snapshotIndex: LogIndex): LogOutline {
   const place = stable.place(outlineKey);
-  const first = readIndex(log, log.firstKey());
+  const firstStored = readIndex(log, log.firstKey());
   const last = readIndex(log, log.lastKey());
-  if (first === null || last === null) return emptyOutline(snapshotIndex);
-  if (log.size !== last - first + 1) {
-    throw corrupt(log.place(`${first}..${last}`), `holds ${log.size} entries, so some are missing`);
+  if (firstStored === null || last === null) return emptyOutline(snapshotIndex);
+  if (log.size !== last - firstStored + 1) {
+    const range = `${firstStored}..${last}`;
+    throw corrupt(log.place(range), `holds ${log.size} entries, so some are missing`);
   }
+  const bytes = stable.get(textKey(outlineKey), outlineKey);
+  if (bytes === null) throw corrupt(place, "is missing");
+  const stored = decodeOutline(bytes, place);
+  // The record and the removal of what was compacted away are on disk at different times. A record
+  // without the compacted part says that the rest of the removal did not come to be.
+  const first = Math.max(firstStored, stored.terms[0]?.fromIndex ?? 0);
   if (first > snapshotIndex + 1 || last < snapshotIndex) {
     throw corrupt(
       log.place(`${first}..${last}`),
       `does not continue the snapshot at ${snapshotIndex}`,
     );
   }
-  const bytes = stable.get(textKey(outlineKey), outlineKey);
-  if (bytes === null) throw corrupt(place, "is missing");
-  const stored = decodeOutline(bytes, place);
-  // Compaction leaves this record alone, so it may begin before the log does.
   const firstRun = stored.terms.findLast((run) => run.fromIndex <= first);
   if (firstRun === undefined) throw corrupt(place, `does not cover entry ${first}`);
   const laterRuns = stored.terms.filter((run) => run.fromIndex > first);

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { open, rename, rm } from "node:fs/promises";
 import type { EntryId, Snapshot } from "../raft/types.ts";
 import { diskFull, freeBytesIn, syncDirectory } from "./disk.ts";
-import { errnoOf, ioError, type Place, StorageError } from "./errors.ts";
+import { corrupt, errnoOf, ioError, type Place, StorageError } from "./errors.ts";
 import { decodeSnapshot, encodeSnapshot } from "./snapshot-codec.ts";
 
 const namePattern = /^(\d{1,16})-(\d{1,16})\.snp$/;
@@ -15,13 +15,15 @@ export interface SnapshotFilesOptions {
   /** How many of the newest stay, so that there is one to fall back to. */
   readonly keep: number;
   /** Told of a snapshot that cannot be read (an older one is used) or removed. */
-  readonly onDamaged: (error: StorageError) => void;
+  readonly onDamaged: (path: string, error: StorageError) => void;
 }
 
 export class SnapshotFiles {
   readonly #directory: string;
   readonly #keep: number;
-  readonly #onDamaged: (error: StorageError) => void;
+  readonly #onDamaged: (path: string, error: StorageError) => void;
+  /** A damaged file is told of once. */
+  readonly #knownDamaged = new Set<string>();
 
   constructor({ directory, keep, onDamaged }: SnapshotFilesOptions) {
     this.#directory = directory;
@@ -51,20 +53,24 @@ export class SnapshotFiles {
   }
 
   /**
-   * The newest readable one from `oldest` to `newest`, both included; null without one. What is
-   * passed over on the way is reported.
+   * The newest readable one from `oldest` to `newest`, both included. What is passed over on the way is
+   * reported. Throws STORAGE_CORRUPT without one.
    */
-  newestBetween(oldestIndex: number, newest: EntryId): Snapshot | null {
+  newestBetween(oldestIndex: number, newest: EntryId): Snapshot {
     for (const id of this.#list()) {
       if (id.index > newest.index || id.index < oldestIndex) continue;
       try {
         return this.#read(id);
       } catch (error) {
         if (!(error instanceof StorageError)) throw error;
-        this.#onDamaged(error);
+        this.#damaged(this.#pathOf(id), error);
       }
     }
-    return null;
+    const key = `${newest.term}-${newest.index}`;
+    throw corrupt(
+      { path: this.#pathOf(newest), database: "snapshot", key },
+      "is missing or unreadable, and so is every older one that the log continues",
+    );
   }
 
   /** Removes all but the newest few. */
@@ -89,8 +95,14 @@ export class SnapshotFiles {
     try {
       rmSync(path, { force: true });
     } catch (error) {
-      this.#onDamaged(ioError(path, error));
+      this.#damaged(path, ioError(path, error));
     }
+  }
+
+  #damaged(path: string, error: StorageError): void {
+    if (this.#knownDamaged.has(path)) return;
+    this.#knownDamaged.add(path);
+    this.#onDamaged(path, error);
   }
 
   #read(id: EntryId): Snapshot {

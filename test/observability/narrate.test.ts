@@ -124,8 +124,8 @@ const otherRaftLines: readonly (readonly [RaftEvent, string])[] = [
     "INF raft: snapshot taken index=9 term=3 bytes=10 durationMs=2 entriesRemoved=4",
   ],
   [
-    { kind: "snapshotDamaged", reason: "3-9.snp is damaged" },
-    'ERR raft: snapshot is damaged, using an older one reason="3-9.snp is damaged"',
+    { kind: "snapshotDamaged", path: "3-9.snp", reason: "checksum" },
+    "ERR raft: snapshot is damaged, using an older one path=3-9.snp reason=checksum",
   ],
   [
     { kind: "matchForgotten", peerId: "node-2", matchIndex: 8 },

@@ -236,8 +236,9 @@ describe("snapshots", () => {
     flipBit(join(directory, "1-40.snp"), "at 40");
     const damaged: string[] = [];
     const next = await open(directory, {
-      onDamagedSnapshot: ({ message }) => damaged.push(message),
+      onDamagedSnapshot: (_path, { message }) => damaged.push(message),
     });
+    expect(next.log.snapshot()?.last).toEqual({ term: 1, index: 30 });
     expect(damaged).toHaveLength(1);
     expect(damaged[0]).toContain("1-40.snp is damaged: snapshot 1-40 does not match its checksum");
     expect(next.log.snapshot()?.last).toEqual({ term: 1, index: 30 });
@@ -258,6 +259,17 @@ describe("snapshots", () => {
       database: "snapshot",
       key: "1-40",
     });
+  });
+
+  it("that can be read no more while the node runs are an error that names them", async () => {
+    const directory = freshDirectory();
+    const store = await storeWithSnapshots(directory);
+    await compacted(store, 35);
+    flipBit(join(directory, "1-40.snp"), "at 40");
+    expect(() => store.log.snapshot()).toThrow(
+      `${directory}/1-40.snp is damaged: snapshot 1-40 is missing or unreadable`,
+    );
+    await store.close();
   });
 
   it("that a crash left half done are removed", async () => {

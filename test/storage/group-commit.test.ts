@@ -1,6 +1,6 @@
 /** How the store shares one writer among Persists and compaction. */
 
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
@@ -85,6 +85,28 @@ describe("the writer", () => {
     const next = await openRaftStore({ directory, allowVolatile: true });
     expect(next.log.lastIndex).toBe(3);
     await next.close();
+  });
+
+  it("goes on from where a crash ended a compaction, whatever was written meanwhile", async () => {
+    const directory = join(root, "interrupted");
+    const store = await openRaftStore({ directory, allowVolatile: true });
+    await persisted(store, { entries: entriesOf(1, 1, 500) });
+    await saved(store, snapshotAt(400, 1));
+    const compaction = compacted(store, 300);
+    // It passes all slices but the first, and writes where terms begin anew, for the shorter log.
+    await persisted(store, { entries: entriesOf(2, 501, 502) });
+    const crashed = join(root, "interrupted-and-crashed");
+    cpSync(directory, crashed, { recursive: true });
+    await compaction;
+    await store.close();
+    const next = await openRaftStore({ directory: crashed, allowVolatile: true });
+    expect([next.log.firstIndex, next.log.lastIndex]).toEqual([301, 502]);
+    await compacted(next, 400);
+    await next.close();
+    const last = await openRaftStore({ directory: crashed, allowVolatile: true });
+    expect([last.log.firstIndex, last.log.lastIndex]).toEqual([401, 502]);
+    expect([last.log.termAt(500), last.log.termAt(501)]).toEqual([1, 2]);
+    await last.close();
   });
 
   it("compacts further after a restart", async () => {
