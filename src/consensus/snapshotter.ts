@@ -133,10 +133,11 @@ export class Snapshotter {
   }
 
   /**
-   * The entries after this are still to be sent to some follower: to one that is being sent a snapshot, those
-   * after it, or it would need another one when it has this one, and so on for ever over a slow link. The
-   * send is given up some time (`replication.ts`). After that, and for any follower that answers: those
-   * after its match, as long as it comes closer. One that falls further behind holds nobody's log.
+   * The entries after this are still to be sent to some follower. To one that is being sent a snapshot: its
+   * last entry, which shows whether it has arrived, and those after it, or it would need another one when
+   * it has this one, and so on for ever over a slow link. The send is given up some time
+   * (`replication.ts`). To any other that answers: those after its match, as long as it comes closer. One
+   * that falls further and further behind holds up nobody's log.
    */
   #neededAfter(): LogIndex {
     const { status } = this.#dependencies.core;
@@ -144,7 +145,7 @@ export class Snapshotter {
     let needed = Number.POSITIVE_INFINITY;
     for (const peer of status.peers) {
       if (peer.sendingSnapshotIndex !== null) {
-        needed = Math.min(needed, peer.sendingSnapshotIndex);
+        needed = Math.min(needed, peer.sendingSnapshotIndex - 1);
       } else if (this.#isHeard(peer)) {
         const lag = lagOf(peer, status);
         lags.set(peer.id, lag);

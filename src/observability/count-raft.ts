@@ -71,6 +71,12 @@ export class RaftEventCounter {
       case "snapshotSent":
         raft.snapshotsSent.inc({ peer_id: event.peerId });
         break;
+      case "snapshotAccepted":
+        raft.snapshotSendDuration.observe(event.durationMs / 1000);
+        break;
+      case "snapshotFailed":
+        raft.snapshotSendFailures.inc({ peer_id: event.peerId });
+        break;
       case "snapshotInstalled":
         raft.snapshotsInstalled.inc();
         break;

@@ -54,7 +54,16 @@ export function describeRaftEvent(event: RaftEvent, nodeId: ServerId): Narration
     case "transferEnded":
       return describeTransfer(event.targetId, event.outcome);
     case "snapshotSent":
-      return raft("info", { peer: event.peerId, index: event.index }, "sent snapshot to peer");
+      return raft("info", { peer: event.peerId, index: event.index }, "sending snapshot to peer");
+    case "snapshotAccepted": {
+      const { peerId: peer, index, durationMs } = event;
+      const facts = { peer, index, durationMs: Math.round(durationMs) };
+      return raft("info", facts, "peer has installed snapshot");
+    }
+    case "snapshotFailed": {
+      const { peerId: peer, index, failures } = event;
+      return raft("warn", { peer, index, failures }, "sending snapshot failed, trying again");
+    }
     case "snapshotInstalled":
       return raft(
         "info",

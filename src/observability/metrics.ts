@@ -175,6 +175,16 @@ function raftLogMetrics({ gauge, counter, histogram }: MetricMaker) {
       "Snapshots this leader sent to a follower that fell behind trailing_logs",
       ["peer_id"],
     ),
+    snapshotSendFailures: counter(
+      "raft_replication_install_snapshot_failures_total",
+      "Snapshots that did not arrive, and are sent again after a pause",
+      ["peer_id"],
+    ),
+    snapshotSendDuration: histogram(
+      "raft_replication_install_snapshot_duration_seconds",
+      "From sending a snapshot to a follower having it on disk",
+      operationSeconds,
+    ),
     snapshotsInstalled: counter(
       "raft_rpc_install_snapshot_total",
       "Snapshots this node installed because it had fallen behind trailing_logs",

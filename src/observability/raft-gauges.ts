@@ -85,6 +85,7 @@ function recordPeer(peer: PeerReport, lastLogIndex: LogIndex, metrics: Metrics):
   }
   if (peer.heartbeatAgeMs !== null) raft.peerHeartbeatAge.set(labels, peer.heartbeatAgeMs / 1000);
   raft.snapshotsSent.inc(labels, 0);
+  raft.snapshotSendFailures.inc(labels, 0);
   raft.matchesForgotten.inc(labels, 0);
   raft.peerSentBytes.inc(labels, peer.sentBytes);
   raft.peerReceivedBytes.inc(labels, peer.receivedBytes);

@@ -42,6 +42,20 @@ export type RaftEvent =
       readonly outcome: "done" | "timeout" | "aborted";
     }
   | { readonly kind: "snapshotSent"; readonly peerId: ServerId; readonly index: LogIndex }
+  /** The peer has it on disk. */
+  | {
+      readonly kind: "snapshotAccepted";
+      readonly peerId: ServerId;
+      readonly index: LogIndex;
+      readonly durationMs: number;
+    }
+  /** It is sent again after a pause: the connection broke, or took too long. */
+  | {
+      readonly kind: "snapshotFailed";
+      readonly peerId: ServerId;
+      readonly index: LogIndex;
+      readonly failures: number;
+    }
   | { readonly kind: "snapshotInstalled"; readonly leaderId: ServerId; readonly index: LogIndex }
   /** Of the own state machine; then the log lost its first entries. */
   | {

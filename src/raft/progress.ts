@@ -41,7 +41,12 @@ export type Pace =
       /** When to give up on the answers to what is in flight; when to say a word if nothing is. */
       dueMs: number;
     }
-  | { readonly kind: "snapshot"; readonly snapshotIndex: LogIndex; readonly giveUpAtMs: number };
+  | {
+      readonly kind: "snapshot";
+      readonly snapshotIndex: LogIndex;
+      readonly sentAtMs: number;
+      readonly giveUpAtMs: number;
+    };
 
 export class Progress {
   readonly id: ServerId;
@@ -53,6 +58,9 @@ export class Progress {
   /** When a commit index that no entry has carried goes out on its own; Infinity if none waits. */
   commitNoticeMs = Number.POSITIVE_INFINITY;
   pace: Pace;
+  /** Attempts in a row to send it a snapshot that failed, and until when there is no other. */
+  snapshotFailures = 0;
+  nextSnapshotMs = Number.NEGATIVE_INFINITY;
   /** The newest stamp of ours that it has answered in this term: it held us for leader since then. */
   ackedStamp = Number.NEGATIVE_INFINITY;
   /** When its last answer arrived. */
@@ -121,6 +129,7 @@ export class Progress {
     }
     // An answer from before the snapshot was sent says nothing about the snapshot.
     if (this.pace.kind === "snapshot" && index < this.pace.snapshotIndex) return;
+    this.snapshotFailures = 0;
     this.pace = {
       kind: "replicate",
       nextIndex: this.matchIndex + 1,
@@ -130,8 +139,19 @@ export class Progress {
     };
   }
 
-  snapshotSent(snapshotIndex: LogIndex, giveUpAtMs: number): void {
-    this.pace = { kind: "snapshot", snapshotIndex, giveUpAtMs };
+  snapshotSent(snapshotIndex: LogIndex, sentAtMs: number, giveUpAtMs: number): void {
+    this.pace = { kind: "snapshot", snapshotIndex, sentAtMs, giveUpAtMs };
     this.commitNoticeMs = Number.POSITIVE_INFINITY;
+  }
+
+  /**
+   * The snapshot may have arrived all the same. A probe behind it finds that out at little cost, and
+   * leads to another attempt if not, `nextSnapshotMs` at the earliest.
+   */
+  snapshotFailed(nextSnapshotMs: number): void {
+    if (this.pace.kind !== "snapshot") return;
+    this.snapshotFailures++;
+    this.nextSnapshotMs = nextSnapshotMs;
+    this.probeFrom(this.pace.snapshotIndex + 1, 0, 0);
   }
 }

@@ -12,13 +12,17 @@ import type {
 import type { Progress, Waits } from "./progress.ts";
 import type { RpcFailure } from "./ready.ts";
 import type { RaftServer } from "./server.ts";
+import type { LogIndex } from "./types.ts";
 
 /** A restart of a follower or a change of routes is over by then; hashicorp goes on to 10 s. */
 const backOffMaxMs = 250;
 
 /** Times the election timeout: longer than the transport waits for any answer before it reports a failure. */
 const giveUpFactor = 10;
-const giveUpOnSnapshotFactor = 100;
+const giveUpOnSnapshotFactor = 600;
+
+/** A snapshot is much to send in vain: a link that broke it off is left alone for longer and longer. */
+const snapshotBackOffMaxMs = 10_000;
 
 export function replicateToAll(server: RaftServer, leadership: Leadership): void {
   for (const progress of leadership.progress.values()) replicate(server, progress);
@@ -29,7 +33,7 @@ export function replicate(server: RaftServer, progress: Progress): void {
   const { pace } = progress;
   if (pace.kind === "snapshot") {
     if (server.nowMs < pace.giveUpAtMs) return;
-    progress.probeFrom(progress.matchIndex + 1, 0, 0);
+    failSnapshot(server, progress, pace.snapshotIndex);
     return replicate(server, progress);
   }
   if (pace.kind === "probe") {
@@ -117,6 +121,9 @@ function sendSnapshot(server: RaftServer, progress: Progress): void {
   if (!progress.hasAnswered || silentMs >= server.options.heartbeatTimeoutMs) {
     return progress.probeFrom(progress.nextIndex, server.nowMs + backOffMaxMs, 0);
   }
+  if (server.nowMs < progress.nextSnapshotMs) {
+    return progress.probeFrom(progress.nextIndex, progress.nextSnapshotMs, 0);
+  }
   const snapshot = server.log.snapshot();
   assert(snapshot !== null, "what is compacted away is in a snapshot", {
     peer: progress.id,
@@ -124,7 +131,7 @@ function sendSnapshot(server: RaftServer, progress: Progress): void {
   });
   const { index } = snapshot.last;
   const giveUpMs = giveUpOnSnapshotFactor * server.options.electionTimeoutMs;
-  progress.snapshotSent(index, server.nowMs + giveUpMs);
+  progress.snapshotSent(index, server.nowMs, server.nowMs + giveUpMs);
   server.sendAfterHardState({
     kind: "installSnapshotRequest",
     to: progress.id,
@@ -166,12 +173,26 @@ export function onSnapshotAnswered(
   progress: Progress,
   response: InstallSnapshotResponse,
 ): void {
-  if (progress.pace.kind !== "snapshot") return;
-  if (response.success) {
-    progress.matched(response.snapshotIndex, server.lastStamp, waitsFrom(server));
+  const { pace } = progress;
+  const { snapshotIndex: index, success } = response;
+  const isOfThisOne = pace.kind === "snapshot" && pace.snapshotIndex === index;
+  if (!success) {
+    if (isOfThisOne) failSnapshot(server, progress, index);
     return;
   }
-  progress.probeFrom(progress.matchIndex + 1, server.nowMs + backOffMaxMs, 0);
+  if (isOfThisOne) {
+    const durationMs = server.nowMs - pace.sentAtMs;
+    server.emit({ kind: "snapshotAccepted", peerId: progress.id, index, durationMs });
+  }
+  // Also one that was given up: what matched once matches for the rest of the term.
+  progress.matched(index, server.lastStamp, waitsFrom(server));
+}
+
+function failSnapshot(server: RaftServer, progress: Progress, index: LogIndex): void {
+  const pauseMs = Math.min(snapshotBackOffMaxMs, backOffMaxMs * 2 ** progress.snapshotFailures);
+  progress.snapshotFailed(server.nowMs + pauseMs);
+  const { id: peerId, snapshotFailures: failures } = progress;
+  server.emit({ kind: "snapshotFailed", peerId, index, failures });
 }
 
 export function onReplicationFailed(
@@ -182,6 +203,7 @@ export function onReplicationFailed(
   const { pace } = progress;
   // What was in flight before the snapshot does not end it, nor the other way round.
   if ((pace.kind === "snapshot") !== (kind === "installSnapshotRequest")) return;
+  if (pace.kind === "snapshot") return failSnapshot(server, progress, pace.snapshotIndex);
   if (pace.kind === "probe" && !pace.awaitingReply) return;
   // An idle follower that misses a heartbeat may have restarted, and would not know the commit index.
   const isIdle = pace.kind === "replicate" && pace.inFlight.length === 0;

@@ -9,6 +9,8 @@ export interface Call {
   readonly timeoutMs: number;
   /** About how many bytes it takes. */
   readonly sizeBytes: number;
+  /** So large that a slow link is busy with it for long: its deadline counts from its last progress. */
+  readonly isBulk?: boolean;
   /** Called once the connection is open (our own address may not be known before). */
   encode(): readonly Uint8Array[];
   /** Throws a bad-frame error, and then does nothing else, if `frame` is no answer. */

@@ -19,7 +19,14 @@ import { backoffMs } from "./deadlines.ts";
 import { type CallFailure, callFailed, TransportError } from "./errors.ts";
 import { FrameReader } from "./frame-reader.ts";
 import type { TransportLimits } from "./limits.ts";
-import { closeSoon, dial, plainBytes, socketErrorText, writeTogether } from "./socket.ts";
+import {
+  closeSoon,
+  dial,
+  plainBytes,
+  socketErrorText,
+  writeInPieces,
+  writeTogether,
+} from "./socket.ts";
 
 export interface ChannelOptions {
   readonly peerId: ServerId;
@@ -65,6 +72,8 @@ export class Channel {
   #dialNotBeforeMs = 0;
   /** Since when the oldest call is the oldest: what an answer is timed from. */
   #headSinceMs = 0;
+  /** When the kernel last took a piece of a bulk call. */
+  #progressMs = 0;
   #deadline: NodeJS.Timeout | null = null;
 
   constructor(options: ChannelOptions, observer: ChannelObserver) {
@@ -76,9 +85,10 @@ export class Channel {
     return this.#state.kind === "open";
   }
 
-  /** How long the oldest call has waited; 0 without one. */
+  /** How long the oldest call has waited without any progress; 0 without one. */
   get waitingMs(): number {
-    return this.#calls.length === 0 ? 0 : performance.now() - this.#headSinceMs;
+    if (this.#calls.length === 0) return 0;
+    return performance.now() - Math.max(this.#headSinceMs, this.#progressMs);
   }
 
   call(call: Call): void {
@@ -180,9 +190,16 @@ export class Channel {
 
   #write(open: Open, openCall: OpenCall): void {
     openCall.sentAtMs = performance.now();
-    const sentBytes = writeTogether(open.socket, openCall.call.encode());
-    this.#observer.onTraffic(sentBytes, 0);
-    if (this.#deadline === null) this.#armDeadline(openCall.call.timeoutMs);
+    const { call } = openCall;
+    if (call.isBulk === true) {
+      writeInPieces(open.socket, call.encode(), (takenBytes) => {
+        this.#progressMs = performance.now();
+        this.#observer.onTraffic(takenBytes, 0);
+      });
+    } else {
+      this.#observer.onTraffic(writeTogether(open.socket, call.encode()), 0);
+    }
+    if (this.#deadline === null) this.#armDeadline(call.timeoutMs);
   }
 
   #onData(open: Open, chunk: Buffer): void {
@@ -271,16 +288,21 @@ export class Channel {
 
   #rearmDeadline(): void {
     this.#deadline = null;
-    if (this.#state.kind === "open" && this.#calls.length > 0)
-      this.#armDeadline(-this.#overdueMs());
+    if (this.#state.kind === "open" && this.#calls.length > 0) {
+      this.#armDeadline(Math.max(0, -this.#overdueMs()));
+    }
   }
 
-  /** How far the oldest call is past its deadline; negative before. */
+  /**
+   * How far the oldest call is past its deadline; negative before. What took long to send may sit in
+   * buffers for as long again, on a link as slow as that.
+   */
   #overdueMs(): number {
     const head = this.#calls[0];
     if (head === undefined) return Number.NEGATIVE_INFINITY;
-    const sinceMs = Math.max(head.sentAtMs, this.#headSinceMs);
-    return performance.now() - sinceMs - head.call.timeoutMs;
+    const sinceMs = Math.max(head.sentAtMs, this.#headSinceMs, this.#progressMs);
+    const patienceMs = Math.max(head.call.timeoutMs, this.#progressMs - head.sentAtMs);
+    return performance.now() - sinceMs - patienceMs;
   }
 
   #failAll(failure: CallFailure, reason: string): void {

@@ -198,6 +198,7 @@ export class Peer {
     channel.call({
       timeoutMs: rpcTimeoutMs(request.kind, sizeBytes, this.#options.sendTimeoutMs),
       sizeBytes,
+      isBulk: true,
       encode: () => encodeRequest(writer, request, identity()),
       onAnswer: (frame, elapsedMs) => {
         this.#onAnswer(request, frame, elapsedMs);
@@ -284,8 +285,8 @@ export class Peer {
     this.#missedHeartbeats = false;
     // The network was away, and TCP on an older connection may not try again for seconds yet. What
     // waits for a slow disk only is younger, or is sent again at little cost.
-    for (const channel of [this.#append, this.#vote]) {
-      if (channel.waitingMs > 4 * this.#options.sendTimeoutMs) {
+    for (const channel of [this.#append, this.#vote, this.#snapshot]) {
+      if (channel !== null && channel.waitingMs > 4 * this.#options.sendTimeoutMs) {
         channel.drop("stuck since before the heartbeats were back");
       }
     }

@@ -106,7 +106,15 @@ const otherRaftLines: readonly (readonly [RaftEvent, string])[] = [
   ],
   [
     { kind: "snapshotSent", peerId: "node-2", index: 8 },
-    "INF raft: sent snapshot to peer peer=node-2 index=8",
+    "INF raft: sending snapshot to peer peer=node-2 index=8",
+  ],
+  [
+    { kind: "snapshotAccepted", peerId: "node-2", index: 8, durationMs: 12.4 },
+    "INF raft: peer has installed snapshot peer=node-2 index=8 durationMs=12",
+  ],
+  [
+    { kind: "snapshotFailed", peerId: "node-2", index: 8, failures: 2 },
+    "WRN raft: sending snapshot failed, trying again peer=node-2 index=8 failures=2",
   ],
   [
     { kind: "snapshotInstalled", leaderId: "node-2", index: 8 },

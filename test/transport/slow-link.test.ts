@@ -1,0 +1,153 @@
+/** A link that is slow, and one that was away: what is large gets through, and what is stuck is noticed. */
+
+import { connect, createServer, type Socket } from "node:net";
+import { afterEach, describe, expect, it } from "vitest";
+import { Channel } from "../../src/transport/channel.ts";
+import { defaultLimits } from "../../src/transport/limits.ts";
+import { answerTo, Cleanup, heartbeat, snapshotRequest, type TestNode } from "./harness.ts";
+
+const cleanup = new Cleanup();
+afterEach(() => cleanup.run());
+
+/** Carries bytes between two ports, until it goes away. */
+class Link {
+  port = 0;
+  #isAway = false;
+  #carried: [Socket, Socket][] = [];
+
+  async open(targetPort: () => number): Promise<this> {
+    const server = createServer((near) => {
+      const far = connect({ host: "127.0.0.1", port: targetPort() });
+      this.#carried.push([near, far]);
+      if (!this.#isAway) {
+        near.pipe(far);
+        far.pipe(near);
+      }
+      for (const [socket, other] of [
+        [near, far],
+        [far, near],
+      ] as const) {
+        socket.on("error", () => other.destroy());
+        socket.on("close", () => other.destroy());
+      }
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const address = server.address();
+    if (typeof address !== "object" || address === null) throw new Error("it listens on a port");
+    this.port = address.port;
+    cleanup.add(() => {
+      for (const pair of this.#carried) for (const socket of pair) socket.destroy();
+      server.close();
+    });
+    return this;
+  }
+
+  /** Nothing is closed, and nothing gets through. */
+  goAway(): void {
+    this.#isAway = true;
+    for (const [near, far] of this.#carried) {
+      near.unpipe(far);
+      far.unpipe(near);
+    }
+  }
+
+  /** New connections are carried. Those from before wait for TCP to try again, which takes its time. */
+  comeBack(): void {
+    this.#isAway = false;
+  }
+}
+
+const isSnapshot = ({ kind }: { kind: string }) => kind === "installSnapshotRequest";
+const isHeartbeat = ({ kind }: { kind: string }) => kind === "heartbeatRequest";
+
+async function overLink(sendTimeoutMs: number): Promise<[TestNode, Link]> {
+  const a = await cleanup.node("a", { sendTimeoutMs });
+  const b = await cleanup.node(
+    "b",
+    { peers: new Map([["a", a.address]]) },
+    { onMessage: (message) => isHeartbeat(message) && b.transport.send(answerTo(message)) },
+  );
+  const link = await new Link().open(() => b.port);
+  a.transport.setPeers(new Map([["b", `127.0.0.1:${link.port}`]]));
+  return [a, link];
+}
+
+describe("a snapshot", () => {
+  it("may take many times its deadline, as long as it moves", async () => {
+    const timeoutMs = 500;
+    const portionBytes = 256 * 1024;
+    const snapshot = new Uint8Array(16 * 1024 * 1024);
+    let received = 0;
+    let beganMs = Number.POSITIVE_INFINITY;
+    // Reads a portion at a time, and answers what it has read: one empty frame, as msgpack has it.
+    const server = createServer((socket) => {
+      socket.pause();
+      const timer = setInterval(() => {
+        beganMs = Math.min(beganMs, performance.now());
+        const portion: Buffer | null = socket.read(
+          Math.min(portionBytes, snapshot.length - received),
+        ) as Buffer | null;
+        received += portion?.length ?? 0;
+        if (received < snapshot.length) return;
+        clearInterval(timer);
+        socket.write(Uint8Array.of(0xa0, 0x80));
+      }, 50);
+      socket.on("close", () => clearInterval(timer));
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    cleanup.add(() => server.close());
+    const { port } = server.address() as { port: number };
+    const taken: number[] = [];
+    const channel = new Channel(
+      {
+        peerId: "b",
+        dialTimeoutMs: 10_000,
+        backoffMaxMs: 10,
+        limits: defaultLimits,
+        random: () => 0,
+      },
+      {
+        endpoint: () => Promise.resolve({ host: "127.0.0.1", port }),
+        onOpen: () => {},
+        onProven: () => {},
+        onLost: () => {},
+        onDialFailed: () => {},
+        onTraffic: (sentBytes) => taken.push(sentBytes),
+      },
+    );
+    cleanup.add(() => channel.close("closed"));
+    const outcome = await new Promise((resolve) =>
+      channel.call({
+        timeoutMs,
+        sizeBytes: snapshot.length,
+        isBulk: true,
+        encode: () => [snapshot],
+        onAnswer: () => resolve("answered"),
+        onFailed: resolve,
+      }),
+    );
+    expect([outcome, received]).toEqual(["answered", snapshot.length]);
+    expect(performance.now() - beganMs).toBeGreaterThan(3 * timeoutMs);
+    expect(Math.max(...taken)).toBeLessThanOrEqual(64 * 1024);
+  });
+
+  it("that was stuck while the peer was away fails as soon as heartbeats are back", async () => {
+    const sendTimeoutMs = 60;
+    const [a, link] = await overLink(sendTimeoutMs);
+    a.transport.send(snapshotRequest("a", "b", new Uint8Array(32 * 1024 * 1024)));
+    await a.events.next((event) => event.kind === "connected" && event.purpose === "snapshot");
+    link.goAway();
+    const failed = a.failures.next(isSnapshot);
+    const awaySinceMs = performance.now();
+    const beating = setInterval(() => {
+      if (performance.now() - awaySinceMs > 10 * sendTimeoutMs) link.comeBack();
+      a.transport.send(heartbeat("a", "b"));
+    }, sendTimeoutMs / 3);
+    cleanup.add(() => clearInterval(beating));
+    expect(await failed).toMatchObject({ kind: "installSnapshotRequest" });
+    const lost = await a.events.next(
+      (event) => event.kind === "disconnected" && event.purpose === "snapshot",
+    );
+    expect(lost).toMatchObject({ reason: expect.stringContaining("stuck since before") });
+  });
+});
