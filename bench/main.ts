@@ -14,6 +14,7 @@ import { costSection } from "./sections/cost.ts";
 import { failoverSection } from "./sections/failover.ts";
 import { floorSection } from "./sections/floor.ts";
 import { latencySection } from "./sections/latency.ts";
+import { peersSection } from "./sections/peers.ts";
 import { throughputSection } from "./sections/throughput.ts";
 
 const sections: readonly Section[] = [
@@ -27,8 +28,15 @@ const sections: readonly Section[] = [
   blocksSection,
 ];
 
-const usage = `npm run bench -- [options]
-  --only a,b      of: ${sections.map(({ name }) => name).join(", ")}
+/** Run when they are asked for: they take long, or need what not every machine has. */
+const moreSections: readonly Section[] = [peersSection];
+
+const allSections = [...sections, ...moreSections];
+
+const usage = `npm run bench -- [section ...] [options]
+  section         of: ${sections.map(({ name }) => name).join(", ")} (these without any),
+                  ${moreSections.map(({ name }) => name).join(", ")}
+  --only a,b      the same
   --seconds n     for each measurement of latency and throughput (default 4)
   --smoke         as little as shows that everything works
   --dir path      where logs and report are written (default bench/results): the disk that is measured
@@ -82,7 +90,8 @@ interface RunOptions {
 /** What is to be run; or what is wrong with the arguments. */
 function parseOptions(): RunOptions | string {
   try {
-    const { values } = parseArgs({
+    const { values, positionals } = parseArgs({
+      allowPositionals: true,
       options: {
         only: { type: "string" },
         seconds: { type: "string" },
@@ -92,14 +101,15 @@ function parseOptions(): RunOptions | string {
         json: { type: "boolean", default: false },
       },
     });
-    const names = values.only?.split(",") ?? sections.map(({ name }) => name);
-    const unknown = names.find((name) => sections.every((section) => section.name !== name));
+    const asked = [...(values.only?.split(",") ?? []), ...positionals];
+    const names = asked.length > 0 ? asked : sections.map(({ name }) => name);
+    const unknown = names.find((name) => allSections.every((section) => section.name !== name));
     if (unknown !== undefined) return `there is no section ${JSON.stringify(unknown)}`;
     const effort = values.smoke ? smoke : thorough;
     const seconds = values.seconds === undefined ? effort.seconds : Number(values.seconds);
     if (!(seconds > 0)) return `--seconds takes a number above zero, not ${values.seconds}`;
     return {
-      chosen: sections.filter(({ name }) => names.includes(name)),
+      chosen: allSections.filter(({ name }) => names.includes(name)),
       effort: { ...effort, seconds },
       workDir: values.dir,
       isJson: values.json,

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, expect, it } from "vitest";
 import { figure } from "../../bench/figure.ts";
+import { hasGo } from "../../bench/peers/hashicorp.ts";
 import { tableOf } from "../../bench/report.ts";
 import { callsIn } from "../../bench/sync-calls.ts";
 
@@ -40,6 +41,20 @@ it("measures latency beside its floor, and failovers, and leaves nothing behind"
   }
   expect(readdirSync(workDir).filter((name) => !name.endsWith(".json"))).toEqual([]);
 }, 120_000);
+
+it.skipIf(!(await hasGo()))(
+  "measures beside hashicorp/raft, in turn",
+  async () => {
+    const { stdout } = await bench("peers");
+    const { figures } = JSON.parse(stdout);
+    expect(figures).toHaveLength(8);
+    for (const { p50, floor } of figures) {
+      expect(floor.name).toContain("hashicorp/raft");
+      expect(floor.ratio).toBeCloseTo(p50 / floor.p50);
+    }
+  },
+  900_000,
+);
 
 it("says what is wrong with its arguments", async () => {
   const failed = await bench("--only", "speed").catch((error: unknown) => error);
