@@ -12,6 +12,7 @@ import {
   DataSchema,
   HeaderSchema,
   MetadataSchema,
+  type RaftBlockState,
   RaftBlockStateSchema,
   type SignedHeader as SignedHeaderMessage,
   SignedHeaderSchema,
@@ -110,10 +111,12 @@ export function decodeBlockPayload(bytes: Uint8Array): BlockPayload {
     limit: transactionsPerBlockMax,
   });
   const message = parse(RaftBlockStateSchema, bytes, { what, maxBytes: entrySizeMaxBytes });
-  for (const id of message.txIds) {
-    if (id.length <= txIdMaxBytes) continue;
-    throw overLimit(what, "the length of a tx_id", { limit: txIdMaxBytes, got: id.length });
-  }
+  return blockPayloadFrom(message, what);
+}
+
+/** Also of a snapshot, which has the same fields and one more. */
+export function blockPayloadFrom(message: RaftBlockState, what: string): BlockPayload {
+  checkTxIds(message.txIds, what);
   return {
     height: toCount(message.height, { what, field: "height" }),
     hash: short(message.hash, { what, field: "hash" }),
@@ -130,6 +133,18 @@ export function decodeBlockPayload(bytes: Uint8Array): BlockPayload {
       field: "last_submitted_da_data_height",
     }),
   };
+}
+
+/** Throws BlockError if one is too long, or there are more than a block can have. */
+export function checkTxIds(txIds: readonly Uint8Array[], what: string): void {
+  if (txIds.length > transactionsPerBlockMax) {
+    const got = txIds.length;
+    throw overLimit(what, "the number of tx_ids", { limit: transactionsPerBlockMax, got });
+  }
+  for (const id of txIds) {
+    if (id.length <= txIdMaxBytes) continue;
+    throw overLimit(what, "the length of a tx_id", { limit: txIdMaxBytes, got: id.length });
+  }
 }
 
 function signedHeaderMessage(signed: SignedHeader): SignedHeaderMessage {

@@ -64,7 +64,14 @@ export function checkLink(header: Header, head: ChainHead): Refusal | null {
   return refuse("appHash", mismatch("the state before it", header.appHash, head.appHash));
 }
 
-function checkIdentity(header: Header, expected: BlockExpectations): Refusal | null {
+/** Null if the entry is of this chain and its proposer, and its hash is the header's: what needs no head to check. */
+export function checkClaims(payload: BlockPayload, expected: Identity): Refusal | null {
+  return checkIdentity(payload.header.header, expected) ?? checkEntry(payload);
+}
+
+type Identity = Pick<BlockExpectations, "chainId" | "proposerAddress">;
+
+function checkIdentity(header: Header, expected: Identity): Refusal | null {
   if (header.chainId !== expected.chainId) return wrongChain(header, expected.chainId);
   return checkProposer(header, expected.proposerAddress);
 }

@@ -4,10 +4,11 @@ import type { BlockPayload } from "../block/types.ts";
 import type { RoleReport } from "../consensus/driver.ts";
 import type { Metrics } from "../observability/metrics.ts";
 import type { Narrator } from "../observability/narrate.ts";
-import type { AppliedBlock } from "../sequencer/applier.ts";
+import type { AppliedBlock, Backlog } from "../sequencer/applier.ts";
 import type { CommittedEntry } from "../sequencer/ports.ts";
 import type { SequencerListener } from "../sequencer/sequencer.ts";
 import type { SequencerState } from "../sequencer/state.ts";
+import { BacklogTeller } from "./backlog-teller.ts";
 
 /** A transfer that is refused or times out is tried again, while there is time. */
 const handOverRetryMs = 500;
@@ -16,12 +17,14 @@ export class NodeListener implements SequencerListener {
   readonly #narrator: Narrator;
   readonly #metrics: Metrics;
   #role: RoleReport | null = null;
+  readonly #backlogTeller: BacklogTeller;
   #onRole: () => void = () => {};
 
   constructor(narrator: Narrator, metrics: Metrics) {
     this.#narrator = narrator;
     this.#metrics = metrics;
     this.#metrics.execution.healthy.set(1);
+    this.#backlogTeller = new BacklogTeller((event) => narrator.nodeEvent(event));
   }
 
   get isLeader(): boolean {
@@ -65,7 +68,7 @@ export class NodeListener implements SequencerListener {
   }
 
   applied(applied: AppliedBlock & { readonly isOwn: boolean; readonly isLive: boolean }): void {
-    const { block, sizeBytes, isOwn, isLive } = applied;
+    const { block, sizeBytes, source, isOwn, isLive } = applied;
     const facts = {
       height: block.height,
       hash: block.hash,
@@ -77,7 +80,7 @@ export class NodeListener implements SequencerListener {
     this.#narrator.nodeEvent(
       isOwn
         ? { kind: "blockProduced", block: facts }
-        : { kind: "blockApplied", block: facts, source: "raft", isLive },
+        : { kind: "blockApplied", block: facts, source, isLive },
     );
   }
 
@@ -93,6 +96,10 @@ export class NodeListener implements SequencerListener {
 
   readinessChanged(isReady: boolean, reason: string): void {
     this.#narrator.nodeEvent({ kind: "readinessChanged", isReady, reason });
+  }
+
+  backlogChanged(backlog: Backlog | null, last: Backlog | null): void {
+    this.#backlogTeller.changed(backlog, last);
   }
 
   executionFailed(height: number, error: Error): void {

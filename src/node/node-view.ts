@@ -186,11 +186,19 @@ export class NodeView implements NodeApi {
         const reason = "no majority confirmed a leader, so the newest value cannot be known";
         return { kind: "unavailable", reason };
       }
-      await this.#sequencer.whenApplied(index, signal);
+      const timeoutMs = this.#facts.config.cluster.txCommitTimeoutMs;
+      const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+      await this.#sequencer.whenApplied(index, limit);
       if (signal.aborted) return { kind: "unavailable", reason: "the client went away" };
+      if (limit.aborted) return { kind: "unavailable", reason: this.#whyNotApplied() };
     }
     const { height } = this.#sequencer.head;
     return { kind: "value", value: this.#kv.get(key)?.value ?? null, height };
+  }
+
+  #whyNotApplied(): string {
+    const why = this.#sequencer.unreadyReason ?? "committed blocks are not yet applied";
+    return `the newest value is not on this node yet (${why}): ask another, or try again`;
   }
 
   /** The index that must be applied here before a read is linearizable; asked of the leader. */

@@ -9,7 +9,6 @@ import { KvExecutor } from "../execution/kv.ts";
 import type { RootLogger } from "../observability/logger.ts";
 import { createMetrics } from "../observability/metrics.ts";
 import { Narrator } from "../observability/narrate.ts";
-import { replayStoredBlocks } from "../sequencer/replay.ts";
 import type { Sequencer } from "../sequencer/sequencer.ts";
 import { type BlockStore, lockDirectory, openBlockStore } from "../storage/block-store.ts";
 import {
@@ -132,22 +131,18 @@ export class Node {
   async #startParts(): Promise<void> {
     const context = this.#context;
     const { executor, store } = await this.#openChain();
-    const replayed = await replayStoredBlocks(store, executor, ({ height, remaining }) =>
-      context.log.info({ height, remaining }, "executing stored blocks again"),
-    );
-    if (replayed > 0) context.log.info({ blocks: replayed }, "executed stored blocks again");
-
     const listener = new NodeListener(context.narrator, context.metrics);
-    const { host } = createP2p(context, { store, leads: () => listener.isLeader });
+    const { host, source } = createP2p(context, { store, leads: () => listener.isLeader });
     this.#began("p2p", () => host.stop());
     await host.start();
     const consensus = createConsensus(context, {
       store,
+      isExecuted: (await executor.head()).height >= store.head.height,
       listener,
       sequencer: () => this.#running.sequencer,
       view: () => new NodeView(factsOf(context), { ...this.#running, blocks: store, kv: null }),
     });
-    const sequencer = createSequencer(context, { consensus, executor, store, listener });
+    const sequencer = createSequencer(context, { consensus, executor, store, source, listener });
     this.#parts = { consensus, sequencer, listener };
     this.#began("consensus", () => consensus.stop());
     const { listening } = await consensus.start();

@@ -2,7 +2,6 @@
 
 import { parseSocketAddress } from "../config/address.ts";
 import { Consensus } from "../consensus/consensus.ts";
-import { SequencerError } from "../sequencer/errors.ts";
 import type { Sequencer } from "../sequencer/sequencer.ts";
 import { takeSnapshot } from "../sequencer/snapshot.ts";
 import type { BlockStore } from "../storage/block-store.ts";
@@ -15,6 +14,8 @@ import { RaftMetrics } from "./raft-metrics.ts";
 /** What is there once the node's parts are: the thread speaks only after its start. */
 export interface ConsensusHearers {
   readonly store: BlockStore;
+  /** Whether the executor has all stored blocks. */
+  readonly isExecuted: boolean;
   readonly listener: NodeListener;
   readonly sequencer: () => Sequencer;
   readonly view: () => NodeView;
@@ -23,7 +24,7 @@ export interface ConsensusHearers {
 export function createConsensus(context: NodeContext, hearers: ConsensusHearers): Consensus {
   const { options, nodeId, narrator, metrics, log } = context;
   const { raft, storage } = options.config;
-  const { store, listener, sequencer, view } = hearers;
+  const { store, isExecuted, listener, sequencer, view } = hearers;
   const reporter = new RaftMetrics(raft, { metrics, narrator, log });
   const consensus: Consensus = new Consensus(
     {
@@ -41,13 +42,13 @@ export function createConsensus(context: NodeContext, hearers: ConsensusHearers)
       allowVolatile: storage.allowVolatile,
       voters: [...context.addresses.keys()],
       appliedIndex: store.head.raftIndex,
-      readiness: { isReady: true, appliedHeight: store.head.height, priority: raft.priority },
+      readiness: { isReady: isExecuted, appliedHeight: store.head.height, priority: raft.priority },
       network: networkOf(context),
     },
     {
       committed: (entries, commitIndex) => sequencer().onCommitted(entries, commitIndex),
-      snapshot: ({ last }) => context.fail(blocksMissing(store, last.index)),
-      snapshotWanted: takeSnapshot,
+      snapshot: ({ last, data }) => sequencer().onSnapshot({ ...last, data }),
+      snapshotWanted: () => takeSnapshot(store),
       role: (report) => {
         listener.role(report);
         sequencer().onRole(report);
@@ -80,12 +81,4 @@ function networkOf({ options }: NodeContext) {
     advertisedAddress: raft.advertiseAddr,
     allowFrom: raft.allowFrom,
   };
-}
-
-function blocksMissing({ head }: BlockStore, raftIndex: number): SequencerError {
-  return new SequencerError(
-    { code: "BLOCKS_MISSING", height: head.height + 1, raftIndex },
-    `the cluster's log begins after entry ${raftIndex}, and this node's blocks end at height ` +
-      `${head.height}. Copy the data directory of another member, stopped, to this node`,
-  );
 }

@@ -1,9 +1,12 @@
 /** Blocks to and from other nodes: the libp2p host, what it serves, and what is fetched through it. */
 
-import { Backfill } from "../p2p/backfill.ts";
+import { Backfill, type Gap } from "../p2p/backfill.ts";
+import { P2pError } from "../p2p/errors.ts";
 import { Exchange } from "../p2p/exchange.ts";
+import type { FetchedBlock } from "../p2p/fetch-data.ts";
 import { P2pHost } from "../p2p/host.ts";
 import { BlockServer } from "../p2p/server.ts";
+import type { BlockSource } from "../sequencer/ports.ts";
 import type { BlockStore } from "../storage/block-store.ts";
 import type { NodeContext } from "./context.ts";
 import { P2pReporter } from "./p2p-reporter.ts";
@@ -13,7 +16,8 @@ const servedWhileLeadingBytes = 8 * 1024 * 1024;
 
 export interface P2pParts {
   readonly host: P2pHost;
-  readonly backfill: Backfill;
+  /** The blocks that this node lacks, from its peers. */
+  readonly source: BlockSource;
 }
 
 /** Throws P2pError for an address or peer in the configuration that cannot be used. */
@@ -52,5 +56,23 @@ export function createP2p(
       nowMs: () => performance.now(),
     },
   );
-  return { host, backfill };
+  return { host, source: { blocks: (gap, signal) => fetched(backfill, store, gap, signal) } };
+}
+
+/** What was proven on the way is kept as long as the way is not at its end. */
+async function* fetched(
+  backfill: Backfill,
+  store: BlockStore,
+  gap: Gap,
+  signal: AbortSignal,
+): AsyncGenerator<FetchedBlock, void, undefined> {
+  try {
+    yield* backfill.blocks(gap, signal);
+  } catch (error) {
+    // Saved under another chain's target; without it the next attempt proves everything anew.
+    const isStale = error instanceof P2pError && error.code === "P2P_PROGRESS_DAMAGED";
+    if (isStale) await store.saveBackfillProgress({ anchors: [] });
+    throw error;
+  }
+  await store.saveBackfillProgress({ anchors: [] });
 }

@@ -3,6 +3,7 @@
 import { SignatureChecker } from "../block/sign.ts";
 import type { Consensus } from "../consensus/consensus.ts";
 import type { KvExecutor } from "../execution/kv.ts";
+import type { BlockSource } from "../sequencer/ports.ts";
 import { Sequencer } from "../sequencer/sequencer.ts";
 import type { BlockStore } from "../storage/block-store.ts";
 import { asError, type NodeContext } from "./context.ts";
@@ -12,18 +13,20 @@ export interface SequencerParts {
   readonly consensus: Consensus;
   readonly executor: KvExecutor;
   readonly store: BlockStore;
+  readonly source: BlockSource;
   readonly listener: NodeListener;
 }
 
 export function createSequencer(context: NodeContext, parts: SequencerParts): Sequencer {
   const { config, home } = context.options;
   const { node, cluster, rpc, raft } = config;
-  const { consensus, executor, store, listener } = parts;
+  const { consensus, executor, store, source, listener } = parts;
   return new Sequencer(
     {
       nodeId: context.nodeId,
       genesis: context.genesis,
       head: store.head,
+      appliedIndex: store.head.raftIndex,
       production: {
         signsBeforeCommit: raft.signBeforeCommit,
         blockTimeMs: node.blockTimeMs,
@@ -51,6 +54,7 @@ export function createSequencer(context: NodeContext, parts: SequencerParts): Se
     {
       consensus,
       store,
+      source,
       executor,
       checkTx: (tx) => executor.checkTx(tx),
       signer: home.signer,

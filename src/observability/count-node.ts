@@ -45,6 +45,15 @@ export class NodeEventCounter {
         sequencer.backfillRate.set(0);
         sequencer.backfillTimeLeft.set(Number.NaN);
         break;
+      case "backfillBegan":
+        sequencer.backfillRemaining.set(event.toHeight - event.fromHeight + 1);
+        break;
+      case "replayProgress":
+        execution.replayRemaining.set(event.remaining);
+        break;
+      case "replayEnded":
+        execution.replayRemaining.set(0);
+        break;
       case "backfillEnded":
         sequencer.backfillRemaining.set(0);
         sequencer.backfillRate.set(0);

@@ -34,6 +34,24 @@ export function describeNodeEvent(event: NodeEvent): Narration {
         phase === "blocks" ? "fetching missing blocks" : "checking the headers of missing blocks";
       return line("p2p", "info", facts, sentence);
     }
+    case "backfillBegan": {
+      const { fromHeight: from, toHeight: to } = event;
+      return line(
+        "p2p",
+        "info",
+        { from, to },
+        "blocks are missing, fetching them from other nodes",
+      );
+    }
+    case "replayProgress": {
+      const { height, remaining } = event;
+      return line("execution", "info", { height, remaining }, "executing stored blocks again");
+    }
+    case "replayEnded": {
+      const { height, blocks } = event;
+      const seconds = Math.round(event.seconds * 10) / 10;
+      return line("execution", "info", { height, blocks, seconds }, "executed stored blocks again");
+    }
     case "backfillWaiting": {
       const { fromHeight: from, toHeight: to, reason, oldest } = event;
       const available =

@@ -66,6 +66,16 @@ export type NodeEvent =
       /** The oldest block that some peer serves. */
       readonly oldest: { readonly height: number; readonly peerId: string } | null;
     }
+  /** The way to a committed block that is above what this node has, and not in the log. */
+  | { readonly kind: "backfillBegan"; readonly fromHeight: number; readonly toHeight: number }
+  /** The executor lacks blocks that are stored. Told every few seconds while it gets them. */
+  | { readonly kind: "replayProgress"; readonly height: number; readonly remaining: number }
+  | {
+      readonly kind: "replayEnded";
+      readonly height: number;
+      readonly blocks: number;
+      readonly seconds: number;
+    }
   /** All blocks up to `height` are here. */
   | {
       readonly kind: "backfillEnded";

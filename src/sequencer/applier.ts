@@ -1,177 +1,303 @@
 /**
- * Turns committed entries into blocks, by the same code on every node and in log order (P1, P2):
+ * Applies what is committed, by the same code on every node and in log order (P1, P2). Nothing is dropped
+ * (P8): while a block waits for its executor, or for those below it, the consensus thread sends no
+ * more than a window of entries.
  *
- *   check -> mark as to be signed (P4) and, meanwhile, execute -> sign -> store -> tell
- *
- * Nothing is dropped: an executor that fails is asked again until it answers (P8), and meanwhile the
- * consensus thread sends no more than a window of entries.
+ *   start --> replay: the executor gets the stored blocks that it lacks
+ *                |
+ *   entry -------+--> the next block -----------------------------> run, sign, store
+ *   entry ----------> the first of this log, and far above our head -> fetch what is below, then run it
+ *   snapshot -------> fetch the blocks below the one it ends with, then run that one
  */
 
-import { describeError } from "../base/coded-error.ts";
-import { sleep } from "../base/task-group.ts";
+import { equalBytes } from "../base/bytes.ts";
 import { decodeBlockPayload } from "../block/codec.ts";
 import { BlockError } from "../block/errors.ts";
 import type { BlockSigner, SignatureChecker } from "../block/sign.ts";
-import type { BlockPayload, ChainHead, StoredBlock } from "../block/types.ts";
-import { checkBlock } from "../block/validate.ts";
-import { ExecutionError } from "../execution/errors.ts";
+import { decodeStateSnapshot, type StateSnapshot } from "../block/snapshot-codec.ts";
+import type { BlockPayload, ChainHead, Height, StoredBlock } from "../block/types.ts";
+import { type BlockExpectations, checkBlock, checkClaims } from "../block/validate.ts";
+import type { Refusal, RefusalCode } from "../block/verdict.ts";
 import type { Executor } from "../execution/executor.ts";
-import type { ChainStore, CommittedEntry } from "./ports.ts";
+import { byHeight, fetchBlocks, type Target } from "./catch-up.ts";
+import { ChainWriter, type ExecutionListener } from "./chain-writer.ts";
+import { headDiverged, snapshotUnusable } from "./errors.ts";
+import type { BlockSource, ChainStore, CommittedEntry, ReceivedSnapshot } from "./ports.ts";
+import { replayStoredBlocks } from "./replay.ts";
 
 export interface AppliedBlock {
   readonly block: StoredBlock;
   readonly sizeBytes: number;
+  /** From the log, or from another node. */
+  readonly source: "raft" | "p2p";
 }
 
-export interface ApplierListener {
+/** What stands between this node and the blocks that are committed now. */
+export interface Backlog {
+  readonly kind: "replaying" | "fetching";
+  /** The last block that is done. */
+  readonly height: Height;
+  readonly targetHeight: Height;
+}
+
+export interface ApplierListener extends ExecutionListener {
   applied(applied: AppliedBlock): void;
   /** A committed entry that is no valid next block; refused alike on every node. */
   refused(entry: CommittedEntry, payload: BlockPayload | null, reason: string): void;
-  executionFailed(height: number, error: Error): void;
-  executionRecovered(height: number, downMs: number): void;
   /** `index` and everything before it is done with. */
   reached(index: number): void;
+  /** null: it is done. */
+  backlogChanged(backlog: Backlog | null, last: Backlog | null): void;
 }
 
 export interface ApplierOptions {
   readonly chainId: string;
   readonly head: ChainHead;
+  /** The last entry of this log that is in the blocks; 0 for none. */
+  readonly appliedIndex: number;
   /** Blocks of ev-node members, which carry no transaction identities, may be in the log. */
   readonly acceptsBlocksWithoutTxIds: boolean;
 }
 
-const retryMinMs = 50;
-const retryMaxMs = 2_000;
+type Work =
+  | { readonly kind: "entries"; readonly entries: readonly CommittedEntry[] }
+  | { readonly kind: "snapshot"; readonly snapshot: ReceivedSnapshot };
+
+/** Where a block comes from, with its log entry. */
+interface Origin {
+  readonly index: number;
+  readonly term: number;
+  readonly source: AppliedBlock["source"];
+  readonly sizeBytes: number;
+}
 
 export class Applier {
-  readonly #options: ApplierOptions;
   readonly #store: ChainStore;
-  readonly #executor: Executor;
-  readonly #signer: BlockSigner;
-  readonly #signatures: SignatureChecker;
+  readonly #source: BlockSource;
+  readonly #expected: BlockExpectations;
   readonly #listener: ApplierListener;
-  #queue: CommittedEntry[] = [];
+  readonly #chain: ChainWriter;
+  readonly #appliedIndex: number;
+  #queue: Work[] = [];
   #wake: () => void = () => {};
-  #head: ChainHead;
+  /** Ends a fetch whose target a newer snapshot has overtaken. */
+  #overtaken = new AbortController();
+  #backlog: Backlog | null = null;
+  /** Whether the head is a block of this log: then none can be missing below the next one. */
+  #isAnchored: boolean;
 
   constructor(
     options: ApplierOptions,
     dependencies: {
       readonly store: ChainStore;
+      readonly source: BlockSource;
       readonly executor: Executor;
       readonly signer: BlockSigner;
       readonly signatures: SignatureChecker;
       readonly listener: ApplierListener;
     },
   ) {
-    this.#options = options;
-    this.#store = dependencies.store;
-    this.#executor = dependencies.executor;
-    this.#signer = dependencies.signer;
-    this.#signatures = dependencies.signatures;
-    this.#listener = dependencies.listener;
-    this.#head = options.head;
+    const { store, source, signer, signatures, listener } = dependencies;
+    this.#store = store;
+    this.#source = source;
+    this.#listener = listener;
+    this.#chain = new ChainWriter(options.head, dependencies);
+    this.#appliedIndex = options.appliedIndex;
+    this.#isAnchored = options.appliedIndex > 0;
+    this.#expected = {
+      chainId: options.chainId,
+      proposerAddress: signer.signer.address,
+      isKnownTx: (txId) => store.txLocation(txId) !== null,
+      acceptsBlocksWithoutTxIds: options.acceptsBlocksWithoutTxIds,
+      signatures,
+    };
   }
 
   /** The last applied block: what the next one is built on. */
   get head(): ChainHead {
-    return this.#head;
+    return this.#chain.head;
+  }
+
+  /** null while there is nothing more to do than to apply what comes. */
+  get backlog(): Backlog | null {
+    return this.#backlog;
   }
 
   enqueue(entries: readonly CommittedEntry[]): void {
-    this.#queue.push(...entries);
+    this.#queue.push({ kind: "entries", entries });
+    this.#wake();
+  }
+
+  /** Stands for everything that was enqueued before, and for what came before that. */
+  enqueueSnapshot(snapshot: ReceivedSnapshot): void {
+    this.#queue.push({ kind: "snapshot", snapshot });
+    this.#overtaken.abort();
     this.#wake();
   }
 
   /** Applies until `signal` aborts. Throws what no retry can mend. */
   async run(signal: AbortSignal): Promise<void> {
     signal.addEventListener("abort", () => this.#wake(), { once: true });
+    await this.#replay(signal);
+    if (!signal.aborted) this.#listener.reached(this.#appliedIndex);
     while (!signal.aborted) {
-      const entries = this.#queue;
-      this.#queue = [];
-      for (const entry of entries) {
-        if (signal.aborted) return;
-        if (entry.kind === "command") await this.#apply(entry, signal);
-        if (signal.aborted) return;
-        this.#listener.reached(entry.index);
-      }
-      if (this.#queue.length === 0 && !signal.aborted) {
-        await new Promise<void>((resolve) => {
-          this.#wake = resolve;
-        });
-      }
+      const work = this.#queue.shift();
+      if (work === undefined) await this.#untilWoken();
+      else if (work.kind === "entries") await this.#applyAll(work.entries, signal);
+      else await this.#restore(work.snapshot, signal);
     }
   }
 
-  async #apply(entry: CommittedEntry, signal: AbortSignal): Promise<void> {
-    const payload = decode(entry);
-    if (typeof payload === "string") return this.#listener.refused(entry, null, payload);
-    const verdict = checkBlock(payload, this.#head, {
-      chainId: this.#options.chainId,
-      proposerAddress: this.#signer.signer.address,
-      isKnownTx: (txId) => this.#store.txLocation(txId) !== null,
-      acceptsBlocksWithoutTxIds: this.#options.acceptsBlocksWithoutTxIds,
-      signatures: this.#signatures,
+  #untilWoken(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
     });
-    if (verdict.kind === "refused") return this.#listener.refused(entry, payload, verdict.reason);
-
-    const { header } = payload.header;
-    const { height, hash } = payload;
-    const isSigned = payload.header.signature.length > 0;
-    const [appHash] = await Promise.all([
-      this.#execute(payload, signal),
-      isSigned ? null : this.#store.setWatermark({ height, hash }),
-    ]);
-    if (appHash === null) return;
-    const signed = isSigned ? payload.header : this.#signer.sign(header);
-    const block: StoredBlock = {
-      height,
-      hash,
-      header: signed,
-      data: payload.data,
-      txIds: payload.txIds,
-      appHash,
-      raftIndex: entry.index,
-      raftTerm: entry.term,
-    };
-    await this.#store.append(block);
-    this.#head = {
-      height: block.height,
-      hash: block.hash,
-      dataHash: verdict.dataHash,
-      timeNs: header.timeNs,
-      appHash,
-      raftIndex: entry.index,
-      raftTerm: entry.term,
-    };
-    this.#listener.applied({ block, sizeBytes: entry.data?.length ?? 0 });
   }
 
-  /** The state after the block; null only if `signal` aborts first. */
-  async #execute({ height, timestampNs, data }: BlockPayload, signal: AbortSignal) {
-    const block = { height, timestampNs, txs: data.txs, prevAppHash: this.#head.appHash };
-    let failingSinceMs: number | null = null;
-    for (let retryMs = retryMinMs; !signal.aborted; retryMs = Math.min(retryMaxMs, 2 * retryMs)) {
-      try {
-        const { appHash } = await this.#executor.executeTxs(block);
-        if (failingSinceMs !== null) {
-          this.#listener.executionRecovered(height, performance.now() - failingSinceMs);
-        }
-        return appHash;
-      } catch (error) {
-        if (!isTransient(error)) throw error;
-        failingSinceMs ??= performance.now();
-        const cause = error instanceof Error ? error : new Error(describeError(error));
-        this.#listener.executionFailed(height, cause);
-        await sleep(retryMs, signal);
+  async #replay(signal: AbortSignal): Promise<void> {
+    const { height: targetHeight } = this.head;
+    const tell = (height: Height) => {
+      if (height < targetHeight) this.#setBacklog({ kind: "replaying", height, targetHeight });
+    };
+    await replayStoredBlocks(this.#store, this.#chain, signal, tell);
+    this.#setBacklog(null);
+  }
+
+  async #applyAll(entries: readonly CommittedEntry[], signal: AbortSignal): Promise<void> {
+    for (const entry of entries) {
+      if (signal.aborted) return;
+      if (entry.kind === "command") await this.#applyEntry(entry, signal);
+      if (signal.aborted) return;
+      this.#listener.reached(entry.index);
+    }
+  }
+
+  async #applyEntry(entry: CommittedEntry, signal: AbortSignal): Promise<void> {
+    const payload = decodeEntry(entry);
+    if (typeof payload === "string") return this.#listener.refused(entry, null, payload);
+    if (this.#isHeld(payload)) return;
+    if (this.#isAbove(payload)) {
+      await this.#fetchTo(parentOf(payload, new Map()), signal);
+      if (signal.aborted) return;
+    }
+    const { index, term } = entry;
+    const sizeBytes = entry.data?.length ?? 0;
+    const refusal = await this.#append(payload, { index, term, source: "raft", sizeBytes }, signal);
+    if (refusal !== null) this.#listener.refused(entry, payload, refusal.reason);
+  }
+
+  /** Whether the block is in the store: its entry comes once more, after a restart in the middle of a backfill. */
+  #isHeld({ height, hash }: BlockPayload): boolean {
+    if (height > this.head.height) return false;
+    const held = this.#store.blockAt(height);
+    return held !== null && equalBytes(held.hash, hash);
+  }
+
+  /** Whether blocks are missing below the first one of this log. */
+  #isAbove(payload: BlockPayload): boolean {
+    if (this.#isAnchored || payload.height <= this.head.height + 1) return false;
+    return checkClaims(payload, this.#expected) === null;
+  }
+
+  async #restore(received: ReceivedSnapshot, signal: AbortSignal): Promise<void> {
+    if (this.#queue.some(({ kind }) => kind === "snapshot")) return this.#skipToSnapshot();
+    const { block, recentTxIds } = decodeSnapshot(received);
+    const { index, term, data } = received;
+    const claim = checkClaims(block, this.#expected);
+    if (claim !== null) throw snapshotUnusable(index, claim.reason);
+    const { height } = block;
+    if (height > this.head.height) {
+      const overtaken = new AbortController();
+      this.#overtaken = overtaken;
+      const target = parentOf(block, byHeight(recentTxIds));
+      await this.#fetchTo(target, AbortSignal.any([signal, overtaken.signal]));
+      if (signal.aborted) return;
+      if (overtaken.signal.aborted) return this.#skipToSnapshot();
+      const origin = { index, term, source: "p2p", sizeBytes: data.length } as const;
+      const refusal = await this.#append(block, origin, signal);
+      if (refusal !== null) throw headDiverged(this.head, block.hash, refusal.reason);
+      if (signal.aborted) return;
+    } else {
+      const held = this.#store.blockAt(height);
+      if (held !== null && !equalBytes(held.hash, block.hash)) {
+        throw headDiverged(held, block.hash, `the committed block ${height} is another`);
       }
     }
+    this.#listener.reached(index);
+  }
+
+  /** The newest snapshot stands for all work before it. */
+  #skipToSnapshot(): void {
+    this.#queue = this.#queue.slice(this.#queue.findLastIndex(({ kind }) => kind === "snapshot"));
+  }
+
+  async #fetchTo(target: Target, signal: AbortSignal): Promise<void> {
+    const { height: targetHeight } = target;
+    const tell = (height: Height) => {
+      this.#setBacklog({ kind: "fetching", height, targetHeight });
+    };
+    if (targetHeight > this.head.height) tell(this.head.height);
+    await fetchBlocks(this.#chain, this.#source, target, signal, (block) => {
+      tell(block.height);
+      this.#listener.applied({ block, sizeBytes: 0, source: "p2p" });
+    });
+    if (!signal.aborted) this.#setBacklog(null);
+  }
+
+  /** Applies the next block; or returns why it is none, alike on every node. Throws STATE_DIVERGENCE. */
+  async #append(
+    payload: BlockPayload,
+    { index, term, source, sizeBytes }: Origin,
+    signal: AbortSignal,
+  ): Promise<Refusal | null> {
+    const verdict = checkBlock(payload, this.head, this.#expected);
+    if (verdict.kind === "refused") {
+      this.#checkDivergence(payload, verdict);
+      return verdict;
+    }
+    const { dataHash } = verdict;
+    const next = { ...payload, dataHash, raftIndex: index, raftTerm: term };
+    const block = await this.#chain.append(next, signal);
+    if (block === null) return null;
+    this.#isAnchored = true;
+    this.#listener.applied({ block, sizeBytes, source });
     return null;
+  }
+
+  /**
+   * A leader builds on the block that it has applied last, and every entry before the new one was applied
+   * here. So a committed block above our head that does not build on it was built on another state: this
+   * node, or the leader, has diverged. To refuse it and go on would be a silent fork.
+   */
+  #checkDivergence(payload: BlockPayload, { code, reason }: Refusal): void {
+    const { height, lastHeaderHash } = payload.header.header;
+    if (height <= this.head.height || checkClaims(payload, this.#expected) !== null) return;
+    const isAbove = height > this.head.height + 1;
+    if (isAbove || codesOfDivergence.has(code))
+      throw headDiverged(this.head, lastHeaderHash, reason);
+  }
+
+  #setBacklog(backlog: Backlog | null): void {
+    const last = this.#backlog;
+    if (backlog === last) return;
+    this.#backlog = backlog;
+    this.#listener.backlogChanged(backlog, last);
   }
 }
 
+const codesOfDivergence: ReadonlySet<RefusalCode> = new Set([
+  "parentHash",
+  "appHash",
+  "lastDataHash",
+]);
+
+/** What must be there before the block can be run. */
+function parentOf({ height, header }: BlockPayload, txIdsAt: Target["txIdsAt"]): Target {
+  return { height: height - 1, hash: header.header.lastHeaderHash, txIdsAt };
+}
+
 /** The block of an entry, or why it holds none. */
-function decode({ data }: CommittedEntry): BlockPayload | string {
+function decodeEntry({ data }: CommittedEntry): BlockPayload | string {
   if (data === null) return "the entry is empty";
   try {
     return decodeBlockPayload(data);
@@ -181,7 +307,11 @@ function decode({ data }: CommittedEntry): BlockPayload | string {
   }
 }
 
-/** A client that does not answer may come back; a contradiction does not go away. */
-function isTransient(error: unknown): boolean {
-  return error instanceof ExecutionError && error.detail.code === "EXECUTION_UNAVAILABLE";
+function decodeSnapshot({ index, data }: ReceivedSnapshot): StateSnapshot {
+  try {
+    return decodeStateSnapshot(data);
+  } catch (error) {
+    if (error instanceof BlockError) throw snapshotUnusable(index, error.message, error);
+    throw error;
+  }
 }

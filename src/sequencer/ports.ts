@@ -1,6 +1,14 @@
 /** What the sequencer needs of the layers beside it. `node/` connects them. */
 
-import type { StoredBlock, TxLocation } from "../block/types.ts";
+import type {
+  BlockReader,
+  ChainHead,
+  Data,
+  Height,
+  SignedHeader,
+  StoredBlock,
+  TxLocation,
+} from "../block/types.ts";
 
 /** Of the consensus thread. */
 export interface ConsensusPort {
@@ -34,8 +42,41 @@ export interface CommittedEntry {
   readonly data: Uint8Array | null;
 }
 
+/** What stands for all entries up to `index`, which the log does not hold any more. */
+export interface ReceivedSnapshot {
+  readonly index: number;
+  readonly term: number;
+  readonly data: Uint8Array;
+}
+
+/** A block that is proven to lie on the committed chain: its hash, its signature and its data. */
+export interface FetchedBlock {
+  readonly height: Height;
+  readonly hash: Uint8Array;
+  readonly header: SignedHeader;
+  readonly data: Data;
+  /** Of the data with its metadata. */
+  readonly dataHash: Uint8Array;
+}
+
+/** Blocks of other nodes. */
+export interface BlockSource {
+  /**
+   * Every block above `parent` up to `target`, whose hash is committed, in ascending height. Waits for
+   * peers as long as it takes; throws if the chain of `target` does not go through `parent`, and the
+   * reason of `signal`.
+   */
+  blocks(
+    gap: {
+      readonly parent: ChainHead;
+      readonly target: { readonly height: Height; readonly hash: Uint8Array };
+    },
+    signal: AbortSignal,
+  ): AsyncIterable<FetchedBlock>;
+}
+
 /** Of the block store: what applying and accepting transactions need. */
-export interface ChainStore {
+export interface ChainStore extends BlockReader {
   append(block: StoredBlock): Promise<void>;
   /**
    * Makes durable that `hash` is signed at `height`, before it is (P4). Rejects if another hash was,

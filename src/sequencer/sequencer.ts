@@ -7,10 +7,17 @@ import { sleep, TaskGroup } from "../base/task-group.ts";
 import type { BlockSigner, SignatureChecker } from "../block/sign.ts";
 import type { BlockPayload, ChainHead } from "../block/types.ts";
 import type { Executor, GenesisParameters } from "../execution/executor.ts";
-import { type AppliedBlock, Applier } from "./applier.ts";
+import { type AppliedBlock, Applier, type Backlog } from "./applier.ts";
 import { answerOffer, Forwarder, type ForwarderOptions } from "./forwarder.ts";
-import type { ChainStore, CommittedEntry, ConsensusPort } from "./ports.ts";
+import type {
+  BlockSource,
+  ChainStore,
+  CommittedEntry,
+  ConsensusPort,
+  ReceivedSnapshot,
+} from "./ports.ts";
 import { type ProducerOptions, produceBlocks } from "./producer.ts";
+import { unreadyDetail, whyUnready } from "./readiness.ts";
 import { isSameWork, type SequencerState, stateFrom } from "./state.ts";
 import {
   type Submission,
@@ -24,6 +31,8 @@ export interface SequencerOptions {
   readonly nodeId: string;
   readonly genesis: GenesisParameters;
   readonly head: ChainHead;
+  /** The last entry of this log that is in the blocks; 0 for none. */
+  readonly appliedIndex: number;
   readonly production: Omit<ProducerOptions, "genesis" | "signer">;
   readonly submission: SubmissionOptions;
   readonly forwarding: ForwarderOptions;
@@ -52,6 +61,8 @@ export interface SequencerListener {
   readinessChanged(isReady: boolean, reason: string): void;
   executionFailed(height: number, error: Error): void;
   executionRecovered(height: number, downMs: number): void;
+  /** Each block of a backlog, its end (null), and what it was before. */
+  backlogChanged(backlog: Backlog | null, last: Backlog | null): void;
 }
 
 export interface SequencerDependencies {
@@ -63,6 +74,8 @@ export interface SequencerDependencies {
     }): void;
   };
   readonly store: ChainStore;
+  /** The blocks of other nodes. */
+  readonly source: BlockSource;
   readonly executor: Executor;
   readonly checkTx: (tx: Uint8Array) => string | null;
   readonly signer: BlockSigner;
@@ -91,7 +104,8 @@ export class Sequencer {
   };
   #isDraining = false;
   #commitIndex: number;
-  #appliedIndex: number;
+  /** 0 until the executor has all that is stored: nothing is applied before it is executed. */
+  #appliedIndex = 0;
   #appliedAtMs = performance.now();
   #failingSinceMs: number | null = null;
   #readiness: { readonly appliedHeight: number; readonly reason: string | null } | null = null;
@@ -106,12 +120,12 @@ export class Sequencer {
     this.#dependencies = dependencies;
     this.#tasks = new TaskGroup(dependencies.onFailure);
     this.#pool = new TxPool(options.pool);
-    this.#commitIndex = options.head.raftIndex;
-    this.#appliedIndex = options.head.raftIndex;
+    this.#commitIndex = options.appliedIndex;
     this.#applier = new Applier(
       {
         chainId: options.genesis.chainId,
         head: options.head,
+        appliedIndex: options.appliedIndex,
         acceptsBlocksWithoutTxIds: options.acceptsBlocksWithoutTxIds,
       },
       {
@@ -127,6 +141,10 @@ export class Sequencer {
           executionRecovered: (height, downMs) => {
             this.#failingSinceMs = null;
             listener.executionRecovered(height, downMs);
+          },
+          backlogChanged: (backlog, last) => {
+            listener.backlogChanged(backlog, last);
+            if (backlog?.kind !== last?.kind) this.#reportReadiness();
           },
         },
       },
@@ -168,9 +186,9 @@ export class Sequencer {
     return this.#pool;
   }
 
-  /** null if this node is fit to lead; else why not. */
+  /** null if this node is fit to lead; else why not, and how far it is. */
   get unreadyReason(): string | null {
-    return this.#whyUnready();
+    return unreadyDetail(this.#whyUnready(), this.#applier.backlog);
   }
 
   start(kept: Iterable<{ readonly txId: Uint8Array; readonly tx: Uint8Array }>): void {
@@ -212,6 +230,12 @@ export class Sequencer {
     this.#applier.enqueue(entries);
   }
 
+  /** In place of entries that the log does not hold any more. */
+  onSnapshot(snapshot: ReceivedSnapshot): void {
+    this.#commitIndex = Math.max(this.#commitIndex, snapshot.index);
+    this.#applier.enqueueSnapshot(snapshot);
+  }
+
   submit(submission: Submission): Promise<SubmissionAnswer> {
     return this.#submissions.submit(submission);
   }
@@ -248,14 +272,15 @@ export class Sequencer {
     });
   }
 
-  #onApplied({ block, sizeBytes }: AppliedBlock): void {
+  #onApplied(applied: AppliedBlock): void {
+    const { block } = applied;
     this.#appliedAtMs = performance.now();
     for (const [index, txId] of block.txIds.entries()) {
       this.#submissions.committed(txId, { height: block.height, index });
     }
     const isOwn = this.#raft.role === "leader" && this.#raft.term === block.raftTerm;
     const isLive = block.raftIndex >= this.#commitIndex;
-    this.#dependencies.listener.applied({ block, sizeBytes, isOwn, isLive });
+    this.#dependencies.listener.applied({ ...applied, isOwn, isLive });
   }
 
   #onReached(index: number): void {
@@ -346,16 +371,16 @@ export class Sequencer {
   }
 
   #whyUnready(): string | null {
-    if (this.#isDraining) return "this node is shutting down";
-    const failingMs = performance.now() - (this.#failingSinceMs ?? performance.now());
-    if (failingMs > this.#options.unreadyAfterMs) return "the execution client fails";
-    const behind = this.#commitIndex - this.#appliedIndex;
-    return behind > maxEntriesBehind ? "committed blocks are not yet applied" : null;
+    const nowMs = performance.now();
+    return whyUnready({
+      isDraining: this.#isDraining,
+      backlog: this.#applier.backlog,
+      failingMs: nowMs - (this.#failingSinceMs ?? nowMs),
+      unreadyAfterMs: this.#options.unreadyAfterMs,
+      behind: this.#commitIndex - this.#appliedIndex,
+    });
   }
 }
 
 const readyWord = "ready";
 const leaderlessReason = "no leader is known, or its log is not joined yet";
-
-/** A ready node can take over without a noticeable pause: it has next to nothing left to apply. */
-const maxEntriesBehind = 8;

@@ -1,13 +1,56 @@
-/** The state machine as of an applied entry, for a member that has missed more than the log holds. */
+/** The state machine as of an applied block, for a member that has missed more than the log holds. */
 
-/** The entry that it is as of, and what restores it. */
+import { encodeBlockPayload } from "../block/codec.ts";
+import { encodeTxIdsAt, type TxIdsAt } from "../block/snapshot-codec.ts";
+import type { BlockPayload, BlockReader, Height, StoredBlock } from "../block/types.ts";
+
+/** The entry that it is as of, and what restores it (`block/snapshot-codec.ts`). */
 export interface SequencerSnapshot {
   readonly index: number;
   readonly term: number;
   readonly data: Uint8Array;
 }
 
-/** null while there is nothing to give. */
-export function takeSnapshot(): Promise<SequencerSnapshot | null> {
-  return Promise.resolve(null);
+export interface SnapshotStore extends BlockReader {
+  flushed(): Promise<void>;
+  /** Those within the window below `head`; none is removed while they are read. */
+  recentTxIds(head: Height): AsyncIterable<TxIdsAt>;
+}
+
+/**
+ * As of the last block, once that is on disk. null without blocks, and while the last one came from a
+ * peer: then its entry is not known.
+ */
+export async function takeSnapshot(store: SnapshotStore): Promise<SequencerSnapshot | null> {
+  const { height, raftIndex: index, raftTerm: term } = store.head;
+  const block = store.blockAt(height);
+  if (block === null || index === 0) return null;
+  const pieces = [encodeBlockPayload(payloadOf(block))];
+  await store.flushed();
+  for await (const identities of store.recentTxIds(height)) pieces.push(encodeTxIdsAt(identities));
+  return { index, term, data: joined(pieces) };
+}
+
+function payloadOf({ height, hash, header, data, txIds }: StoredBlock): BlockPayload {
+  return {
+    height,
+    hash,
+    timestampNs: header.header.timeNs,
+    header,
+    data,
+    txIds,
+    lastSubmittedDaHeaderHeight: 0,
+    lastSubmittedDaDataHeight: 0,
+  };
+}
+
+/** There may be more pieces than a call takes arguments. */
+function joined(pieces: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    bytes.set(piece, at);
+    at += piece.length;
+  }
+  return bytes;
 }

@@ -7,6 +7,7 @@
  * must be durable, which is usually the next height's signing mark. So a block costs one fsync, and in
  * catch-up many share one. The log may be compacted up to `flushedRaftIndex`, and no further.
  */
+import { setImmediate } from "node:timers/promises";
 import { assert } from "../base/assert.ts";
 import { equalBytes, toHex } from "../base/bytes.ts";
 import type { BlockReader, ChainHead, Height, StoredBlock, TxLocation } from "../block/types.ts";
@@ -36,7 +37,7 @@ import { KeptTxs } from "./kept-txs.ts";
 import { numberKey } from "./keys.ts";
 import { openBlockFile } from "./open-block-file.ts";
 import { type SigningMark, SigningMarks } from "./signing-marks.ts";
-import { type LocatedTx, TxIndex } from "./tx-index.ts";
+import { type TxIdsAt, TxIndex } from "./tx-index.ts";
 import { WriteSet } from "./write-set.ts";
 
 export interface BlockStoreOptions {
@@ -62,6 +63,9 @@ const freeMinBytesDefault = 64 * mebibyte;
 
 /** Blocks in memory that are not on disk; beyond it, `append` waits for the disk. */
 const unflushedMaxBytes = 32 * mebibyte;
+
+/** Heights whose identities are listed at once: well below a millisecond. */
+const heightsPerSlice = 128;
 
 /** Heights that may be marked for signing before their blocks are stored: a batch in catch-up. */
 const markedAheadMax = 1024;
@@ -271,18 +275,18 @@ export class BlockStore implements BlockReader {
     return this.#kept.size;
   }
 
-  /** The identities in the window, in one order on every node: part of a snapshot. */
-  async recentTxs(): Promise<readonly LocatedTx[]> {
-    await this.flushed();
-    return [...this.#txs.recent(this.#head.height)];
-  }
-
-  /** Adds the identities of a snapshot, whose blocks are fetched without them. Durable when it resolves. */
-  async rememberTxs(height: Height, txIds: readonly Uint8Array[]): Promise<void> {
-    this.#checkUsable();
-    this.#txs.remember(this.#writes, height, txIds);
-    await this.#flusher.now();
-    this.#txs.flushed(height);
+  /**
+   * The identities within the window below `head`, this height included, by ascending height. Read in
+   * slices, between which others work; none is removed meanwhile.
+   */
+  async *recentTxIds(head: Height): AsyncGenerator<TxIdsAt, void, undefined> {
+    let read = 0;
+    for (const identities of this.#txs.recent(head)) {
+      if (identities !== null) yield identities;
+      if (++read % heightsPerSlice !== 0) continue;
+      await setImmediate();
+      this.#checkUsable();
+    }
   }
 
   /** What the last backfill had proven; null if it ended, or none began. */

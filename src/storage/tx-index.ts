@@ -17,9 +17,10 @@ import { type BlockTables, prunedThroughKey } from "./block-tables.ts";
 import { numberKey, textKey } from "./keys.ts";
 import type { WriteSet } from "./write-set.ts";
 
-export interface LocatedTx {
-  readonly txId: Uint8Array;
-  readonly location: TxLocation;
+/** The identities of one block's transactions, in order. */
+export interface TxIdsAt {
+  readonly height: Height;
+  readonly txIds: readonly Uint8Array[];
 }
 
 /** Heights whose identities one block may remove: after the window was made smaller, more are due. */
@@ -31,6 +32,8 @@ export class TxIndex {
   /** Located, and not yet in the tables. */
   readonly #pending = new Map<string, TxLocation>();
   readonly #pendingIds = new Map<Height, readonly Uint8Array[]>();
+  /** Heads whose windows are being listed. */
+  readonly #held: Height[] = [];
   #prunedThrough: Height;
 
   constructor(tables: BlockTables, options: { window: number; prunedThrough: Height }) {
@@ -50,11 +53,6 @@ export class TxIndex {
   /** Adds the identities of the block at `height`, the new head, and takes out some that are too old. */
   add(writes: WriteSet, height: Height, ids: readonly Uint8Array[]): void {
     this.#prune(writes, height - this.#window);
-    this.remember(writes, height, ids);
-  }
-
-  /** Adds the identities at a height whose block may not be here (it came in a snapshot). */
-  remember(writes: WriteSet, height: Height, ids: readonly Uint8Array[]): void {
     if (ids.length === 0) return;
     const { txs, txHeights } = this.#tables;
     const list = encodeIds(ids);
@@ -81,18 +79,25 @@ export class TxIndex {
     this.#pendingIds.delete(height);
   }
 
-  /** Every identity in the window below `head`, in the order of their bytes. Nothing may be pending. */
-  *recent(head: Height): Generator<LocatedTx> {
-    assert(this.#pending.size === 0, "the index is flushed before it is listed");
-    const { txs } = this.#tables;
-    for (const { key, value } of txs.entries()) {
-      const location = decodeLocation(value, txs.place(`0x${toHex(key)}`));
-      if (location.height > head - this.#window) yield { txId: key, location };
+  /**
+   * The identities in the window below `head`, by ascending height, blocks without any left out. They
+   * stay until the listing ends, however many blocks are added meanwhile. Nothing may be pending of them.
+   */
+  *recent(head: Height): Generator<TxIdsAt | null, void, undefined> {
+    this.#held.push(head);
+    try {
+      for (let height = head - this.#window + 1; height <= head; height++) {
+        const txIds = height > this.#prunedThrough ? this.#idsAt(height) : [];
+        yield txIds.length === 0 ? null : { height, txIds };
+      }
+    } finally {
+      this.#held.splice(this.#held.indexOf(head), 1);
     }
   }
 
   #prune(writes: WriteSet, through: Height): void {
-    const last = Math.min(through, this.#prunedThrough + prunedPerBlockMax);
+    const heldAbove = Math.min(...this.#held) - this.#window;
+    const last = Math.min(through, heldAbove, this.#prunedThrough + prunedPerBlockMax);
     if (last <= this.#prunedThrough) return;
     const { txs, txHeights, meta } = this.#tables;
     for (let height = this.#prunedThrough + 1; height <= last; height++) {

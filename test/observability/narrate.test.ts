@@ -259,6 +259,18 @@ const nodeLines: readonly (readonly [NodeEvent, string])[] = [
     'WRN p2p: waiting for missing blocks from=5 to=9 reason="no peer"',
   ],
   [
+    { kind: "backfillBegan", fromHeight: 5, toHeight: 9 },
+    "INF p2p: blocks are missing, fetching them from other nodes from=5 to=9",
+  ],
+  [
+    { kind: "replayProgress", height: 5, remaining: 4 },
+    "INF execution: executing stored blocks again height=5 remaining=4",
+  ],
+  [
+    { kind: "replayEnded", height: 9, blocks: 5, seconds: 1.26 },
+    "INF execution: executed stored blocks again height=9 blocks=5 seconds=1.3",
+  ],
+  [
     { kind: "backfillEnded", height: 9, blocks: 5, seconds: 2.04 },
     "INF p2p: missing blocks fetched height=9 blocks=5 seconds=2 blocksPerSecond=2",
   ],

@@ -6,8 +6,9 @@ import { join } from "node:path";
 import { privateKeyFromSeed } from "../../src/block/ed25519.ts";
 import { BlockSigner, SignatureChecker } from "../../src/block/sign.ts";
 import { KvExecutor } from "../../src/execution/kv.ts";
-import type { AppliedBlock } from "../../src/sequencer/applier.ts";
+import type { AppliedBlock, Backlog } from "../../src/sequencer/applier.ts";
 import type {
+  BlockSource,
   CommittedEntry,
   ConsensusPort,
   PeerReply,
@@ -120,19 +121,38 @@ export class TestLog implements ConsensusPort {
   }
 }
 
+/** Other nodes that serve nothing: a backfill waits. */
+export const noPeers: BlockSource = {
+  blocks: (_gap, signal) => ({
+    [Symbol.asyncIterator]: () => ({
+      next: () =>
+        new Promise((_resolve, reject) => {
+          signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+        }),
+    }),
+  }),
+};
+
 export interface Recorded {
   readonly states: SequencerState["kind"][];
   readonly blocks: AppliedBlock[];
   readonly refusals: string[];
+  readonly backlogs: (Backlog | null)[];
   readonly failures: unknown[];
 }
 
 export function startSequencer(
   chain: Chain,
   log: TestLog,
-  options: Partial<SequencerOptions> & { readonly blockTimeMs?: number } = {},
+  {
+    source = noPeers,
+    ...options
+  }: Partial<SequencerOptions> & {
+    readonly blockTimeMs?: number;
+    readonly source?: BlockSource;
+  } = {},
 ): { readonly sequencer: Sequencer; readonly recorded: Recorded } {
-  const recorded: Recorded = { states: [], blocks: [], refusals: [], failures: [] };
+  const recorded: Recorded = { states: [], blocks: [], refusals: [], backlogs: [], failures: [] };
   const listener: SequencerListener = {
     stateChanged: (_from, to) => recorded.states.push(to.kind),
     applied: (block) => recorded.blocks.push(block),
@@ -140,12 +160,14 @@ export function startSequencer(
     readinessChanged: () => {},
     executionFailed: () => {},
     executionRecovered: () => {},
+    backlogChanged: (backlog) => recorded.backlogs.push(backlog),
   };
   const sequencer = new Sequencer(
     {
       nodeId: "a",
       genesis,
       head: chain.store.head,
+      appliedIndex: chain.store.head.raftIndex,
       production: {
         blockTimeMs: options.blockTimeMs ?? 5,
         lazyBlockIntervalMs: null,
@@ -167,6 +189,7 @@ export function startSequencer(
     {
       consensus: log,
       store: chain.store,
+      source,
       executor: chain.executor,
       checkTx: (tx) => chain.executor.checkTx(tx),
       signer,

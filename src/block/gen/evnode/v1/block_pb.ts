@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file evnode/v1/block.proto.
  */
 export const file_evnode_v1_block: GenFile = /*@__PURE__*/
-  fileDesc("ChVldm5vZGUvdjEvYmxvY2sucHJvdG8SCWV2bm9kZS52MSIlCgdWZXJzaW9uEg0KBWJsb2NrGAEgASgEEgsKA2FwcBgCIAEoBCLgAQoGSGVhZGVyEiMKB3ZlcnNpb24YASABKAsyEi5ldm5vZGUudjEuVmVyc2lvbhIOCgZoZWlnaHQYAiABKAQSDAoEdGltZRgDIAEoBBIYChBsYXN0X2hlYWRlcl9oYXNoGAQgASgMEhEKCWRhdGFfaGFzaBgGIAEoDBIQCghhcHBfaGFzaBgIIAEoDBIYChBwcm9wb3Nlcl9hZGRyZXNzGAogASgMEhYKDnZhbGlkYXRvcl9oYXNoGAsgASgMEhAKCGNoYWluX2lkGAwgASgJSgQIBRAGSgQIBxAISgQICRAKIioKBlNpZ25lchIPCgdhZGRyZXNzGAEgASgMEg8KB3B1Yl9rZXkYAiABKAwiZwoMU2lnbmVkSGVhZGVyEiEKBmhlYWRlchgBIAEoCzIRLmV2bm9kZS52MS5IZWFkZXISEQoJc2lnbmF0dXJlGAIgASgMEiEKBnNpZ25lchgDIAEoCzIRLmV2bm9kZS52MS5TaWduZXIiUgoITWV0YWRhdGESEAoIY2hhaW5faWQYASABKAkSDgoGaGVpZ2h0GAIgASgEEgwKBHRpbWUYAyABKAQSFgoObGFzdF9kYXRhX2hhc2gYBCABKAwiOgoERGF0YRIlCghtZXRhZGF0YRgBIAEoCzITLmV2bm9kZS52MS5NZXRhZGF0YRILCgN0eHMYAiADKAwiwAEKDlJhZnRCbG9ja1N0YXRlEg4KBmhlaWdodBgBIAEoBBInCh9sYXN0X3N1Ym1pdHRlZF9kYV9oZWFkZXJfaGVpZ2h0GAIgASgEEiUKHWxhc3Rfc3VibWl0dGVkX2RhX2RhdGFfaGVpZ2h0GAMgASgEEgwKBGhhc2gYBCABKAwSEQoJdGltZXN0YW1wGAUgASgEEg4KBmhlYWRlchgGIAEoDBIMCgRkYXRhGAcgASgMEg8KBnR4X2lkcxjoByADKAxiBnByb3RvMw");
+  fileDesc("ChVldm5vZGUvdjEvYmxvY2sucHJvdG8SCWV2bm9kZS52MSIlCgdWZXJzaW9uEg0KBWJsb2NrGAEgASgEEgsKA2FwcBgCIAEoBCLgAQoGSGVhZGVyEiMKB3ZlcnNpb24YASABKAsyEi5ldm5vZGUudjEuVmVyc2lvbhIOCgZoZWlnaHQYAiABKAQSDAoEdGltZRgDIAEoBBIYChBsYXN0X2hlYWRlcl9oYXNoGAQgASgMEhEKCWRhdGFfaGFzaBgGIAEoDBIQCghhcHBfaGFzaBgIIAEoDBIYChBwcm9wb3Nlcl9hZGRyZXNzGAogASgMEhYKDnZhbGlkYXRvcl9oYXNoGAsgASgMEhAKCGNoYWluX2lkGAwgASgJSgQIBRAGSgQIBxAISgQICRAKIioKBlNpZ25lchIPCgdhZGRyZXNzGAEgASgMEg8KB3B1Yl9rZXkYAiABKAwiZwoMU2lnbmVkSGVhZGVyEiEKBmhlYWRlchgBIAEoCzIRLmV2bm9kZS52MS5IZWFkZXISEQoJc2lnbmF0dXJlGAIgASgMEiEKBnNpZ25lchgDIAEoCzIRLmV2bm9kZS52MS5TaWduZXIiUgoITWV0YWRhdGESEAoIY2hhaW5faWQYASABKAkSDgoGaGVpZ2h0GAIgASgEEgwKBHRpbWUYAyABKAQSFgoObGFzdF9kYXRhX2hhc2gYBCABKAwiOgoERGF0YRIlCghtZXRhZGF0YRgBIAEoCzITLmV2bm9kZS52MS5NZXRhZGF0YRILCgN0eHMYAiADKAwi7AEKDlJhZnRCbG9ja1N0YXRlEg4KBmhlaWdodBgBIAEoBBInCh9sYXN0X3N1Ym1pdHRlZF9kYV9oZWFkZXJfaGVpZ2h0GAIgASgEEiUKHWxhc3Rfc3VibWl0dGVkX2RhX2RhdGFfaGVpZ2h0GAMgASgEEgwKBGhhc2gYBCABKAwSEQoJdGltZXN0YW1wGAUgASgEEg4KBmhlYWRlchgGIAEoDBIMCgRkYXRhGAcgASgMEg8KBnR4X2lkcxjoByADKAwSKgoNcmVjZW50X3R4X2lkcxjpByADKAsyEi5ldm5vZGUudjEuVHhJZHNBdCIpCgdUeElkc0F0Eg4KBmhlaWdodBgBIAEoBBIOCgZ0eF9pZHMYAiADKAxiBnByb3RvMw");
 
 /**
  * @generated from message evnode.v1.Version
@@ -265,6 +265,13 @@ export type RaftBlockState = Message<"evnode.v1.RaftBlockState"> & {
    * @generated from field: repeated bytes tx_ids = 1000;
    */
   txIds: Uint8Array[];
+
+  /**
+   * Ours, and only in a snapshot: the identities within the window, by height, this block's included.
+   *
+   * @generated from field: repeated evnode.v1.TxIdsAt recent_tx_ids = 1001;
+   */
+  recentTxIds: TxIdsAt[];
 };
 
 /**
@@ -273,4 +280,28 @@ export type RaftBlockState = Message<"evnode.v1.RaftBlockState"> & {
  */
 export const RaftBlockStateSchema: GenMessage<RaftBlockState> = /*@__PURE__*/
   messageDesc(file_evnode_v1_block, 6);
+
+/**
+ * Ours: the identities of one block's transactions, in order.
+ *
+ * @generated from message evnode.v1.TxIdsAt
+ */
+export type TxIdsAt = Message<"evnode.v1.TxIdsAt"> & {
+  /**
+   * @generated from field: uint64 height = 1;
+   */
+  height: bigint;
+
+  /**
+   * @generated from field: repeated bytes tx_ids = 2;
+   */
+  txIds: Uint8Array[];
+};
+
+/**
+ * Describes the message evnode.v1.TxIdsAt.
+ * Use `create(TxIdsAtSchema)` to create a new message.
+ */
+export const TxIdsAtSchema: GenMessage<TxIdsAt> = /*@__PURE__*/
+  messageDesc(file_evnode_v1_block, 7);
 

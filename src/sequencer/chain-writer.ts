@@ -1,0 +1,145 @@
+/**
+ * Runs and stores blocks, one after the other: the only place where the head moves. A block of the log, one
+ * of a snapshot and one from a peer come through here alike:
+ *
+ *   mark as to be signed (P4), unless it is signed, and meanwhile execute -> sign -> store
+ *
+ * An executor that does not answer is asked again until it does (P8).
+ */
+
+import { setImmediate } from "node:timers/promises";
+import { describeError } from "../base/coded-error.ts";
+import { sleep } from "../base/task-group.ts";
+import type { BlockSigner } from "../block/sign.ts";
+import type { ChainHead, Data, Height, SignedHeader, StoredBlock } from "../block/types.ts";
+import { ExecutionError } from "../execution/errors.ts";
+import type { BlockToExecute, Executor } from "../execution/executor.ts";
+import type { ChainStore } from "./ports.ts";
+
+/** A checked block, ready to be executed. */
+export interface NextBlock {
+  readonly height: Height;
+  readonly hash: Uint8Array;
+  /** To be signed here if its signature is empty. */
+  readonly header: SignedHeader;
+  readonly data: Data;
+  readonly txIds: readonly Uint8Array[];
+  /** Of the data with its metadata. */
+  readonly dataHash: Uint8Array;
+  /** Its log entry; 0 if that is not known. */
+  readonly raftIndex: number;
+  readonly raftTerm: number;
+}
+
+export interface ExecutionListener {
+  executionFailed(height: number, error: Error): void;
+  executionRecovered(height: number, downMs: number): void;
+}
+
+/** After so long the thread is given to heartbeats of peers and to clients for a moment (P13). */
+const breathEveryMs = 10;
+
+const retryMinMs = 50;
+const retryMaxMs = 2_000;
+
+export class ChainWriter {
+  readonly #store: ChainStore;
+  readonly #executor: Executor;
+  readonly #signer: BlockSigner;
+  readonly #listener: ExecutionListener;
+  #head: ChainHead;
+  #breathedAtMs = 0;
+
+  constructor(
+    head: ChainHead,
+    dependencies: {
+      readonly store: ChainStore;
+      readonly executor: Executor;
+      readonly signer: BlockSigner;
+      readonly listener: ExecutionListener;
+    },
+  ) {
+    this.#head = head;
+    this.#store = dependencies.store;
+    this.#executor = dependencies.executor;
+    this.#signer = dependencies.signer;
+    this.#listener = dependencies.listener;
+  }
+
+  /** The last applied block: what the next one is built on. */
+  get head(): ChainHead {
+    return this.#head;
+  }
+
+  /** null only if `signal` aborts before the block is executed. */
+  async append(next: NextBlock, signal: AbortSignal): Promise<StoredBlock | null> {
+    const { height, hash, header, data, txIds, dataHash, raftIndex, raftTerm } = next;
+    const { timeNs } = header.header;
+    const isSigned = header.signature.length > 0;
+    const toExecute = {
+      height,
+      timestampNs: timeNs,
+      txs: data.txs,
+      prevAppHash: this.#head.appHash,
+    };
+    const [appHash] = await Promise.all([
+      this.execute(toExecute, signal),
+      isSigned ? null : this.#store.setWatermark({ height, hash }),
+    ]);
+    if (appHash === null) return null;
+    const signed = isSigned ? header : this.#signer.sign(header.header);
+    const block = { height, hash, header: signed, data, txIds, appHash, raftIndex, raftTerm };
+    await this.#store.append(block);
+    this.#head = { height, hash, dataHash, timeNs, appHash, raftIndex, raftTerm };
+    return block;
+  }
+
+  /** The state after the block; null only if `signal` aborts first. Throws what no retry can mend. */
+  async execute(block: BlockToExecute, signal: AbortSignal): Promise<Uint8Array | null> {
+    const { height } = block;
+    let failingSinceMs: number | null = null;
+    await this.#breathe();
+    for (let retryMs = retryMinMs; !signal.aborted; retryMs = Math.min(retryMaxMs, 2 * retryMs)) {
+      try {
+        const { appHash } = await this.#executor.executeTxs(block);
+        if (failingSinceMs !== null) {
+          this.#listener.executionRecovered(height, performance.now() - failingSinceMs);
+        }
+        return appHash;
+      } catch (error) {
+        if (!isTransient(error)) throw error;
+        failingSinceMs ??= performance.now();
+        const cause = error instanceof Error ? error : new Error(describeError(error));
+        this.#listener.executionFailed(height, cause);
+        await sleep(retryMs, signal);
+      }
+    }
+    return null;
+  }
+
+  /** Thousands of blocks may come with nothing to wait for between them. */
+  async #breathe(): Promise<void> {
+    if (performance.now() - this.#breathedAtMs < breathEveryMs) return;
+    await setImmediate();
+    this.#breathedAtMs = performance.now();
+  }
+
+  /** Up to where the executor is. Waits for an answer; null only if `signal` aborts first. */
+  async executedHeight(signal: AbortSignal): Promise<Height | null> {
+    for (let retryMs = retryMinMs; !signal.aborted; retryMs = Math.min(retryMaxMs, 2 * retryMs)) {
+      try {
+        return (await this.#executor.head()).height;
+      } catch (error) {
+        if (!isTransient(error)) throw error;
+        this.#listener.executionFailed(this.#head.height, error);
+        await sleep(retryMs, signal);
+      }
+    }
+    return null;
+  }
+}
+
+/** A client that does not answer may come back; a contradiction does not go away. */
+function isTransient(error: unknown): error is ExecutionError {
+  return error instanceof ExecutionError && error.detail.code === "EXECUTION_UNAVAILABLE";
+}

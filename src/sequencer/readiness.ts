@@ -1,0 +1,32 @@
+/** Whether a node is fit to lead, and else why not (P5). Pure. */
+
+import type { Backlog } from "./applier.ts";
+
+export interface ReadinessFacts {
+  readonly isDraining: boolean;
+  readonly backlog: Backlog | null;
+  /** How long the execution client has failed; 0 while it answers. */
+  readonly failingMs: number;
+  /** An execution client that fails for so long makes the node unready. */
+  readonly unreadyAfterMs: number;
+  /** Committed entries that are not applied. */
+  readonly behind: number;
+}
+
+/** A ready node can take over without a noticeable pause: it has next to nothing left to apply. */
+const maxEntriesBehind = 8;
+
+/** The same words as long as the reason is the same: they are one line in the log. */
+export function whyUnready(facts: ReadinessFacts): string | null {
+  if (facts.isDraining) return "this node is shutting down";
+  if (facts.failingMs > facts.unreadyAfterMs) return "the execution client fails";
+  if (facts.backlog?.kind === "replaying") return "stored blocks are executed again";
+  if (facts.backlog?.kind === "fetching") return "missing blocks are fetched from other nodes";
+  return facts.behind > maxEntriesBehind ? "committed blocks are not yet applied" : null;
+}
+
+/** With how far it is, for whoever asks now. */
+export function unreadyDetail(reason: string | null, backlog: Backlog | null): string | null {
+  if (reason === null || backlog === null) return reason;
+  return `${reason}: height ${backlog.height} of ${backlog.targetHeight}`;
+}
