@@ -178,3 +178,5 @@ function raftPeerMetrics({ gauge, counter, histogram }: MetricMaker) {
 const fastSeconds = [
   0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5,
 ];
+/** Of what takes a disk, an executor or a client. */
+export const operationSeconds = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];

@@ -6,7 +6,7 @@
 import { Registry } from "prom-client";
 import type { MetricMaker } from "./metric-maker.ts";
 import { collectProcessMetrics, metricMaker } from "./metric-maker.ts";
-import { raftMetrics } from "./metrics-raft.ts";
+import { operationSeconds, raftMetrics } from "./metrics-raft.ts";
 
 export interface MetricsOptions {
   /** `instrumentation.namespace`. */
@@ -225,7 +225,6 @@ function processMetrics({ gauge, counter }: MetricMaker) {
   };
 }
 
-const operationSeconds = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const intervalSeconds = [0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 1.1, 1.25, 1.5, 2, 3, 5, 10, 30, 60];
 const gapSeconds = [0.1, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 3, 5, 10, 30, 60];
 /** ev-node's. */
