@@ -85,6 +85,9 @@ function storageExitCode(code: StorageError["code"]): ExitCode {
 function executionExitCode(code: ExecutionError["code"]): ExitCode {
   switch (code) {
     case "EXECUTION_DIVERGED":
+    case "EXECUTION_CLIENT_DIVERGED":
+    case "EXECUTION_REJECTED":
+    case "EXECUTION_UNRUNNABLE":
     case "EXECUTION_GAP":
     case "EXECUTION_FORGOTTEN":
       return exitCodes.broken;

@@ -1,4 +1,7 @@
-/** What can go wrong while blocks are run, the disk apart (StorageError). A divergence means that two nodes would hold different states. */
+/**
+ * What can go wrong while blocks are run, the disk apart (StorageError). A divergence means that two
+ * nodes would hold different states.
+ */
 
 import { toHex } from "../base/bytes.ts";
 import { CodedError } from "../base/coded-error.ts";
@@ -12,6 +15,23 @@ export class ExecutionError extends CodedError<
       readonly executed: string;
       readonly offered: string;
     }
+  /** The execution client holds another block there, or its head is not what the block builds on. */
+  | {
+      readonly code: "EXECUTION_CLIENT_DIVERGED";
+      readonly height: number;
+      readonly clientHash: string;
+      readonly committedHash: string;
+    }
+  /** The execution client finds a committed block invalid: two clients disagree. */
+  | {
+      readonly code: "EXECUTION_REJECTED";
+      readonly height: number;
+      readonly committedHash: string;
+      /** The last block that it does accept; null if it does not say. */
+      readonly latestValidHash: string | null;
+    }
+  /** A committed block is nothing that this executor can run. */
+  | { readonly code: "EXECUTION_UNRUNNABLE"; readonly height: number }
   /** Blocks between the executor's head and this one are missing. */
   | { readonly code: "EXECUTION_GAP"; readonly height: number; readonly nextHeight: number }
   /** Executed so long ago that the record of it is gone. */
@@ -38,6 +58,51 @@ export function diverged(facts: {
       `executor, and 0x${offered} in the block. Compare both with another node; if this one is wrong, ` +
       "stop it and wipe its data directory, and it will fetch the chain again",
   );
+}
+
+/** `what` of the client at `height` has another hash than the chain says. */
+export function clientDiverged(facts: {
+  readonly height: number;
+  readonly what: "block" | "state";
+  readonly clientHash: string;
+  readonly committedHash: string;
+}): ExecutionError {
+  const { height, what, clientHash, committedHash } = facts;
+  return new ExecutionError(
+    { code: "EXECUTION_CLIENT_DIVERGED", height, clientHash, committedHash },
+    `state divergence at height ${height}: the execution client's ${what} has hash ${clientHash}, and the ` +
+      `committed chain's ${committedHash}. Compare both with another node. If the client is wrong (restored, ` +
+      "or driven by somebody else), stop it and this node, wipe the client's data, initialise it with " +
+      "its genesis and start both: the blocks are executed again",
+  );
+}
+
+export function rejected(facts: {
+  readonly height: number;
+  readonly committedHash: string;
+  readonly latestValidHash: string | null;
+  readonly reason: string;
+}): ExecutionError {
+  const { height, committedHash, latestValidHash, reason } = facts;
+  const latest = latestValidHash === null ? "" : `, after the valid block ${latestValidHash}`;
+  return new ExecutionError(
+    { code: "EXECUTION_REJECTED", height, committedHash, latestValidHash },
+    `state divergence at height ${height}: the execution client rejects the committed block ` +
+      `${committedHash}${latest} (${reason}). Two clients disagree: compare their versions, their genesis ` +
+      "and their block at this height on all nodes before anything is wiped",
+  );
+}
+
+export function unrunnable(height: number, problem: string): ExecutionError {
+  return new ExecutionError(
+    { code: "EXECUTION_UNRUNNABLE", height },
+    `cannot execute the committed block at height ${height}: ${problem}. All nodes of a chain need the ` +
+      "same execution.type and the same kind of client, and a release that knows this block",
+  );
+}
+
+export function unavailable(height: number, cause: Error): ExecutionError {
+  return new ExecutionError({ code: "EXECUTION_UNAVAILABLE", height }, cause.message, { cause });
 }
 
 export function gap(height: number, nextHeight: number): ExecutionError {

@@ -25,11 +25,40 @@ export interface ExecutionHead {
   readonly appHash: Uint8Array;
 }
 
+/** A transaction with the identity by which it is recognised when it comes again. */
+export interface IdentifiedTx {
+  readonly tx: Uint8Array;
+  readonly id: Uint8Array;
+}
+
+/** The block that the leader is about to propose, on the executor's head. */
+export interface BlockToBuild {
+  readonly height: number;
+  readonly timestampNs: bigint;
+  /** Transactions that came by RPC and are in no block yet, oldest first. */
+  readonly waiting: readonly IdentifiedTx[];
+  /** True of a transaction that an earlier block holds: it must not be in another (P7). */
+  readonly isKnownTx: (id: Uint8Array) => boolean;
+}
+
 export interface Executor {
   /** The state before the first block. Idempotent. */
   initChain(genesis: GenesisParameters): Promise<ExecutionResult>;
-  /** Transactions the executor itself has collected; empty where all come by RPC. */
-  getTxs(): Promise<readonly Uint8Array[]>;
+  /**
+   * What block times are counted in: two blocks in a row never share a step. An execution client that
+   * knows seconds only cannot have two blocks in one.
+   */
+  readonly timestampStepNs: bigint;
+  /**
+   * Tells the executor what the leader will ask for when the block is due, so that it begins to build now.
+   * A hint: it changes nothing, and `build` works without it.
+   */
+  prepare(block: BlockToBuild): Promise<void>;
+  /**
+   * The transactions of the next block, in order. They may be some of those waiting, or others that the
+   * executor has collected; what is not among them still waits. Changes nothing that lasts (P2).
+   */
+  build(block: BlockToBuild): Promise<readonly IdentifiedTx[]>;
   /**
    * Runs a committed block. Running the same block at the same height again changes nothing and
    * answers the same (a crash may come between the execution and the record of it).

@@ -8,17 +8,20 @@ import { equalBytes, toHex } from "../base/bytes.ts";
 import { dataHashes } from "../block/hash.ts";
 import { diverged, foreignChain, forgotten, gap } from "./errors.ts";
 import type {
+  BlockToBuild,
   BlockToExecute,
   ExecutionHead,
   ExecutionResult,
   Executor,
   GenesisParameters,
+  IdentifiedTx,
 } from "./executor.ts";
 import { KvStore, type KvStoreOptions, type KvValue, resultsKept } from "./kv-store.ts";
 import { parseKvTransaction } from "./kv-transaction.ts";
 import { emptyRoot, leafOf, updateTree } from "./kv-tree.ts";
 
 export class KvExecutor implements Executor {
+  readonly timestampStepNs = 1n;
   readonly #store: KvStore;
   #genesis: GenesisParameters | null;
   #head: ExecutionHead;
@@ -51,9 +54,11 @@ export class KvExecutor implements Executor {
     return { appHash: emptyRoot };
   }
 
-  /** None: all transactions come by RPC. */
-  async getTxs(): Promise<readonly Uint8Array[]> {
-    return [];
+  /** Nothing to begin: a block is what waits. */
+  async prepare(_block: BlockToBuild): Promise<void> {}
+
+  async build({ waiting }: BlockToBuild): Promise<readonly IdentifiedTx[]> {
+    return waiting;
   }
 
   async executeTxs(block: BlockToExecute): Promise<ExecutionResult> {

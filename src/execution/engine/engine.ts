@@ -1,0 +1,289 @@
+/**
+ * An Ethereum execution client, driven over the Engine API. Its head only ever moves to a committed
+ * block (P2), and a call that fails changes nothing that the next attempt does not find out: after each
+ * failure the client's head is read again.
+ */
+
+import { assert, defined } from "../../base/assert.ts";
+import { clientDiverged, foreignChain, gap, rejected, unavailable, unrunnable } from "../errors.ts";
+import type {
+  BlockToBuild,
+  BlockToExecute,
+  ExecutionHead,
+  ExecutionResult,
+  Executor,
+  GenesisParameters,
+  IdentifiedTx,
+} from "../executor.ts";
+import { bytesOf, type ClientBlock, formatData } from "./answers.ts";
+import { type BlockMaker, secondsOf } from "./block-maker.ts";
+import { EngineApi, type Judgement, type Submission } from "./engine-api.ts";
+import { EngineError, malformed, moved } from "./errors.ts";
+import { EthApi } from "./eth-api.ts";
+import { type ForkchoiceLags, ForkchoiceRule } from "./forkchoice.ts";
+import { JsonRpcClient } from "./json-rpc.ts";
+import { mintToken } from "./jwt.ts";
+import { ListMaker } from "./list-maker.ts";
+import { decodePayload, holdsPayload } from "./payload-block.ts";
+import { PayloadMaker } from "./payload-maker.ts";
+
+export interface EngineOptions extends ForkchoiceLags {
+  readonly engineUrl: string;
+  readonly ethUrl: string;
+  readonly jwtSecret: Uint8Array;
+  /** In hexadecimal; null takes the client's word for it. */
+  readonly genesisHash: string | null;
+  /** An address in hexadecimal; null burns the fees. */
+  readonly feeRecipient: string | null;
+}
+
+/** What the executor found at the other end. */
+export interface ClientFacts {
+  /** As the client names itself. */
+  readonly version: string;
+  /** Who puts blocks together: the client, or this node, whose lists of transactions ev-reth runs. */
+  readonly buildsBlocks: boolean;
+  readonly headHeight: number;
+}
+
+export interface EngineListener {
+  /** The client answers: at the start, and when it is another one than before. */
+  connected(client: ClientFacts): void;
+}
+
+export class EngineExecutor implements Executor {
+  readonly #options: EngineOptions;
+  readonly #listener: EngineListener;
+  readonly #rpcs: readonly JsonRpcClient[];
+  readonly #engine: EngineApi;
+  readonly #eth: EthApi;
+  readonly #forkchoice: ForkchoiceRule;
+  /** Null until `initChain` has found out what the client can do. */
+  #maker: BlockMaker | null = null;
+  /** Null where it must be read first: at the start, and after a failure. */
+  #head: ClientBlock | null = null;
+  /** Calls that belong together are not mixed with others. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(options: EngineOptions, listener: EngineListener) {
+    this.#options = options;
+    this.#listener = listener;
+    const token = () => mintToken(options.jwtSecret, Math.floor(Date.now() / 1000));
+    const engineRpc = new JsonRpcClient({ url: options.engineUrl, token });
+    const ethRpc = new JsonRpcClient({ url: options.ethUrl, token: null });
+    this.#rpcs = [engineRpc, ethRpc];
+    this.#engine = new EngineApi(engineRpc);
+    this.#eth = new EthApi(ethRpc);
+    this.#forkchoice = new ForkchoiceRule(options);
+  }
+
+  /** One nanosecond before `initChain`, which finds out whether the client knows only seconds. */
+  get timestampStepNs(): bigint {
+    return this.#maker?.timestampStepNs ?? 1n;
+  }
+
+  initChain(genesis: GenesisParameters): Promise<ExecutionResult> {
+    return this.#inTurn(0, () => this.#initChain(genesis));
+  }
+
+  prepare(block: BlockToBuild): Promise<void> {
+    return this.#inTurn(block.height, async () => {
+      await this.#makerInUse.prepare(block, await this.#parentOf(block));
+    });
+  }
+
+  build(block: BlockToBuild): Promise<readonly IdentifiedTx[]> {
+    return this.#inTurn(block.height, async () =>
+      this.#makerInUse.build(block, await this.#parentOf(block)),
+    );
+  }
+
+  executeTxs(block: BlockToExecute): Promise<ExecutionResult> {
+    return this.#inTurn(block.height, () => this.#execute(block));
+  }
+
+  head(): Promise<ExecutionHead> {
+    return this.#inTurn(0, async () => {
+      const { number, stateRoot } = await this.#readHead();
+      return { height: number, appHash: bytesOf(stateRoot) };
+    });
+  }
+
+  /** The client hears of it with the next block. */
+  async setFinal(height: number): Promise<void> {
+    this.#forkchoice.setFinal(height);
+  }
+
+  /** Calls under way fail. May be called twice. */
+  async close(): Promise<void> {
+    for (const rpc of this.#rpcs) rpc.close();
+    await this.#last;
+  }
+
+  async #initChain({ initialHeight }: GenesisParameters): Promise<ExecutionResult> {
+    const { url } = this.#eth;
+    if (initialHeight !== 1) {
+      throw foreignChain(
+        url,
+        `its first block is 1, the genesis' initial_height is ${initialHeight}`,
+      );
+    }
+    await this.#engine.exchangeCapabilities();
+    const version = await this.#eth.clientVersion();
+    const first = await this.#eth.blockAt(0);
+    if (first === null) throw malformed(url, "eth_getBlockByNumber", "it has no genesis block");
+    const expected = this.#options.genesisHash && normalised(this.#options.genesisHash);
+    if (expected !== null && first.hash !== expected) {
+      throw foreignChain(
+        url,
+        `its genesis block is ${first.hash}, evm.genesis_hash is ${expected}`,
+      );
+    }
+    const buildsBlocks = (await this.#eth.pooledTransactions()) === null;
+    const head = await this.#readHead();
+    const tools = {
+      engine: this.#engine,
+      eth: this.#eth,
+      feeRecipient: normalised(this.#options.feeRecipient ?? "00".repeat(20)),
+      forkchoiceOf: (block: ClientBlock) => this.#forkchoiceOf(block),
+    };
+    this.#maker = buildsBlocks ? new PayloadMaker(tools) : new ListMaker(tools);
+    this.#listener.connected({ version, buildsBlocks, headHeight: head.number });
+    return { appHash: bytesOf(first.stateRoot) };
+  }
+
+  async #execute(block: BlockToExecute): Promise<ExecutionResult> {
+    const { height, txs } = block;
+    const submission = holdsPayload(txs) ? payloadOf(block) : null;
+    const head = await this.#readHead();
+    if (height > head.number + 1) throw gap(height, head.number + 1);
+    if (height <= head.number) return await this.#executedBefore(block, submission);
+
+    checkState(block, head);
+    const offered = submission ?? (await this.#makerInUse.rebuild(block, head));
+    const { payload } = offered;
+    if (payload.parentHash !== head.hash) {
+      const committedHash = payload.parentHash;
+      throw clientDiverged({
+        height: head.number,
+        what: "block",
+        clientHash: head.hash,
+        committedHash,
+      });
+    }
+    checkValid(height, payload.blockHash, await this.#engine.newPayload(offered));
+    const next = await this.#moveHead({ height, hash: payload.blockHash });
+    assert(next.stateRoot === payload.stateRoot, "a block has one state", { height });
+    return { appHash: bytesOf(next.stateRoot) };
+  }
+
+  /** The client's head is now the block, which is committed. */
+  async #moveHead(block: { readonly height: number; readonly hash: string }): Promise<ClientBlock> {
+    const { height, hash } = block;
+    const forkchoice = await this.#forkchoice.forHead(block, (at) => this.#hashAt(at));
+    checkValid(height, hash, await this.#engine.setHead(forkchoice));
+    // A client that has lost its newest states says VALID, and stays where it is.
+    const head = await this.#eth.head();
+    if (head.hash !== hash)
+      throw moved(height, `its head is ${head.number} after it was told ${hash}`);
+    this.#head = head;
+    return head;
+  }
+
+  /** The answer that the same block had; throws if the client has another one there. */
+  async #executedBefore(
+    block: BlockToExecute,
+    submission: Submission | null,
+  ): Promise<ExecutionResult> {
+    const { height } = block;
+    const parent = await this.#eth.blockAt(height - 1);
+    const executed = await this.#eth.blockAt(height);
+    if (parent === null || executed === null) throw moved(height, "it has lost blocks");
+    checkState(block, parent);
+    const committedHash = submission?.payload.blockHash ?? null;
+    if (committedHash !== null && committedHash !== executed.hash) {
+      throw clientDiverged({ height, what: "block", clientHash: executed.hash, committedHash });
+    }
+    if (committedHash === null) this.#makerInUse.checkExecuted(block, executed);
+    return { appHash: bytesOf(executed.stateRoot) };
+  }
+
+  async #parentOf({ height }: BlockToBuild): Promise<ClientBlock> {
+    const head = await this.#readHead();
+    if (head.number !== height - 1) throw moved(height - 1, `its head is ${head.number}`);
+    return head;
+  }
+
+  async #readHead(): Promise<ClientBlock> {
+    this.#head ??= await this.#eth.head();
+    return this.#head;
+  }
+
+  async #forkchoiceOf({ number, hash }: ClientBlock) {
+    return await this.#forkchoice.forHead({ height: number, hash }, (at) => this.#hashAt(at));
+  }
+
+  async #hashAt(height: number): Promise<string> {
+    const block = await this.#eth.blockAt(height);
+    if (block === null) throw moved(height, "it has no block there");
+    return block.hash;
+  }
+
+  get #makerInUse(): BlockMaker {
+    return defined(this.#maker, "initChain comes before the first block");
+  }
+
+  /** Runs `calls` after those before it. What the client may still get over is EXECUTION_UNAVAILABLE. */
+  #inTurn<T>(height: number, calls: () => Promise<T>): Promise<T> {
+    const turn = this.#last.then(async () => {
+      try {
+        return await calls();
+      } catch (error) {
+        this.#head = null;
+        this.#forkchoice.reset();
+        this.#maker?.reset();
+        throw error instanceof EngineError ? unavailable(height, error) : error;
+      }
+    });
+    this.#last = turn.catch(() => {});
+    return turn;
+  }
+}
+
+/** Throws if the client holds another state than the block runs on. */
+function checkState({ height, prevAppHash }: BlockToExecute, parent: ClientBlock): void {
+  const committedHash = formatData(prevAppHash);
+  if (parent.stateRoot === committedHash) return;
+  const clientHash = parent.stateRoot;
+  throw clientDiverged({ height: height - 1, what: "state", clientHash, committedHash });
+}
+
+/** The payload in a committed block; throws if it is not of that block. */
+function payloadOf(block: BlockToExecute): Submission {
+  const decoded = decodePayload(block.txs);
+  if (decoded.kind === "malformed") throw unrunnable(block.height, decoded.reason);
+  const problem = mismatchOf(decoded.submission, block);
+  if (problem !== null) throw unrunnable(block.height, problem);
+  return decoded.submission;
+}
+
+/** What of the payload contradicts the header; null if nothing does. */
+function mismatchOf({ payload }: Submission, block: BlockToExecute): string | null {
+  const { height, timestampNs } = block;
+  const { blockNumber, timestamp } = payload;
+  if (Number(blockNumber) !== height) return `the payload has number ${Number(blockNumber)}`;
+  const seconds = secondsOf(timestampNs);
+  if (Number(timestamp) === seconds) return null;
+  return `the payload has time ${Number(timestamp)}, the header ${seconds}`;
+}
+
+function checkValid(height: number, committedHash: string, judgement: Judgement): void {
+  if (judgement.kind === "valid") return;
+  const { latestValidHash, reason } = judgement;
+  throw rejected({ height, committedHash, latestValidHash, reason });
+}
+
+/** As clients write it: lower case, with `0x`. */
+function normalised(hex: string): string {
+  return `0x${hex.toLowerCase().replace(/^0x/, "")}`;
+}

@@ -1,0 +1,99 @@
+/**
+ * A payload as a block's data, and back. Where the execution client builds, the block's first
+ * transaction is no transaction but everything else that newPayload needs:
+ *
+ *   txs[0]    0x80, JSON { payload without its transactions, blobVersionedHashes, executionRequests }
+ *   txs[1..]  the payload's transactions, as they are
+ *
+ * So they stay visible as transactions, with their hashes as identities, and the data hash of the
+ * header covers all that is executed. Nothing else begins with 0x80: a typed transaction begins with
+ * 0x00-0x7f, a legacy one with 0xc0-0xfe (EIP-2718).
+ */
+
+import { createHash } from "node:crypto";
+import { keccak_256 } from "@noble/hashes/sha3.js";
+import { z } from "zod";
+import { defined } from "../../base/assert.ts";
+import { concatBytes, emptyBytes } from "../../base/bytes.ts";
+import type { IdentifiedTx } from "../executor.ts";
+import {
+  type BuiltPayload,
+  bytesOf,
+  formatData,
+  hashSchema,
+  payloadSchema,
+  rawTransactionsSchema,
+} from "./answers.ts";
+import type { Submission } from "./engine-api.ts";
+
+const marker = 0x80;
+/** EIP-4844: what a versioned hash begins with. */
+const kzgVersion = Uint8Array.of(1);
+
+const frameSchema = z.strictObject({
+  payload: payloadSchema.omit({ transactions: true }),
+  blobVersionedHashes: z.array(hashSchema),
+  executionRequests: rawTransactionsSchema,
+});
+
+/** Of an Ethereum transaction; a blob transaction in the form without its blobs. */
+export function transactionHash(tx: Uint8Array): Uint8Array {
+  return keccak_256(tx);
+}
+
+/** Whether the block's data is a payload that a client built, and no list of transactions to build from. */
+export function holdsPayload(txs: readonly Uint8Array[]): boolean {
+  return txs[0]?.[0] === marker;
+}
+
+/** The data of the block that `built` is. Its own identity is the hash of the client's block. */
+export function encodePayload(built: BuiltPayload): IdentifiedTx[] {
+  const { transactions, ...payload } = built.executionPayload;
+  const frame: z.input<typeof frameSchema> = {
+    payload,
+    blobVersionedHashes: (built.blobsBundle?.commitments ?? []).map(versionedHash),
+    executionRequests: [...(built.executionRequests ?? [])],
+  };
+  const json = new TextEncoder().encode(JSON.stringify(frame));
+  const first = {
+    tx: concatBytes(Uint8Array.of(marker), json),
+    id: bytesOf(built.executionPayload.blockHash),
+  };
+  const others = transactions.map((raw) => {
+    const tx = bytesOf(raw);
+    return { tx, id: transactionHash(tx) };
+  });
+  return [first, ...others];
+}
+
+export type DecodedPayload =
+  | { readonly kind: "payload"; readonly submission: Submission }
+  | { readonly kind: "malformed"; readonly reason: string };
+
+/** What goes to newPayload. */
+export function decodePayload(txs: readonly Uint8Array[]): DecodedPayload {
+  const [first = emptyBytes, ...transactions] = txs;
+  let json: unknown;
+  try {
+    json = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(first.subarray(1)));
+  } catch (error) {
+    if (error instanceof SyntaxError || error instanceof TypeError) {
+      return { kind: "malformed", reason: "its payload is no JSON" };
+    }
+    throw error;
+  }
+  const frame = frameSchema.safeParse(json);
+  if (!frame.success) {
+    const issue = defined(frame.error.issues[0], "a refusal has a reason");
+    return { kind: "malformed", reason: `its ${issue.path.join(".")} ${issue.message}` };
+  }
+  const { payload, blobVersionedHashes, executionRequests } = frame.data;
+  const whole = { ...payload, transactions: transactions.map(formatData) };
+  const submission = { payload: whole, blobVersionedHashes, executionRequests };
+  return { kind: "payload", submission };
+}
+
+function versionedHash(commitment: string): string {
+  const digest = createHash("sha256").update(bytesOf(commitment)).digest();
+  return formatData(concatBytes(kzgVersion, digest.subarray(1)));
+}

@@ -1,0 +1,122 @@
+/**
+ * Plain geth or reth: the client fills blocks from its own pool, and what it built is the block. It
+ * begins when the block before is executed, and the result is fetched when the block is due.
+ */
+
+import { toHex } from "../../base/bytes.ts";
+import { sleep } from "../../base/task-group.ts";
+import { rejected, unrunnable } from "../errors.ts";
+import type { BlockToBuild, BlockToExecute, IdentifiedTx } from "../executor.ts";
+import type { ClientBlock } from "./answers.ts";
+import { attributesOf, type BlockMaker, type MakerTools, secondsOf } from "./block-maker.ts";
+import type { Submission } from "./engine-api.ts";
+import { malformed } from "./errors.ts";
+import { encodePayload } from "./payload-block.ts";
+
+interface Building {
+  readonly payloadId: string;
+  readonly parentHash: string;
+  readonly timestampSeconds: number;
+  readonly sinceMs: number;
+}
+
+/** A client first makes an empty block and then a full one: asked sooner, it answers with the empty one. */
+const buildMinMs = 100;
+
+const listed =
+  "it is a list of transactions for ev-reth to build from, and this client takes only what a client built";
+
+/** A transaction that is still waiting after so many blocks may have fallen out of the client's pool. */
+const offerAgainHeights = 8;
+
+export class PayloadMaker implements BlockMaker {
+  /** Clients know whole seconds, and want each block later than the one before. */
+  readonly timestampStepNs = 1_000_000_000n;
+  readonly #tools: MakerTools;
+  #building: Building | null = null;
+  /** Transactions in the client's pool, as far as we know: by identity, with the height they were offered for. */
+  readonly #offered = new Map<string, number>();
+
+  constructor(tools: MakerTools) {
+    this.#tools = tools;
+  }
+
+  async prepare(block: BlockToBuild, parent: ClientBlock): Promise<void> {
+    await this.#offer(block);
+    this.#building = await this.#start(block, parent);
+  }
+
+  async build(block: BlockToBuild, parent: ClientBlock): Promise<readonly IdentifiedTx[]> {
+    const { engine } = this.#tools;
+    await this.#offer(block);
+    const building = isFor(this.#building, block, parent)
+      ? this.#building
+      : await this.#start(block, parent);
+    this.#building = building;
+    const elapsedMs = performance.now() - building.sinceMs;
+    if (elapsedMs < buildMinMs) await sleep(buildMinMs - elapsedMs);
+    const built = await engine.getPayload(building.payloadId);
+    const { parentHash, blockNumber, timestamp } = built.executionPayload;
+    const isAsked =
+      parentHash === parent.hash &&
+      Number(blockNumber) === block.height &&
+      Number(timestamp) === secondsOf(block.timestampNs);
+    if (!isAsked) {
+      const got = `number ${Number(blockNumber)}, time ${Number(timestamp)}, parent ${parentHash}`;
+      throw malformed(engine.url, "engine_getPayload", `another block than was asked for: ${got}`);
+    }
+    return encodePayload(built);
+  }
+
+  async rebuild({ height }: BlockToExecute): Promise<Submission> {
+    throw unrunnable(height, listed);
+  }
+
+  checkExecuted({ height }: BlockToExecute): void {
+    throw unrunnable(height, listed);
+  }
+
+  reset(): void {
+    this.#building = null;
+    this.#offered.clear();
+  }
+
+  async #start(block: BlockToBuild, parent: ClientBlock): Promise<Building> {
+    const { engine, feeRecipient, forkchoiceOf } = this.#tools;
+    const sinceMs = performance.now();
+    const answer = await engine.startBuilding(
+      await forkchoiceOf(parent),
+      attributesOf(block, feeRecipient, null),
+    );
+    if (answer.kind === "building") {
+      const { payloadId } = answer;
+      const timestampSeconds = secondsOf(block.timestampNs);
+      return { payloadId, parentHash: parent.hash, timestampSeconds, sinceMs };
+    }
+    const { latestValidHash, reason } = answer;
+    throw rejected({ height: parent.number, committedHash: parent.hash, latestValidHash, reason });
+  }
+
+  async #offer({ height, waiting }: BlockToBuild): Promise<void> {
+    const isWaiting = new Set(waiting.map(({ id }) => toHex(id)));
+    for (const [name, since] of this.#offered) {
+      const isOld = since + offerAgainHeights <= height;
+      if (isOld || !isWaiting.has(name)) this.#offered.delete(name);
+    }
+    const fresh = waiting.filter(({ id }) => !this.#offered.has(toHex(id)));
+    await this.#tools.eth.offerTransactions(fresh.map(({ tx }) => tx));
+    for (const { id } of fresh) this.#offered.set(toHex(id), height);
+  }
+}
+
+function isFor(
+  building: Building | null,
+  block: BlockToBuild,
+  parent: ClientBlock,
+): building is Building {
+  return (
+    building !== null &&
+    building.parentHash === parent.hash &&
+    building.timestampSeconds === secondsOf(block.timestampNs)
+  );
+}
