@@ -1,6 +1,7 @@
 /** What can be wrong with bytes that claim to be a block, or part of one. */
 
 import { CodedError } from "../base/coded-error.ts";
+import type { Height } from "./types.ts";
 
 export class BlockError extends CodedError<
   /** Not protobuf, or cut short. */
@@ -15,6 +16,8 @@ export class BlockError extends CodedError<
       readonly limit: number;
       readonly got: number;
     }
+  /** It was stored, and cannot be read any more. */
+  | { readonly code: "BLOCK_DAMAGED"; readonly height: Height }
 > {}
 
 const advice =

@@ -85,6 +85,7 @@ export interface StoredBlock {
   readonly txIds: readonly Uint8Array[];
   /** The state after this block. */
   readonly appHash: Uint8Array;
+  /** Of its log entry; 0 of a block below the head that was fetched again because it was damaged. */
   readonly raftIndex: number;
   readonly raftTerm: number;
 }
@@ -115,6 +116,7 @@ export interface BlockReader {
   readonly head: ChainHead;
   /** The lowest height still held; null without blocks. */
   readonly earliestHeight: Height | null;
+  /** null if it is not held. Throws BlockError, BLOCK_DAMAGED, if it is and cannot be read. */
   blockAt(height: Height): StoredBlock | null;
   heightOf(hash: Uint8Array): Height | null;
 }

@@ -49,7 +49,9 @@ export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof ExecutionError) return executionExitCode(error.code);
   if (error instanceof ObservabilityError) return observabilityExitCode(error.code);
   if (error instanceof RpcError) return exitCodes.unavailable;
-  if (error instanceof BlockError) return exitCodes.broken;
+  if (error instanceof BlockError) {
+    return error.code === "BLOCK_DAMAGED" ? exitCodes.io : exitCodes.broken;
+  }
   return isSystemError(error) ? exitCodes.io : exitCodes.broken;
 }
 

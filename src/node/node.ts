@@ -26,6 +26,7 @@ import { readOnScrape, type ScrapeSources } from "./scrape-gauges.ts";
 import { createConsensus } from "./wire-consensus.ts";
 import { createP2p } from "./wire-p2p.ts";
 import { createPruner } from "./wire-pruning.ts";
+import { createRepairer } from "./wire-repair.ts";
 import { createSequencer } from "./wire-sequencer.ts";
 import { createMetricsServer, createRpc } from "./wire-servers.ts";
 
@@ -135,6 +136,9 @@ export class Node {
     const { host, source } = createP2p(context, { store, leads: () => listener.isLeader });
     this.#began("p2p", () => host.stop());
     await host.start();
+    const repairer = createRepairer(context, { store, host });
+    repairer.start();
+    this.#began("repair", () => repairer.stop());
     const consensus = createConsensus(context, {
       store,
       isExecuted: (await executor.head()).height >= store.head.height,

@@ -63,6 +63,12 @@ export class NodeEventCounter {
         sequencer.blocksPruned.inc(event.removed);
         sequencer.earliestHeight.set(event.earliest);
         break;
+      case "blockDamaged":
+        sequencer.blocksDamaged.inc();
+        break;
+      case "blockRepaired":
+        sequencer.blocksRepaired.inc();
+        break;
       case "badPeer":
         p2p.badPeers.inc();
         break;

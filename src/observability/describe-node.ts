@@ -73,6 +73,12 @@ export function describeNodeEvent(event: NodeEvent): Narration {
       const { removed, earliest, latest } = event;
       return line("", "info", { removed, earliest, latest }, "old blocks removed");
     }
+    case "blockDamaged": {
+      const { height, reason } = event;
+      return line("", "error", { height, reason }, "stored block is damaged, fetching it again");
+    }
+    case "blockRepaired":
+      return line("", "info", { height: event.height }, "damaged block repaired");
     case "badPeer": {
       const { peerId: peer, reason } = event;
       return line(

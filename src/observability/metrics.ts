@@ -72,6 +72,14 @@ function sequencerMetrics({ gauge, counter, histogram }: MetricMaker) {
     height: gauge("sequencer_height", "Height of the last block executed and stored"),
     earliestHeight: gauge("sequencer_earliest_height", "Height of the oldest block stored here"),
     blocksPruned: counter("sequencer_blocks_pruned_total", "Old blocks removed (pruning)"),
+    blocksDamaged: counter(
+      "sequencer_blocks_damaged_total",
+      "Stored blocks that could not be read. Check the disk",
+    ),
+    blocksRepaired: counter(
+      "sequencer_blocks_repaired_total",
+      "Damaged blocks that were fetched again from other nodes",
+    ),
     latestBlockHeight: gauge(
       "sequencer_latest_block_height",
       "Height of the last block this node produced",

@@ -90,6 +90,9 @@ export type NodeEvent =
       readonly earliest: number;
       readonly latest: number;
     }
+  | { readonly kind: "blockDamaged"; readonly height: number; readonly reason: string }
+  /** It was fetched again. */
+  | { readonly kind: "blockRepaired"; readonly height: number }
   | { readonly kind: "badPeer"; readonly peerId: string; readonly reason: string }
   | { readonly kind: "executionFailed"; readonly height: number; readonly error: Error }
   | { readonly kind: "executionRecovered"; readonly height: number; readonly downMs: number }

@@ -14,6 +14,7 @@ import {
   encodeHeaderResponse,
   type HeaderRequest,
 } from "../block/p2p-codec.ts";
+import { readableBlock } from "../block/readable.ts";
 import type { BlockReader } from "../block/types.ts";
 import { ServeBudget } from "./budget.ts";
 import type { OnP2pEvent } from "./event.ts";
@@ -139,7 +140,7 @@ export class BlockServer {
     const batch = new Batch(stream, deadline);
     for (let height = from; height <= to; height++) {
       if (height > from && this.#mustEnd(batch.totalBytes)) break;
-      const block = this.#blocks.blockAt(height);
+      const block = readableBlock(this.#blocks, height);
       if (block === null) {
         if (height === from) await batch.add(encodeHeaderResponse({ kind: "notFound" }));
         break;

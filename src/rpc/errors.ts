@@ -20,6 +20,7 @@ export type RefusalDetail =
       readonly earliest_height: Height | null;
       readonly latest_height: Height;
     }
+  | { readonly code: "BLOCK_DAMAGED"; readonly height: Height }
   | { readonly code: "KEY_NOT_FOUND"; readonly height: Height }
   | { readonly code: "METHOD_NOT_ALLOWED"; readonly allow: readonly string[] }
   | { readonly code: "METHOD_NOT_FOUND" }
@@ -73,6 +74,7 @@ export const httpStatusOf: Readonly<Record<RefusalCode, number>> = {
   QUEUE_FULL: 429,
   HEADERS_TOO_LARGE: 431,
   INTERNAL: 500,
+  BLOCK_DAMAGED: 500,
   UNSUPPORTED: 501,
   TRANSFER_FAILED: 503,
   UNAVAILABLE: 503,

@@ -4,6 +4,7 @@ import { randomBytes } from "node:crypto";
 import type { FastifyRequest } from "fastify";
 import { InvariantError } from "../base/assert.ts";
 import { describeError } from "../base/coded-error.ts";
+import { BlockError } from "../block/errors.ts";
 import { badRequest, Refusal } from "./errors.ts";
 import type { RpcLogger } from "./options.ts";
 
@@ -53,6 +54,9 @@ function internalRefusal(
   request: FastifyRequest,
   { log, onFailure }: FailureOptions,
 ): Refusal {
+  if (error instanceof BlockError && error.detail.code === "BLOCK_DAMAGED") {
+    return new Refusal(error.detail, error.message);
+  }
   const incident = randomBytes(4).toString("hex");
   const facts = { incident, method: request.method, path: request.routeOptions.url };
   if (error instanceof InvariantError) {

@@ -4,6 +4,7 @@
  * blockHeight, status.
  */
 
+import { readableBlock } from "../block/readable.ts";
 import type { BlockReader, Height } from "../block/types.ts";
 import { json, type Route } from "./answer.ts";
 import type { ClusterStatus, NodeApi, RaftStatus, StatusFacts } from "./api.ts";
@@ -80,8 +81,10 @@ function createEarliest(blocks: BlockReader): () => object {
   return () => {
     const height = blocks.earliestHeight;
     if (height !== null && known?.height === height) return known.fields;
-    const block = height === null ? null : blocks.blockAt(height);
-    if (block === null) return noEarliest;
+    if (height === null) return noEarliest;
+    // A damaged block is no reason to say nothing of all the rest.
+    const block = readableBlock(blocks, height);
+    if (block === null) return { ...noEarliest, earliest_block_height: String(height) };
     const fields = {
       earliest_block_hash: upperHex(block.hash),
       earliest_app_hash: upperHex(block.appHash),

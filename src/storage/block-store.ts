@@ -8,7 +8,7 @@
  * catch-up many share one. The log may be compacted up to `flushedRaftIndex`, and no further.
  */
 import { setImmediate } from "node:timers/promises";
-import { assert } from "../base/assert.ts";
+import { assert, defined } from "../base/assert.ts";
 import { equalBytes, toHex } from "../base/bytes.ts";
 import type { BlockReader, ChainHead, Height, StoredBlock, TxLocation } from "../block/types.ts";
 import {
@@ -27,8 +27,9 @@ import {
   readMarks,
   readPrunedThrough,
 } from "./block-tables.ts";
-import { headOf, readHead } from "./chain-head.ts";
+import { genesisHead, headOf, readHead } from "./chain-head.ts";
 import type { ChainIdentity } from "./chain-identity.ts";
+import { DamagedBlocks, type DamagedRun } from "./damaged-blocks.ts";
 import { DirectoryLock } from "./directory-lock.ts";
 import { ensureDirectory } from "./disk.ts";
 import type { Environment } from "./environment.ts";
@@ -55,6 +56,9 @@ export interface BlockStoreOptions {
   /** Writing stops before the disk has less than this left. */
   readonly freeMinBytes?: number;
 }
+
+/** What peers know of a block. */
+type FetchedAgain = Pick<StoredBlock, "height" | "hash" | "header" | "data">;
 
 const mebibyte = 1024 * 1024;
 const flushDelayMsDefault = 20;
@@ -109,6 +113,8 @@ export class BlockStore implements BlockReader {
   readonly #txs: TxIndex;
   readonly #kept: KeptTxs;
   readonly #marks: SigningMarks;
+  readonly #damaged = new DamagedBlocks();
+  readonly #genesisHead: ChainHead;
   /** Appended and not yet on disk, oldest first; readers find them here. */
   readonly #unflushed = new Map<Height, StoredBlock>();
   readonly #unflushedHashes = new Map<string, Height>();
@@ -131,6 +137,7 @@ export class BlockStore implements BlockReader {
     this.#tables = tables;
     this.#lock = lock;
     this.#flusher = new Flusher(() => this.#flush(), options.flushDelayMs ?? flushDelayMsDefault);
+    this.#genesisHead = genesisHead(options.genesis);
     const heights = readHeights(tables);
     this.#earliest = heights?.earliest ?? null;
     this.#head = readHead(tables, heights?.latest ?? null, options.genesis);
@@ -158,7 +165,40 @@ export class BlockStore implements BlockReader {
 
   blockAt(height: Height): StoredBlock | null {
     if (!Number.isSafeInteger(height) || !this.#holds(height)) return null;
-    return this.#unflushed.get(height) ?? readBlock(this.#tables, height);
+    return this.#damaged.guard(height, () => this.#read(height));
+  }
+
+  /** Blocks that were found damaged when they were read, each with what is wrong with it. */
+  get damagedBlocks(): ReadonlyMap<Height, string> {
+    return this.#damaged.found;
+  }
+
+  /** Those to be fetched again first; null if there are none that can be. */
+  damagedRun(): DamagedRun | null {
+    const [earliest, head] = [this.#earliest, this.#head];
+    if (earliest === null) return null;
+    const read = (height: Height) => defined(this.#read(height), "a held block is stored");
+    return this.#damaged.lowestRun({ earliest, head, genesis: this.#genesisHead, read });
+  }
+
+  /**
+   * Puts a block in the place of a damaged one. The caller has proven that it is the one that was there,
+   * and `appHash` that of the header above it. Durable when it resolves.
+   */
+  async restore({ height, hash, header, data }: FetchedAgain, appHash: Uint8Array): Promise<void> {
+    this.#checkUsable();
+    assert(this.#holds(height), "only a block that is held is restored", { height });
+    const isHead = height === this.#head.height;
+    assert(!isHead || equalBytes(hash, this.#head.hash), "a restored head is the same", { height });
+    const { raftIndex, raftTerm } = isHead ? this.#head : { raftIndex: 0, raftTerm: 0 };
+    const txIds = this.#txs.idsAt(height);
+    const block = { height, hash, header, data, txIds, appHash, raftIndex, raftTerm };
+    const [record, heightRecord] = [encodeBlock(block), encodeHeight(height)];
+    const { blocks, hashes } = this.#tables;
+    this.#writes.add(record.length, () => blocks.put(numberKey(height), record));
+    this.#writes.add(hash.length + heightRecord.length, () => hashes.put(hash, heightRecord));
+    await this.#flusher.now();
+    this.#damaged.forget(height);
   }
 
   heightOf(hash: Uint8Array): Height | null {
@@ -218,6 +258,7 @@ export class BlockStore implements BlockReader {
     for (const { height, hash } of slice) {
       this.#writes.add(0, () => blocks.remove(numberKey(height)));
       if (hash !== null) this.#writes.add(0, () => hashes.remove(hash));
+      this.#damaged.forget(height);
     }
     // First for readers, then on disk: none of them finds half of it.
     this.#earliest = earliest + slice.length;
@@ -320,6 +361,10 @@ export class BlockStore implements BlockReader {
       this.#txs.flushed(height);
     }
     this.#flushedRaftIndex = Math.max(this.#flushedRaftIndex, raftIndex);
+  }
+
+  #read(height: Height): StoredBlock | null {
+    return this.#unflushed.get(height) ?? readBlock(this.#tables, height);
   }
 
   #holds(height: Height): boolean {

@@ -14,23 +14,26 @@ export function headOf(block: StoredBlock): ChainHead {
   return { height, hash, dataHash: dataHashes(data).hash, timeNs, appHash, raftIndex, raftTerm };
 }
 
+/** What the first block builds on. */
+export function genesisHead({ initialHeight, genesisTimeNs, appHash }: ChainIdentity): ChainHead {
+  return {
+    height: initialHeight - 1,
+    hash: emptyBytes,
+    dataHash: emptyBytes,
+    timeNs: genesisTimeNs,
+    appHash,
+    raftIndex: 0,
+    raftTerm: 0,
+  };
+}
+
 /** The head as stored: that of the last block, or what the genesis says. Throws STORAGE_CORRUPT. */
 export function readHead(
   tables: BlockTables,
   latest: Height | null,
   genesis: ChainIdentity,
 ): ChainHead {
-  if (latest === null) {
-    return {
-      height: genesis.initialHeight - 1,
-      hash: emptyBytes,
-      dataHash: emptyBytes,
-      timeNs: genesis.genesisTimeNs,
-      appHash: genesis.appHash,
-      raftIndex: 0,
-      raftTerm: 0,
-    };
-  }
+  if (latest === null) return genesisHead(genesis);
   const block = readBlock(tables, latest);
   if (block === null) throw corrupt(tables.blocks.place(latest), "is missing");
   if (readHeightOf(tables, block.hash) !== latest) {

@@ -70,6 +70,15 @@ export class TxIndex {
     });
   }
 
+  /** The identities at a height, in order; none if it is out of the window. */
+  idsAt(height: Height): readonly Uint8Array[] {
+    const pending = this.#pendingIds.get(height);
+    if (pending !== undefined) return pending;
+    const { txHeights } = this.#tables;
+    const bytes = txHeights.get(numberKey(height), height);
+    return bytes === null ? [] : decodeIds(bytes, txHeights.place(height));
+  }
+
   /** What was pending for `height` is in the tables now. */
   flushed(height: Height): void {
     for (const id of this.#pendingIds.get(height) ?? []) {
@@ -101,7 +110,7 @@ export class TxIndex {
     if (last <= this.#prunedThrough) return;
     const { txs, txHeights, meta } = this.#tables;
     for (let height = this.#prunedThrough + 1; height <= last; height++) {
-      const ids = this.#idsAt(height);
+      const ids = this.idsAt(height);
       if (ids.length > 0) writes.add(0, () => txHeights.remove(numberKey(height)));
       for (const id of ids) {
         // The same identity may have come back above the window.
@@ -111,14 +120,6 @@ export class TxIndex {
     this.#prunedThrough = last;
     const record = encodeHeight(last);
     writes.add(record.length, () => meta.put(textKey(prunedThroughKey), record));
-  }
-
-  #idsAt(height: Height): readonly Uint8Array[] {
-    const pending = this.#pendingIds.get(height);
-    if (pending !== undefined) return pending;
-    const { txHeights } = this.#tables;
-    const bytes = txHeights.get(numberKey(height), height);
-    return bytes === null ? [] : decodeIds(bytes, txHeights.place(height));
   }
 
   #find(txId: Uint8Array): TxLocation | null {

@@ -217,6 +217,11 @@ const nodeLines: readonly (readonly [NodeEvent, string])[] = [
     { kind: "blocksPruned", removed: 900, earliest: 901, latest: 2000 },
     "INF old blocks removed removed=900 earliest=901 latest=2000",
   ],
+  [
+    { kind: "blockDamaged", height: 7, reason: "checksum" },
+    "ERR stored block is damaged, fetching it again height=7 reason=checksum",
+  ],
+  [{ kind: "blockRepaired", height: 7 }, "INF damaged block repaired height=7"],
   [{ kind: "readinessChanged", isReady: true, reason: "" }, "INF node is ready"],
   [
     { kind: "readinessChanged", isReady: false, reason: "behind" },

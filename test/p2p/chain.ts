@@ -4,6 +4,7 @@ import { defined } from "../../src/base/assert.ts";
 import { emptyBytes, equalBytes } from "../../src/base/bytes.ts";
 import { buildBlock } from "../../src/block/build.ts";
 import { privateKeyFromSeed } from "../../src/block/ed25519.ts";
+import { BlockError } from "../../src/block/errors.ts";
 import { dataHashes } from "../../src/block/hash.ts";
 import { BlockSigner } from "../../src/block/sign.ts";
 import type { BlockReader, ChainHead, StoredBlock } from "../../src/block/types.ts";
@@ -100,6 +101,8 @@ export function blockAt(blocks: readonly StoredBlock[], height: number): StoredB
 export class MemoryBlocks implements BlockReader {
   earliest: number;
   headHeight: number;
+  /** Held, and not readable. */
+  damaged: number | null = null;
   readonly #blocks: readonly StoredBlock[];
 
   constructor(blocks: readonly StoredBlock[], { earliest = 1, head = blocks.length } = {}) {
@@ -118,6 +121,9 @@ export class MemoryBlocks implements BlockReader {
 
   blockAt(height: number): StoredBlock | null {
     if (height < this.earliest || height > this.headHeight) return null;
+    if (height === this.damaged) {
+      throw new BlockError({ code: "BLOCK_DAMAGED", height }, `block ${height} is damaged`);
+    }
     return blockAt(this.#blocks, height);
   }
 

@@ -76,6 +76,18 @@ describe("the server answers as go-header's", () => {
     expect(at(responses, 1)).toBeDefined();
   });
 
+  it("a block that it has not, instead of a damaged one; and what lies before it", async () => {
+    const blocks = new MemoryBlocks(chain);
+    blocks.damaged = 50;
+    const nodes = await pair(blocks);
+    expect(heights(await ask(nodes, "headers", range(48, 10)))).toEqual([48, 49]);
+    for (const kind of ["headers", "data"] as const) {
+      const frames = await ask(nodes, kind, range(50, 10));
+      expect(frames.map((message) => decodeHeaderResponse(message).kind)).toEqual(["notFound"]);
+    }
+    expect(nodes.server.events.filter(({ kind }) => kind === "requestRefused")).toEqual([]);
+  });
+
   it("data by its own protocol", async () => {
     const nodes = await pair(new MemoryBlocks(chain));
     const [message] = await ask(nodes, "data", range(3, 1));

@@ -3,6 +3,7 @@
 import { createHash } from "node:crypto";
 import { assert } from "../../src/base/assert.ts";
 import { concatBytes, emptyBytes, equalBytes, toHex } from "../../src/base/bytes.ts";
+import { BlockError } from "../../src/block/errors.ts";
 import type {
   BlockReader,
   ChainHead,
@@ -180,6 +181,7 @@ export class MemoryNode implements NodeApi {
 export class MemoryChain implements BlockReader {
   readonly #blocks: StoredBlock[] = [];
   earliestHeight: Height | null = null;
+  damagedHeight: Height | null = null;
   reads = 0;
 
   get head(): ChainHead {
@@ -197,6 +199,9 @@ export class MemoryChain implements BlockReader {
 
   blockAt(height: Height): StoredBlock | null {
     this.reads += 1;
+    if (height === this.damagedHeight) {
+      throw new BlockError({ code: "BLOCK_DAMAGED", height }, `Block ${height} is damaged.`);
+    }
     const block = this.#blocks[height - 1];
     return block === undefined || height < (this.earliestHeight ?? 1) ? null : block;
   }

@@ -271,3 +271,21 @@ it("every listed path is there, and every path is listed", async () => {
     ]
   `);
 });
+
+it("names a damaged block, by any path, and says all the rest", async () => {
+  await putKey(harness, "second", "block");
+  harness.node.blocks.damagedHeight = 1;
+  for (const path of ["/block/1", "/block?height=1"]) {
+    const response = await fetch(harness.url + path);
+    expect(response.status).toBe(500);
+    const body = await response.json();
+    expect(body).toMatchObject({ error: { code: "BLOCK_DAMAGED", height: 1 } });
+    expect(JSON.stringify(body)).toContain("Block 1 is damaged.");
+  }
+  expect((await fetch(`${harness.url}/block/2`)).status).toBe(200);
+  const status = await (await fetch(`${harness.url}/status`)).json();
+  expect(status).toMatchObject({
+    result: { sync_info: { earliest_block_height: "1", latest_block_height: "2" } },
+  });
+  expect(harness.failures).toEqual([]);
+});

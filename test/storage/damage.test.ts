@@ -19,7 +19,8 @@ import { openBlockStore } from "../../src/storage/block-store.ts";
 import { StorageError } from "../../src/storage/errors.ts";
 import { openRaftStore, type RaftStoreOptions } from "../../src/storage/open-raft-store.ts";
 import type { RaftStore } from "../../src/storage/raft-store.ts";
-import { blockAfter, genesis, text } from "./block-fixtures.ts";
+import { genesis } from "./block-fixtures.ts";
+import { flipBit } from "./flip-bit.ts";
 import {
   compacted,
   entriesOf,
@@ -42,15 +43,6 @@ function freshDirectory(): string {
 
 function open(directory: string, options: Partial<RaftStoreOptions> = {}): Promise<RaftStore> {
   return openRaftStore({ directory, allowVolatile: true, ...options });
-}
-
-/** Inverts one bit of the first place in the file that holds `pattern`. */
-function flipBit(path: string, pattern: string): void {
-  const bytes = readFileSync(path);
-  const at = bytes.indexOf(pattern);
-  expect(at).toBeGreaterThan(0);
-  bytes[at] = (bytes[at] ?? 0) ^ 1;
-  writeFileSync(path, bytes);
 }
 
 async function refusal(promise: Promise<unknown>): Promise<StorageError> {
@@ -106,23 +98,6 @@ describe("a flipped bit", () => {
     flipBit(join(directory, "raft.mdb"), "a-certain-node");
     const error = await refusal(open(directory));
     expect(error.detail).toMatchObject({ code: "STORAGE_CORRUPT", key: "hardState" });
-  });
-
-  it("in a block is an error that names its height", async () => {
-    const directory = freshDirectory();
-    const options = { directory, genesis, txWindow: 10 };
-    const store = await openBlockStore(options);
-    await store.append(blockAfter(store.head, ["some"]));
-    await store.append(blockAfter(store.head));
-    await store.close();
-    const path = join(directory, "blocks.mdb");
-    flipBit(path, "transaction some");
-    const next = await openBlockStore(options);
-    expect(next.blockAt(2)?.height).toBe(2);
-    const error = thrown(() => next.blockAt(1));
-    expect(error.detail).toEqual({ code: "STORAGE_CORRUPT", path, database: "blocks", key: "1" });
-    expect(next.txLocation(text("some"))).toEqual({ height: 1, index: 0 });
-    await next.close();
   });
 });
 
