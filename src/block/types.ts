@@ -85,7 +85,7 @@ export interface StoredBlock {
   readonly txIds: readonly Uint8Array[];
   /** The state after this block. */
   readonly appHash: Uint8Array;
-  /** Of its log entry; 0 of a block below the head that was fetched again because it was damaged. */
+  /** Of its log entry; 0 of a block that came from another node. */
   readonly raftIndex: number;
   readonly raftTerm: number;
 }

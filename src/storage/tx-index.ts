@@ -96,7 +96,7 @@ export class TxIndex {
     this.#held.push(head);
     try {
       for (let height = head - this.#window + 1; height <= head; height++) {
-        const txIds = height > this.#prunedThrough ? this.#idsAt(height) : [];
+        const txIds = height > this.#prunedThrough ? this.idsAt(height) : [];
         yield txIds.length === 0 ? null : { height, txIds };
       }
     } finally {
