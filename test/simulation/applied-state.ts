@@ -10,6 +10,9 @@ export interface AppliedState extends EntryId {
   readonly configurationIndex: LogIndex;
 }
 
+/** A snapshot is at least so large: it holds the hash. */
+export const stateBytes = 4;
+
 export const nothingApplied: AppliedState = {
   term: 0,
   index: 0,
@@ -37,8 +40,11 @@ export function applyEntry(
 }
 
 /** What a host gives away: the configuration is not its business. */
-export function stateSnapshot({ index, term, hash }: AppliedState): StateSnapshot {
-  const data = new Uint8Array(4);
+export function stateSnapshot(
+  { index, term, hash }: AppliedState,
+  sizeBytes: number,
+): StateSnapshot {
+  const data = new Uint8Array(sizeBytes);
   new DataView(data.buffer).setUint32(0, hash);
   return { index, term, data };
 }

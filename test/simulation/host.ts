@@ -42,6 +42,10 @@ export class SimulatedHost implements DriverHost {
     this.#applied = life.node.saved;
   }
 
+  get applied(): AppliedState {
+    return this.#applied;
+  }
+
   get appliedIndex(): LogIndex {
     return this.#applied.index;
   }
@@ -83,13 +87,13 @@ export class SimulatedHost implements DriverHost {
   /** Answered after a while, as of what is durable then, if there is anything. */
   snapshotWanted(): void {
     if (!this.life.reach()) return;
-    const { dice, schedule, conditions } = this.#world;
+    const { dice, schedule, conditions, plan } = this.#world;
     const { low, high } = conditions.host.flushMs;
     schedule.after(dice.between(low, high), () => {
       this.life.run("io", () => {
         const { saved } = this.life.node;
         const hasNone = saved.index === 0 || dice.chance(0.1);
-        this.life.driver.snapshotTaken(hasNone ? null : stateSnapshot(saved));
+        this.life.driver.snapshotTaken(hasNone ? null : stateSnapshot(saved, plan.snapshotBytes));
       });
     });
   }

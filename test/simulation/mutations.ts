@@ -2,7 +2,8 @@
 
 import type { Message } from "../../src/raft/message.ts";
 import type { Persist } from "../../src/raft/ready.ts";
-import type { Entry, LogIndex } from "../../src/raft/types.ts";
+import type { Entry, LogIndex, Snapshot } from "../../src/raft/types.ts";
+import { stateBytes, stateSnapshot } from "./applied-state.ts";
 import { type PersistDone, SimulatedDisk } from "./disk.ts";
 import { SimulatedHost } from "./host.ts";
 import type { MemoryRaftStore } from "./memory-raft-store.ts";
@@ -20,18 +21,12 @@ export interface Mutation {
 export const mutations: readonly Mutation[] = [
   {
     name: "a disk that answers before it has written",
-    parts: () => ({
-      ...soundParts,
-      disk: (store, durable, life, world) => new HastyDisk(store, durable, life, world),
-    }),
+    parts: disk((...inputs) => new HastyDisk(...inputs)),
     caughtAs: ["promised means durable"],
   },
   {
     name: "a disk that is never done",
-    parts: () => ({
-      ...soundParts,
-      disk: (store, durable, life, world) => new StuckDisk(store, durable, life, world),
-    }),
+    parts: disk((...inputs) => new StuckDisk(...inputs)),
     caughtAs: ["progress"],
   },
   {
@@ -116,6 +111,33 @@ export const mutations: readonly Mutation[] = [
     caughtAs: ["the ready lead"],
   },
   {
+    name: "a log that loses more than its snapshot stands for",
+    parts: disk((...inputs) => new ForgetfulDisk(...inputs)),
+    caughtAs: ["snapshots stand for the log"],
+  },
+  {
+    name: "a disk that keeps snapshots without their configuration",
+    parts: disk((...inputs) => new PartialDisk(...inputs)),
+    caughtAs: ["snapshots stand for the log"],
+  },
+  {
+    name: "snapshots that say they end an entry later",
+    parts: wire((message) =>
+      message.kind === "installSnapshotRequest"
+        ? { ...message, snapshot: endingLater(message.snapshot) }
+        : message,
+    ),
+    caughtAs: ["snapshots stand for the log"],
+  },
+  {
+    name: "a host that gives a snapshot of what it may forget",
+    parts: () => ({
+      ...soundParts,
+      host: (life, network, world) => new RashHost(life, network, world),
+    }),
+    caughtAs: ["snapshots stand for the log"],
+  },
+  {
     name: "a host that misses a delivery",
     parts: () => ({
       ...soundParts,
@@ -141,12 +163,21 @@ export const mutations: readonly Mutation[] = [
   },
 ];
 
+function disk(broken: Parts["disk"]): () => Parts {
+  return () => ({ ...soundParts, disk: broken });
+}
+
 function wire(tamper: (message: Message) => Message): () => Parts {
   return () => ({ ...soundParts, wire: tamper });
 }
 
 function altered(entry: Entry): Entry {
   return entry.data === null ? entry : { ...entry, data: entry.data.slice() };
+}
+
+function endingLater(snapshot: Snapshot): Snapshot {
+  const { term, index } = snapshot.last;
+  return { ...snapshot, last: { term, index: index + 1 } };
 }
 
 class HastyDisk extends SimulatedDisk {
@@ -158,6 +189,27 @@ class HastyDisk extends SimulatedDisk {
 
 class StuckDisk extends SimulatedDisk {
   override persist(): void {}
+}
+
+class ForgetfulDisk extends SimulatedDisk {
+  override compactThrough(_index: LogIndex, done: PersistDone): void {
+    super.compactThrough(this.log.lastIndex, done);
+  }
+}
+
+class PartialDisk extends SimulatedDisk {
+  override saveSnapshot(snapshot: Snapshot, done: PersistDone): void {
+    super.saveSnapshot({ ...snapshot, configurationIndex: 1 }, done);
+  }
+}
+
+class RashHost extends SimulatedHost {
+  override snapshotWanted(): void {
+    if (!this.life.reach()) return;
+    this.life.clock.soon(() => {
+      this.life.driver.snapshotTaken(stateSnapshot(this.applied, stateBytes));
+    });
+  }
 }
 
 class DeafHost extends SimulatedHost {

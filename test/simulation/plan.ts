@@ -3,6 +3,7 @@
  * off and some of them rough, since faults that are always all on hide one another's effects.
  */
 
+import { stateBytes } from "./applied-state.ts";
 import { Dice } from "./dice.ts";
 import { payloadMaxBytes } from "./payloads.ts";
 
@@ -106,6 +107,8 @@ export interface Plan {
   /** Entries between two snapshots of a node; Infinity for none. */
   readonly snapshotEvery: number;
   readonly trailingEntries: number;
+  /** What a snapshot takes on the wire and on disk. */
+  readonly snapshotBytes: number;
   readonly chaos: Conditions;
   readonly faults: FaultPlan;
 }
@@ -123,8 +126,9 @@ export function planOf(seed: number): Plan {
     chaosMs: heartbeatMs * dice.between(12, 40),
     isOrdered,
     clockDrift: dice.chance(0.5) ? 0 : dice.magnitude(0.001, 0.2),
-    snapshotEvery: dice.chance(0.3) ? Number.POSITIVE_INFINITY : dice.integer(5, 100),
-    trailingEntries: dice.integer(0, 50),
+    snapshotEvery: dice.pick([Number.POSITIVE_INFINITY, dice.integer(1, 10), dice.integer(5, 100)]),
+    trailingEntries: dice.pick([0, dice.integer(0, 10), dice.integer(0, 50)]),
+    snapshotBytes: dice.chance(0.5) ? stateBytes : Math.floor(dice.magnitude(10_000, 2_000_000)),
     chaos: {
       network: networkOf(dice, heartbeatMs, isOrdered),
       disk: diskOf(dice, heartbeatMs),
