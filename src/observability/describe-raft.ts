@@ -8,7 +8,7 @@ import type { RaftEvent } from "../raft/event.ts";
 import type { Configuration, ServerId } from "../raft/types.ts";
 import type { Facts, LogLevel } from "./log-format.ts";
 import type { Narration } from "./narration.ts";
-import { line, repeated } from "./narration.ts";
+import { line, once, repeated } from "./narration.ts";
 
 export function describeRaftEvent(event: RaftEvent, nodeId: ServerId): Narration {
   switch (event.kind) {
@@ -107,7 +107,9 @@ function describeElectionTimeout(term: number, silentMs: number): Narration {
 function describeRefusal(event: Extract<RaftEvent, { kind: "voteRefused" }>): Narration {
   const { candidateId: candidate, term, reason } = event;
   const sentence = event.isPreVote ? "rejecting pre-vote request" : "rejecting vote request";
-  return repeated(`voteRefused/${candidate}`, raft("info", { candidate, term, reason }, sentence));
+  // A candidate asks for a pre-vote several times a second, in the same term, until it is given one.
+  const key = `voteRefused/${candidate}/${event.isPreVote}/${term}/${reason}`;
+  return once(key, raft("info", { candidate, term, reason }, sentence));
 }
 
 function describeConfiguration(index: number, { servers }: Configuration): Narration {

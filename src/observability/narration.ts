@@ -11,10 +11,11 @@ export interface Narration {
   readonly sentence: string;
   /** Set where a peer, a stranger or a long outage could repeat the line without end. */
   readonly repeatKey: string | null;
+  /** A line with a repeatKey is written once in this time, with a count of what was left out. */
+  readonly repeatEveryMs: number;
 }
 
-/** A line with a repeatKey is written at this pace, with a count of what was left out. */
-export const repeatIntervalMs = 5_000;
+const repeatIntervalMs = 5_000;
 
 export function line(
   component: Component,
@@ -22,16 +23,21 @@ export function line(
   facts: Facts,
   sentence: string,
 ): Narration {
-  return { component, level, facts, sentence, repeatKey: null };
+  return { component, level, facts, sentence, repeatKey: null, repeatEveryMs: repeatIntervalMs };
 }
 
 export function repeated(repeatKey: string, narration: Narration): Narration {
   return { ...narration, repeatKey };
 }
 
+/** Said once, as long as it is remembered: it will be true again and again, and tell nothing more. */
+export function once(repeatKey: string, narration: Narration): Narration {
+  return { ...narration, repeatKey, repeatEveryMs: Number.POSITIVE_INFINITY };
+}
+
 export function writeNarration(log: Logger, narration: Narration, atMs: number): void {
-  const { component, level, facts, sentence, repeatKey } = narration;
+  const { component, level, facts, sentence, repeatKey, repeatEveryMs } = narration;
   const named = component === "" ? log : log.child(component);
-  const allowed = repeatKey === null ? named : named.every(repeatKey, repeatIntervalMs);
+  const allowed = repeatKey === null ? named : named.every(repeatKey, repeatEveryMs);
   allowed?.[level](facts, sentence, atMs);
 }

@@ -22,7 +22,7 @@ const giveUpFactor = 10;
 const giveUpOnSnapshotFactor = 600;
 
 /** A snapshot is much to send in vain: a link that broke it off is left alone for longer and longer. */
-const snapshotBackOffMaxMs = 10_000;
+const snapshotBackOffFactor = 10;
 
 export function replicateToAll(server: RaftServer, leadership: Leadership): void {
   for (const progress of leadership.progress.values()) replicate(server, progress);
@@ -189,8 +189,9 @@ export function onSnapshotAnswered(
 }
 
 function failSnapshot(server: RaftServer, progress: Progress, index: LogIndex): void {
-  const pauseMs = Math.min(snapshotBackOffMaxMs, backOffMaxMs * 2 ** progress.snapshotFailures);
-  progress.snapshotFailed(server.nowMs + pauseMs);
+  const longestMs = snapshotBackOffFactor * server.options.electionTimeoutMs;
+  const pauseMs = backOffMaxMs * 2 ** progress.snapshotFailures;
+  progress.snapshotFailed(server.nowMs + Math.min(pauseMs, longestMs));
   const { id: peerId, snapshotFailures: failures } = progress;
   server.emit({ kind: "snapshotFailed", peerId, index, failures });
 }

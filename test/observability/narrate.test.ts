@@ -154,6 +154,26 @@ describe("a Raft event", () => {
     for (const line of sink.lines) expect(line).not.toMatch(/follower state|leader state/);
   });
 
+  it("that refuses the same vote again and again is told once a term and reason", () => {
+    const { sink, clock, narrator } = open();
+    const refused = {
+      kind: "voteRefused",
+      term: 3,
+      candidateId: "node-2",
+      isPreVote: true,
+    } as const;
+    for (; clock.nowMs < 60_000; clock.nowMs += 200) {
+      narrator.raftEvent({ ...refused, reason: "its log is behind" }, clock.nowMs);
+    }
+    narrator.raftEvent({ ...refused, reason: "node-1 leads and is heard" }, clock.nowMs);
+    narrator.raftEvent({ ...refused, term: 4, reason: "its log is behind" }, clock.nowMs);
+    expect(sink.lines.map((line) => line.replace(/^.*request /, ""))).toEqual([
+      'candidate=node-2 term=3 reason="its log is behind"',
+      'candidate=node-2 term=3 reason="node-1 leads and is heard"',
+      'candidate=node-2 term=4 reason="its log is behind"',
+    ]);
+  });
+
   it("that a node cut off repeats without end is told at a bounded pace", () => {
     const { sink, clock, narrator } = open();
     for (; clock.nowMs < 60_000; clock.nowMs += 400) {
