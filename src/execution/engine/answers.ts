@@ -63,6 +63,8 @@ export const clientBlockSchema = z
     timestamp: quantity,
     gasLimit: quantity,
     transactions: z.array(hash),
+    /** From Prague on. */
+    requestsHash: hash.nullish(),
   })
   .nullable();
 export type ClientBlock = NonNullable<z.infer<typeof clientBlockSchema>>;

@@ -35,6 +35,8 @@ export interface EngineOptions extends ForkchoiceLags {
   readonly genesisHash: string | null;
   /** An address in hexadecimal; null burns the fees. */
   readonly feeRecipient: string | null;
+  /** For the tokens; the system's clock unless it is given. */
+  readonly unixSeconds?: () => number;
 }
 
 /** What the executor found at the other end. */
@@ -68,7 +70,8 @@ export class EngineExecutor implements Executor {
   constructor(options: EngineOptions, listener: EngineListener) {
     this.#options = options;
     this.#listener = listener;
-    const token = () => mintToken(options.jwtSecret, Math.floor(Date.now() / 1000));
+    const { jwtSecret, unixSeconds = () => Math.floor(Date.now() / 1000) } = options;
+    const token = () => mintToken(jwtSecret, unixSeconds());
     const engineRpc = new JsonRpcClient({ url: options.engineUrl, token });
     const ethRpc = new JsonRpcClient({ url: options.ethUrl, token: null });
     this.#rpcs = [engineRpc, ethRpc];
@@ -138,6 +141,9 @@ export class EngineExecutor implements Executor {
         url,
         `its genesis block is ${first.hash}, evm.genesis_hash is ${expected}`,
       );
+    }
+    if (!first.requestsHash) {
+      throw foreignChain(url, "its genesis has not all forks up to Prague at time 0");
     }
     const buildsBlocks = (await this.#eth.pooledTransactions()) === null;
     const head = await this.#readHead();

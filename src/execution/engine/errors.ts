@@ -69,7 +69,7 @@ export const unsupportedFork = -38005;
 export function refused(method: string, rpcCode: number, said: string): EngineError {
   const advice =
     rpcCode === unsupportedFork
-      ? "its genesis must have all forks up to Prague at time 0, and it must know those that follow"
+      ? "it lacks a fork that its genesis, or that of another node, has; compare them and the client's version"
       : "look at its log";
   return new EngineError(
     { code: "ENGINE_REFUSED", method, rpcCode },

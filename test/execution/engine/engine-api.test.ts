@@ -79,7 +79,7 @@ describe("getPayload", () => {
   it("of no version that fits is the refusal of the expected one, with advice", async () => {
     const { engine } = await connect(() => new Refusal(-38005, "Unsupported fork"));
     await expect(engine.getPayload("0x01")).rejects.toThrow(
-      /engine_getPayloadV4 with error -38005 .*all forks up to Prague/,
+      /engine_getPayloadV4 with error -38005 .*it lacks a fork/,
     );
   });
 });
