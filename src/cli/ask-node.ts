@@ -4,25 +4,32 @@ import { z } from "zod";
 
 export interface LiveNode {
   readonly height: string;
-  /** libp2p's; empty if the node has none. */
-  readonly listenAddress: string;
+  /** libp2p's, as peers reach it. */
+  readonly listenAddresses: readonly string[];
   readonly peers: readonly {
     readonly id: string;
     readonly address: string;
-    readonly health: string;
+    readonly direction: string;
   }[];
 }
 
 const status = z.object({
   result: z.object({
-    node_info: z.object({ id: z.string(), listen_addr: z.string() }),
+    node_info: z.object({ id: z.string() }),
     sync_info: z.object({ latest_block_height: z.string() }),
-    raft_info: z.object({ node_id: z.string() }).nullish(),
   }),
 });
 
-const cluster = z.object({
-  nodes: z.array(z.object({ id: z.string(), address: z.string(), health: z.string() })),
+const netInfo = z.object({
+  result: z.object({
+    listeners: z.array(z.string()),
+    peers: z.array(
+      z.object({
+        node_info: z.object({ id: z.string(), listen_addr: z.string() }),
+        is_outbound: z.boolean(),
+      }),
+    ),
+  }),
 });
 
 /** A node on this machine answers at once, or is not there. */
@@ -30,15 +37,18 @@ const answerTimeoutMs = 1500;
 
 /** Null if nobody answers at `address`, or somebody with another peer id. */
 export async function askNode(address: string, peerId: string): Promise<LiveNode | null> {
-  const answers = await Promise.all([get(address, "/status"), get(address, "/cluster")]);
+  const answers = await Promise.all([get(address, "/status"), get(address, "/net_info")]);
   const { data: facts } = status.safeParse(answers[0]);
   if (facts === undefined || facts.result.node_info.id !== peerId) return null;
-  const { node_info, sync_info, raft_info } = facts.result;
-  const members = cluster.safeParse(answers[1]).data?.nodes ?? [];
+  const network = netInfo.safeParse(answers[1]).data?.result;
   return {
-    height: sync_info.latest_block_height,
-    listenAddress: node_info.listen_addr,
-    peers: members.filter(({ id }) => id !== raft_info?.node_id),
+    height: facts.result.sync_info.latest_block_height,
+    listenAddresses: network?.listeners ?? [],
+    peers: (network?.peers ?? []).map(({ node_info, is_outbound }) => ({
+      id: node_info.id,
+      address: node_info.listen_addr,
+      direction: is_outbound ? "outbound" : "inbound",
+    })),
   };
 }
 

@@ -33,14 +33,15 @@ async function netInfo(context: CliContext, asJson: boolean): Promise<void> {
   const config = configOrNull(context);
   const address = config === null ? null : localAddress(config.rpc.address);
   const live = address === null ? null : await askNode(address, peerId);
-  const listenAddress = live?.listenAddress || (config?.p2p.listenAddress ?? "");
+  const configured = config?.p2p.listenAddress ?? "";
+  const listenAddresses = live?.listenAddresses ?? (configured === "" ? [] : [configured]);
   const info = {
     peer_id: peerId,
     // ev-node calls the libp2p id so.
     node_id: peerId,
     raft_node_id: config?.raft.nodeId || null,
     is_running: live !== null,
-    listen_addresses: listenAddress === "" ? [] : [withPeerId(listenAddress, peerId)],
+    listen_addresses: listenAddresses.map((listen) => withPeerId(listen, peerId)),
     peers: live?.peers ?? [],
   };
   context.print(asJson ? JSON.stringify(info, null, 2) : formatText(info, { address, live }));
@@ -87,6 +88,6 @@ function formatText(
     return lines.join("\n");
   }
   lines.push(`node: running, height ${live.height}`, `connected peers: ${live.peers.length}`);
-  for (const peer of live.peers) lines.push(`  ${peer.id}  ${peer.address}  ${peer.health}`);
+  for (const peer of live.peers) lines.push(`  ${peer.id}  ${peer.address}  ${peer.direction}`);
   return lines.join("\n");
 }

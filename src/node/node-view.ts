@@ -9,6 +9,7 @@ import type { KvExecutor } from "../execution/kv.ts";
 import type {
   ClusterStatus,
   Health,
+  NetworkFacts,
   NodeApi,
   ReadOutcome,
   StatusFacts,
@@ -39,6 +40,7 @@ export class NodeView implements NodeApi {
   readonly #facts: NodeFacts;
   readonly #consensus: Consensus;
   readonly #sequencer: Sequencer;
+  readonly #p2p: NetworkFacts;
   readonly #kv: KvExecutor | null;
 
   constructor(
@@ -47,6 +49,8 @@ export class NodeView implements NodeApi {
       readonly blocks: BlockReader;
       readonly consensus: Consensus;
       readonly sequencer: Sequencer;
+      /** As it is at any moment. */
+      readonly p2p: NetworkFacts;
       /** null where the executor keeps no readable state. */
       readonly kv: KvExecutor | null;
     },
@@ -55,6 +59,7 @@ export class NodeView implements NodeApi {
     this.blocks = dependencies.blocks;
     this.#consensus = dependencies.consensus;
     this.#sequencer = dependencies.sequencer;
+    this.#p2p = dependencies.p2p;
     this.#kv = dependencies.kv;
   }
 
@@ -104,6 +109,11 @@ export class NodeView implements NodeApi {
     const reply = await this.#consensus.askPeer(leaderId, cluster, nothing, askLeaderTimeoutMs);
     if (reply.kind === "failed" || reply.status !== 200) return own;
     return decodeClusterView(reply.body) ?? own;
+  }
+
+  async network(): Promise<NetworkFacts> {
+    const { addresses, peers } = this.#p2p;
+    return { addresses, peers };
   }
 
   async ownClusterView(): Promise<ClusterStatus> {

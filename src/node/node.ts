@@ -144,7 +144,8 @@ export class Node {
       isExecuted: (await executor.head()).height >= store.head.height,
       listener,
       sequencer: () => this.#running.sequencer,
-      view: () => new NodeView(factsOf(context), { ...this.#running, blocks: store, kv: null }),
+      view: () =>
+        new NodeView(factsOf(context), { ...this.#running, blocks: store, p2p: host, kv: null }),
     });
     const sequencer = createSequencer(context, { consensus, executor, store, source, listener });
     this.#parts = { consensus, sequencer, listener };
@@ -157,6 +158,7 @@ export class Node {
       blocks: store,
       consensus,
       sequencer,
+      p2p: host,
       kv: executor,
     });
     const rpc = createRpc(context, view);

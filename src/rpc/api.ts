@@ -57,6 +57,17 @@ export interface ClusterStatus {
   readonly lastApplied: number;
 }
 
+/** Of libp2p. */
+export interface NetworkFacts {
+  /** Multiaddrs where peers reach this node. */
+  readonly addresses: readonly string[];
+  readonly peers: readonly {
+    readonly peerId: string;
+    readonly address: string;
+    readonly direction: "inbound" | "outbound";
+  }[];
+}
+
 export interface Health {
   readonly isHealthy: boolean;
   /** A sentence; ev-node's words where it has them (features.md E.6). */
@@ -103,6 +114,7 @@ export interface NodeApi {
   readonly blocks: BlockReader;
   status(): Promise<StatusFacts>;
   cluster(): Promise<ClusterStatus>;
+  network(): Promise<NetworkFacts>;
   /** The process and its event loop work. Never depends on peers or on the execution client. */
   live(): Promise<Health>;
   /** Follows or leads, is not behind, executes, is not draining. */

@@ -11,6 +11,7 @@ import { broadcastTxCommit, broadcastTxSync, unlessInvalid } from "./comet-tx.ts
 import { decode } from "./decode.ts";
 import { fromBase64 } from "./encoding.ts";
 import { badRequest } from "./errors.ts";
+import { netInfoResult } from "./net-info.ts";
 import type { StatusResult } from "./status.ts";
 import type { Submit } from "./submission.ts";
 import { idempotencyKeySchema } from "./tx.ts";
@@ -49,6 +50,7 @@ export function createMethods(dependencies: MethodDependencies): MethodTable {
   const { api, statusResult, transferLeadership } = dependencies;
   return new Map<string, Method>([
     ["status", method(noParams, [], async () => statusResult(await api.status()))],
+    ["net_info", method(noParams, [], async () => netInfoResult(await api.network()))],
     ["health", method(noParams, [], async () => ({}))],
     [
       "block",

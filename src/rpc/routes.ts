@@ -11,6 +11,7 @@ import type { RefusalOf } from "./failures.ts";
 import { healthRoutes } from "./health.ts";
 import { jsonRpcRoutes } from "./json-rpc.ts";
 import { createMethods } from "./json-rpc-methods.ts";
+import { netInfoRoutes } from "./net-info.ts";
 import type { RpcLimits, RpcOptions } from "./options.ts";
 import { stateRoutes } from "./state.ts";
 import { createStatusResult, statusRoutes } from "./status.ts";
@@ -41,6 +42,7 @@ export function createRoutes(
   const routes = [
     ...statusRoutes(api, statusResult),
     ...clusterRoutes(api),
+    ...netInfoRoutes(api),
     ...healthRoutes(api, log),
     ...blockRoutes(api.blocks),
     ...stateRoutes(api, clientSignal),

@@ -127,7 +127,9 @@ describe("a first node", () => {
     const peerId = /^peer_id: (.+)$/m.exec(stdout)?.[1] ?? "";
     for (const id of [peerId, "12D3KooWsomebodyelse"]) {
       const server = createServer((request, response) => {
-        response.end(JSON.stringify(request.url === "/cluster" ? clusterAnswer : statusAnswer(id)));
+        response.end(
+          JSON.stringify(request.url === "/net_info" ? netInfoAnswer : statusAnswer(id)),
+        );
       });
       await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
       const address = server.address() as AddressInfo;
@@ -138,25 +140,22 @@ describe("a first node", () => {
       const isOurs = id === peerId;
       expect(JSON.parse(json)).toMatchObject({
         is_running: isOurs,
-        peers: isOurs ? [otherMember] : [],
+        peers: isOurs ? [{ ...otherPeer, direction: "outbound" }] : [],
       });
       expect(text).toContain(isOurs ? "node: running, height 41" : "node: not running");
     }
   });
 });
 
-const otherMember = { id: "node-2", address: "10.0.0.2:5001", health: "Healthy" };
-const clusterAnswer = {
-  nodes: [{ id: "node-1", address: "10.0.0.1:5001", health: "Healthy" }, otherMember],
+const otherPeer = { id: "12D3KooWother", address: "/ip4/10.0.0.2/tcp/26656" };
+const netInfoAnswer = {
+  result: {
+    listeners: ["/ip4/127.0.0.1/tcp/26656"],
+    peers: [{ node_info: { id: otherPeer.id, listen_addr: otherPeer.address }, is_outbound: true }],
+  },
 };
 function statusAnswer(id: string): object {
-  return {
-    result: {
-      node_info: { id, listen_addr: "/ip4/127.0.0.1/tcp/26656" },
-      sync_info: { latest_block_height: "41" },
-      raft_info: { node_id: "node-1" },
-    },
-  };
+  return { result: { node_info: { id }, sync_info: { latest_block_height: "41" } } };
 }
 
 describe("other homes", () => {

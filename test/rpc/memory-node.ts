@@ -15,6 +15,7 @@ import type {
   ClusterMember,
   ClusterStatus,
   Health,
+  NetworkFacts,
   NodeApi,
   RaftStatus,
   ReadOutcome,
@@ -85,6 +86,16 @@ export class MemoryNode implements NodeApi {
       nodes: this.raft === null ? [] : this.members,
       commitIndex: 42,
       lastApplied: 41,
+    };
+  }
+
+  async network(): Promise<NetworkFacts> {
+    this.#checkFault();
+    return {
+      addresses: ["/ip4/127.0.0.1/tcp/7676/p2p/12D3KooWtest"],
+      peers: [
+        { peerId: "12D3KooWpeer", address: "/ip4/10.0.0.2/tcp/26656", direction: "outbound" },
+      ],
     };
   }
 

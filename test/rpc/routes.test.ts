@@ -256,6 +256,7 @@ it("every listed path is there, and every path is listed", async () => {
       "GET /status",
       "GET /cluster",
       "GET /raft/node",
+      "GET /net_info",
       "GET /health/live",
       "GET /livez",
       "GET /health/ready",
