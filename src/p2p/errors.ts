@@ -91,6 +91,6 @@ export function foreignChain(height: Height, reason: string): P2pError {
 export function progressDamaged(height: Height): P2pError {
   return new P2pError(
     { code: "P2P_PROGRESS_DAMAGED", height },
-    `the saved progress of the backfill names a hash at height ${height} that is not on the committed chain. Remove it; the backfill then begins anew.`,
+    `the saved progress of the backfill names a hash at height ${height} that is not on the committed chain. It is dropped: start the node again, and the backfill begins anew.`,
   );
 }

@@ -1,0 +1,15 @@
+/** Loaded into a node with `--import`: its executor takes a while over every block, as one under load does. */
+
+import { setTimeout as delay } from "node:timers/promises";
+import { isMainThread } from "node:worker_threads";
+import { KvExecutor } from "../../../src/execution/kv.ts";
+
+const blockMs = 100;
+
+if (isMainThread) {
+  const { executeTxs } = KvExecutor.prototype;
+  KvExecutor.prototype.executeTxs = async function (block) {
+    await delay(blockMs);
+    return await executeTxs.call(this, block);
+  };
+}
