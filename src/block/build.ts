@@ -40,7 +40,7 @@ export function buildBlock(ingredients: BlockIngredients): BlockPayload {
   });
 
   const height = head.height + 1;
-  const timeNs = nextTimeNs(ingredients, height);
+  const timeNs = nextTimeNs(ingredients);
   const { chainId } = genesis;
   const metadata: Metadata = { chainId, height, timeNs, lastDataHash: head.dataHash };
   const header: Header = {
@@ -67,9 +67,20 @@ export function buildBlock(ingredients: BlockIngredients): BlockPayload {
   };
 }
 
-function nextTimeNs({ head, genesis, nowNs }: BlockIngredients, height: number): bigint {
-  if (height === genesis.initialHeight) return genesis.genesisTimeNs;
-  // A clock that stands still or steps back must not stop the chain.
-  const earliestNs = head.timeNs + 1n;
+/**
+ * The next block's time: `nowNs`, or the beginning of the step after the one that the last block is in. A
+ * clock that stands still or steps back must not stop the chain.
+ */
+export function nextTimeNs({
+  head,
+  genesis,
+  nowNs,
+  stepNs = 1n,
+}: Pick<BlockIngredients, "head" | "genesis" | "nowNs"> & {
+  /** Two blocks in a row are never in one step. */
+  readonly stepNs?: bigint;
+}): bigint {
+  if (head.height + 1 === genesis.initialHeight) return genesis.genesisTimeNs;
+  const earliestNs = (head.timeNs / stepNs + 1n) * stepNs;
   return nowNs > earliestNs ? nowNs : earliestNs;
 }

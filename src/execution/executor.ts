@@ -35,8 +35,8 @@ export interface IdentifiedTx {
 export interface BlockToBuild {
   readonly height: number;
   readonly timestampNs: bigint;
-  /** Transactions that came by RPC and are in no block yet, oldest first. */
-  readonly waiting: readonly IdentifiedTx[];
+  /** Transactions that came by RPC and are in no block yet, oldest first: as many as fit into a block. */
+  readonly waiting: () => readonly IdentifiedTx[];
   /** True of a transaction that an earlier block holds: it must not be in another (P7). */
   readonly isKnownTx: (id: Uint8Array) => boolean;
 }

@@ -58,7 +58,7 @@ export class KvExecutor implements Executor {
   async prepare(_block: BlockToBuild): Promise<void> {}
 
   async build({ waiting }: BlockToBuild): Promise<readonly IdentifiedTx[]> {
-    return waiting;
+    return waiting();
   }
 
   async executeTxs(block: BlockToExecute): Promise<ExecutionResult> {

@@ -4,16 +4,18 @@
  *
  *   mark as to be signed (P4), unless it is signed, and meanwhile execute -> sign -> store
  *
- * An executor that does not answer is asked again until it does (P8).
+ * An executor that does not answer is asked again until it does (P8), and one that has lost blocks gets them
+ * again.
  */
 
 import { setImmediate } from "node:timers/promises";
-import { describeError } from "../base/coded-error.ts";
+import { equalBytes } from "../base/bytes.ts";
 import { sleep } from "../base/task-group.ts";
 import type { BlockSigner } from "../block/sign.ts";
 import type { ChainHead, Data, Height, SignedHeader, StoredBlock } from "../block/types.ts";
 import { ExecutionError } from "../execution/errors.ts";
 import type { BlockToExecute, Executor } from "../execution/executor.ts";
+import { blockMissing, executorDiverged } from "./errors.ts";
 import type { ChainStore } from "./ports.ts";
 
 /** A checked block, ready to be executed. */
@@ -107,14 +109,29 @@ export class ChainWriter {
         }
         return appHash;
       } catch (error) {
-        if (!isTransient(error)) throw error;
+        const isBehind = error instanceof ExecutionError && error.detail.code === "EXECUTION_GAP";
+        if (!isBehind && !isTransient(error)) throw error;
         failingSinceMs ??= performance.now();
-        const cause = error instanceof Error ? error : new Error(describeError(error));
-        this.#listener.executionFailed(height, cause);
-        await sleep(retryMs, signal);
+        this.#listener.executionFailed(height, error);
+        // A client that was killed or wiped has lost blocks: it gets them from here.
+        if (isBehind) await this.#fillGap(error.detail.nextHeight, height, signal);
+        else await sleep(retryMs, signal);
       }
     }
     return null;
+  }
+
+  /** Runs the stored blocks from height `from` to the one below `to`. Throws STATE_DIVERGENCE if one gives another state. */
+  async #fillGap(from: Height, to: Height, signal: AbortSignal): Promise<void> {
+    for (let height = from; height < to; height++) {
+      const block = this.#store.blockAt(height);
+      if (block === null) throw blockMissing(height);
+      const appHash = await this.execute(blockToExecute(block), signal);
+      if (appHash === null) return;
+      if (!equalBytes(appHash, block.appHash)) {
+        throw executorDiverged(height, appHash, block.appHash);
+      }
+    }
   }
 
   /** Thousands of blocks may come with nothing to wait for between them. */
@@ -137,6 +154,12 @@ export class ChainWriter {
     }
     return null;
   }
+}
+
+/** A stored block, as it is run. */
+export function blockToExecute({ height, header, data }: StoredBlock): BlockToExecute {
+  const { timeNs: timestampNs, appHash: prevAppHash } = header.header;
+  return { height, timestampNs, txs: data.txs, prevAppHash };
 }
 
 /** A client that does not answer may come back; a contradiction does not go away. */

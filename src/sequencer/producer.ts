@@ -6,12 +6,13 @@
 
 import { blockTransactionsMaxBytes } from "../base/limits.ts";
 import { sleep } from "../base/task-group.ts";
-import { buildBlock } from "../block/build.ts";
+import { buildBlock, nextTimeNs } from "../block/build.ts";
 import { encodeBlockPayload } from "../block/codec.ts";
 import { transactionsPerBlockMax } from "../block/limits.ts";
 import type { BlockSigner } from "../block/sign.ts";
-import type { ChainHead } from "../block/types.ts";
-import type { GenesisParameters } from "../execution/executor.ts";
+import type { BlockPayload, ChainHead } from "../block/types.ts";
+import { ExecutionError } from "../execution/errors.ts";
+import type { BlockToBuild, Executor, GenesisParameters } from "../execution/executor.ts";
 import type { ConsensusPort } from "./ports.ts";
 import { markOffered, type TxPool } from "./tx-pool.ts";
 
@@ -27,6 +28,9 @@ export interface ProducerOptions {
 
 export interface ProducerDependencies {
   readonly pool: TxPool;
+  readonly executor: Pick<Executor, "prepare" | "build" | "timestampStepNs">;
+  /** The executor cannot build now; it is asked again. */
+  readonly buildFailed: (height: number, error: Error) => void;
   readonly consensus: ConsensusPort;
   /** True of a transaction in an applied block: it must not be in another (P7). */
   readonly isKnownTx: (txId: Uint8Array) => boolean;
@@ -43,6 +47,9 @@ export interface ProducerDependencies {
 const pollMs = 5;
 /** From a block of ours that was refused to the next: each is an entry in the log and a line in every node's. */
 const refusedDelayMs = 1_000;
+/** An executor that cannot build now is asked again, ever more seldom. */
+const buildRetryMinMs = 50;
+const buildRetryMaxMs = 2_000;
 /** By how much a timer may be late without the block's time showing it. */
 const timerLatenessMaxMs = 50;
 
@@ -53,22 +60,21 @@ export async function produceBlocks(
   dependencies: ProducerDependencies,
   signal: AbortSignal,
 ): Promise<void> {
-  const { consensus, pool } = dependencies;
-  while (!signal.aborted) {
+  const { consensus } = dependencies;
+  for (let failures = 0; !signal.aborted; ) {
+    const preparing = prepare(term, options, dependencies);
     const dueMs = await untilDue(term, options, dependencies, signal);
     if (dueMs === null) return;
-    const taken = pool
-      .take(term, blockTransactionsMaxBytes, transactionsPerBlockMax)
-      .filter(({ id }) => !dependencies.isKnownTx(id));
-    for (const pending of taken) markOffered(pending, term);
-    const block = buildBlock({
-      head: dependencies.head(),
-      genesis: options.genesis,
-      txs: taken.map(({ tx }) => tx),
-      txIds: taken.map(({ id }) => id),
-      nowNs: BigInt(Math.round(dueMs * 1e6)),
-      proposer: options.signer.signer,
-    });
+    const building = preparing.then(() => build(term, dueMs, options, dependencies));
+    const block = await unlessAborted(building, signal);
+    if (block === null) return;
+    if (block instanceof ExecutionError) {
+      dependencies.buildFailed(dependencies.head().height + 1, block);
+      await sleep(Math.min(buildRetryMaxMs, buildRetryMinMs * 2 ** failures), signal);
+      failures++;
+      continue;
+    }
+    failures = 0;
     const { header } = block.header;
     const payload = options.signsBeforeCommit
       ? { ...block, header: options.signer.sign(header) }
@@ -85,6 +91,77 @@ export async function produceBlocks(
       // Lost, or refused for now: wait a moment, and find out by the state and the lease what to do.
       await sleep(pollMs, signal);
     }
+  }
+}
+
+/** Has the executor begin with the next block, for the time at which it will be due. What fails here, fails in `build`. */
+async function prepare(
+  term: number,
+  options: ProducerOptions,
+  dependencies: ProducerDependencies,
+): Promise<void> {
+  const { executor, pool, unixMs } = dependencies;
+  // When the next block is due in lazy mode, nobody knows before there is a transaction.
+  if (options.lazyBlockIntervalMs !== null && pool.size === 0) return;
+  const waitMs = Math.max(0, delayMs(options.blockTimeMs, options, dependencies));
+  const block = nextBlock(term, unixMs() + waitMs, options, dependencies);
+  await unlessUnavailable(executor.prepare(block));
+}
+
+/** The next block, for the time at which it is due; or why the executor cannot build it now. */
+async function build(
+  term: number,
+  dueMs: number,
+  options: ProducerOptions,
+  dependencies: ProducerDependencies,
+): Promise<BlockPayload | ExecutionError> {
+  const { executor, pool } = dependencies;
+  const head = dependencies.head();
+  const request = nextBlock(term, dueMs, options, dependencies);
+  const txs = await unlessUnavailable(executor.build(request));
+  if (txs instanceof ExecutionError) return txs;
+  for (const { id } of txs) {
+    const pending = pool.get(id);
+    if (pending !== null) markOffered(pending, term);
+  }
+  return buildBlock({
+    head,
+    genesis: options.genesis,
+    txs: txs.map(({ tx }) => tx),
+    txIds: txs.map(({ id }) => id),
+    nowNs: request.timestampNs,
+    proposer: options.signer.signer,
+  });
+}
+
+function nextBlock(
+  term: number,
+  dueMs: number,
+  { genesis }: ProducerOptions,
+  dependencies: ProducerDependencies,
+): BlockToBuild {
+  const { executor, pool, isKnownTx } = dependencies;
+  const head = dependencies.head();
+  const nowNs = BigInt(Math.round(dueMs * 1e6));
+  return {
+    height: head.height + 1,
+    timestampNs: nextTimeNs({ head, genesis, nowNs, stepNs: executor.timestampStepNs }),
+    waiting: () =>
+      pool
+        .take(term, blockTransactionsMaxBytes, transactionsPerBlockMax)
+        .filter(({ id }) => !isKnownTx(id)),
+    isKnownTx,
+  };
+}
+
+/** A client that does not answer is an answer here. */
+async function unlessUnavailable<T>(call: Promise<T>): Promise<T | ExecutionError> {
+  try {
+    return await call;
+  } catch (error) {
+    const isUnavailable = error instanceof ExecutionError && error.code === "EXECUTION_UNAVAILABLE";
+    if (isUnavailable) return error;
+    throw error;
   }
 }
 

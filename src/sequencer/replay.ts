@@ -5,7 +5,7 @@
 
 import { equalBytes } from "../base/bytes.ts";
 import type { BlockReader, Height } from "../block/types.ts";
-import type { ChainWriter } from "./chain-writer.ts";
+import { blockToExecute, type ChainWriter } from "./chain-writer.ts";
 import { blockMissing, executorDiverged } from "./errors.ts";
 
 /**
@@ -28,10 +28,7 @@ export async function replayStoredBlocks(
   for (let height = first; height <= target; height++) {
     const block = blocks.blockAt(height);
     if (block === null) throw blockMissing(height);
-    const { header } = block.header;
-    const { txs } = block.data;
-    const { timeNs: timestampNs, appHash: prevAppHash } = header;
-    const appHash = await chain.execute({ height, timestampNs, txs, prevAppHash }, signal);
+    const appHash = await chain.execute(blockToExecute(block), signal);
     if (appHash === null) return 0;
     if (!equalBytes(appHash, block.appHash)) throw executorDiverged(height, appHash, block.appHash);
     onProgress(height);

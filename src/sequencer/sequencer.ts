@@ -134,10 +134,7 @@ export class Sequencer {
           applied: (applied) => this.#onApplied(applied),
           refused: (entry, payload, reason) => listener.refused(entry, payload, reason),
           reached: (index) => this.#onReached(index),
-          executionFailed: (height, error) => {
-            this.#failingSinceMs ??= performance.now();
-            listener.executionFailed(height, error);
-          },
+          executionFailed: (height, error) => this.#executionFailed(height, error),
           executionRecovered: (height, downMs) => {
             this.#failingSinceMs = null;
             listener.executionRecovered(height, downMs);
@@ -272,9 +269,20 @@ export class Sequencer {
     });
   }
 
+  #executionFailed(height: number, error: Error): void {
+    this.#failingSinceMs ??= performance.now();
+    this.#dependencies.listener.executionFailed(height, error);
+  }
+
   #onApplied(applied: AppliedBlock): void {
     const { block } = applied;
     this.#appliedAtMs = performance.now();
+    if (this.#failingSinceMs !== null) {
+      // It could not build, and now it has executed.
+      const downMs = this.#appliedAtMs - this.#failingSinceMs;
+      this.#failingSinceMs = null;
+      this.#dependencies.listener.executionRecovered(block.height, downMs);
+    }
     for (const [index, txId] of block.txIds.entries()) {
       this.#submissions.committed(txId, { height: block.height, index });
     }
@@ -310,7 +318,7 @@ export class Sequencer {
 
   #beginProducing(term: number): void {
     const { genesis, production } = this.#options;
-    const { consensus, signer, store } = this.#dependencies;
+    const { consensus, signer, store, executor } = this.#dependencies;
     const abort = new AbortController();
     const before = this.#production?.done ?? Promise.resolve();
     const options = { ...production, genesis, signer };
@@ -321,6 +329,8 @@ export class Sequencer {
         options,
         {
           pool: this.#pool,
+          executor,
+          buildFailed: (height, error) => this.#executionFailed(height, error),
           consensus,
           head: () => this.#applier.head,
           isKnownTx: (txId) => store.txLocation(txId) !== null,

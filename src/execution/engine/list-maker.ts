@@ -28,7 +28,7 @@ export class ListMaker implements BlockMaker {
 
   async build({ waiting, isKnownTx }: BlockToBuild): Promise<readonly IdentifiedTx[]> {
     const pooled = (await this.#tools.eth.pooledTransactions()) ?? [];
-    const candidates = [...waiting, ...pooled.map((tx) => ({ tx, id: transactionHash(tx) }))];
+    const candidates = [...waiting(), ...pooled.map((tx) => ({ tx, id: transactionHash(tx) }))];
     const chosen = new Map<string, IdentifiedTx>();
     let bytes = 0;
     for (const { tx, id } of candidates) {

@@ -97,7 +97,9 @@ export class PayloadMaker implements BlockMaker {
     throw rejected({ height: parent.number, committedHash: parent.hash, latestValidHash, reason });
   }
 
-  async #offer({ height, waiting }: BlockToBuild): Promise<void> {
+  async #offer(block: BlockToBuild): Promise<void> {
+    const { height } = block;
+    const waiting = block.waiting();
     const isWaiting = new Set(waiting.map(({ id }) => toHex(id)));
     for (const [name, since] of this.#offered) {
       const isOld = since + offerAgainHeights <= height;

@@ -46,7 +46,12 @@ export class ChainDriver {
   next(waiting: readonly IdentifiedTx[] = []) {
     const height = this.height + 1;
     const timestampNs = genesis.genesisTimeNs + BigInt(height) * 1_000_000_000n;
-    return { height, timestampNs, waiting, isKnownTx: (id: Uint8Array) => this.isKnown(id) };
+    return {
+      height,
+      timestampNs,
+      waiting: () => waiting,
+      isKnownTx: (id: Uint8Array) => this.isKnown(id),
+    };
   }
 
   isKnown(id: Uint8Array): boolean {
