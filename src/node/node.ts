@@ -133,7 +133,11 @@ export class Node {
     const context = this.#context;
     const { executor, store } = await this.#openChain();
     const listener = new NodeListener(context.narrator, context.metrics);
-    const { host, source } = createP2p(context, { store, leads: () => listener.isLeader });
+    const { host, source } = createP2p(context, {
+      store,
+      leads: () => listener.isLeader,
+      askPeer: (...question) => this.#running.consensus.askPeer(...question),
+    });
     this.#began("p2p", () => host.stop());
     await host.start();
     const repairer = createRepairer(context, { store, host });

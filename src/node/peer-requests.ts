@@ -9,12 +9,16 @@ export const peerMethods = {
   readIndex: "read-index",
   /** `GET /cluster`'s answer, as JSON. */
   cluster: "cluster",
+  /** A page of the identities of recent transactions (`recent-identities.ts`). */
+  txIds: "recent-tx-ids",
 } as const;
 
 export interface PeerRequestHandlers {
   takeOffer(body: Uint8Array): number;
   confirmLeadership(): Promise<number | null>;
   clusterView(): Promise<ClusterStatus>;
+  /** null if this node does not have the block that it is asked for. */
+  txIds(body: Uint8Array): Promise<object | null>;
 }
 
 export interface PeerAnswerMessage {
@@ -36,6 +40,12 @@ export async function answerPeer(
     }
     case peerMethods.cluster:
       return text(200, JSON.stringify(await handlers.clusterView()));
+    case peerMethods.txIds: {
+      const page = await handlers.txIds(body);
+      return page === null
+        ? text(409, "this node does not have that block")
+        : text(200, JSON.stringify(page));
+    }
     default:
       return text(404, `this node does not know ${method}: it runs another version`);
   }

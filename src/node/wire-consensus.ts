@@ -10,6 +10,7 @@ import type { NodeListener } from "./node-listener.ts";
 import type { NodeView } from "./node-view.ts";
 import { answerPeer } from "./peer-requests.ts";
 import { RaftMetrics } from "./raft-metrics.ts";
+import { pageOfTxIds } from "./recent-identities.ts";
 
 /** What is there once the node's parts are: the thread speaks only after its start. */
 export interface ConsensusHearers {
@@ -63,6 +64,7 @@ export function createConsensus(context: NodeContext, hearers: ConsensusHearers)
           takeOffer: (offer) => sequencer().takeOffer(offer),
           confirmLeadership: () => consensus.confirmLeadership(),
           clusterView: () => view().ownClusterView(),
+          txIds: (request) => pageOfTxIds(request, store),
         }),
       failed: context.fail,
     },

@@ -6,10 +6,12 @@ import { Exchange } from "../p2p/exchange.ts";
 import type { FetchedBlock } from "../p2p/fetch-data.ts";
 import { P2pHost } from "../p2p/host.ts";
 import { BlockServer } from "../p2p/server.ts";
-import type { BlockSource } from "../sequencer/ports.ts";
+import type { BlockSource, ConsensusPort } from "../sequencer/ports.ts";
 import type { BlockStore } from "../storage/block-store.ts";
 import type { NodeContext } from "./context.ts";
 import { P2pReporter } from "./p2p-reporter.ts";
+import { peerMethods } from "./peer-requests.ts";
+import { fetchTxIds } from "./recent-identities.ts";
 
 /** What a node serves in a second while it leads: building blocks comes first. */
 const servedWhileLeadingBytes = 8 * 1024 * 1024;
@@ -20,10 +22,18 @@ export interface P2pParts {
   readonly source: BlockSource;
 }
 
+export interface P2pDependencies {
+  readonly store: BlockStore;
+  /** Whether this node builds blocks now. */
+  readonly leads: () => boolean;
+  /** Over the Raft port: what only members tell each other. */
+  readonly askPeer: ConsensusPort["askPeer"];
+}
+
 /** Throws P2pError for an address or peer in the configuration that cannot be used. */
 export function createP2p(
   context: NodeContext,
-  { store, leads }: { readonly store: BlockStore; readonly leads: () => boolean },
+  { store, leads, askPeer }: P2pDependencies,
 ): P2pParts {
   const { options, genesis, metrics, narrator, log } = context;
   const { config, home, version } = options;
@@ -56,7 +66,20 @@ export function createP2p(
       nowMs: () => performance.now(),
     },
   );
-  return { host, source: { blocks: (gap, signal) => fetched(backfill, store, gap, signal) } };
+  const others = [...context.addresses.keys()].filter((id) => id !== context.nodeId);
+  return {
+    host,
+    source: {
+      blocks: (gap, signal) => fetched(backfill, store, gap, signal),
+      txIds: (height, signal) =>
+        fetchTxIds(
+          height,
+          (peerId, body, timeoutMs) => askPeer(peerId, peerMethods.txIds, body, timeoutMs),
+          others,
+          signal,
+        ),
+    },
+  };
 }
 
 /** What was proven on the way is kept as long as the way is not at its end. */

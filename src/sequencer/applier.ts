@@ -177,7 +177,8 @@ export class Applier {
     if (typeof payload === "string") return this.#listener.refused(entry, null, payload);
     if (this.#isHeld(payload)) return;
     if (this.#isAbove(payload)) {
-      await this.#fetchTo(parentOf(payload, new Map()), signal);
+      const identities = await this.#source.txIds(payload.height - 1, signal);
+      await this.#fetchTo(parentOf(payload, byHeight(identities)), signal);
       if (signal.aborted) return;
     }
     const { index, term } = entry;

@@ -1,5 +1,6 @@
 /** What the sequencer needs of the layers beside it. `node/` connects them. */
 
+import type { TxIdsAt } from "../block/snapshot-codec.ts";
 import type {
   BlockReader,
   ChainHead,
@@ -73,6 +74,11 @@ export interface BlockSource {
     },
     signal: AbortSignal,
   ): AsyncIterable<FetchedBlock>;
+  /**
+   * The identities within the window below `height`, this height included, which blocks from peers come
+   * without. Waits until somebody has them; anything once `signal` aborts.
+   */
+  txIds(height: Height, signal: AbortSignal): Promise<readonly TxIdsAt[]>;
 }
 
 /** Of the block store: what applying and accepting transactions need. */

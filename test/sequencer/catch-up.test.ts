@@ -4,7 +4,7 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { defined } from "../../src/base/assert.ts";
-import { decodeStateSnapshot } from "../../src/block/snapshot-codec.ts";
+import { decodeStateSnapshot, type TxIdsAt } from "../../src/block/snapshot-codec.ts";
 import type { StoredBlock } from "../../src/block/types.ts";
 import { ExecutionError } from "../../src/execution/errors.ts";
 import type { BlockSource } from "../../src/sequencer/ports.ts";
@@ -92,6 +92,13 @@ class Peer implements BlockSource {
   readonly served: number[] = [];
   /** Above it nothing is served, yet. */
   limit = Number.POSITIVE_INFINITY;
+
+  async txIds(height: number) {
+    const identities: TxIdsAt[] = [];
+    await leader.store.flushed();
+    for await (const at of leader.store.recentTxIds(height)) identities.push(at);
+    return identities;
+  }
 
   async *blocks({ parent, target }: Parameters<BlockSource["blocks"]>[0], signal: AbortSignal) {
     for (let height = parent.height + 1; height <= target.height; height++) {
@@ -264,6 +271,9 @@ describe("a log whose first block is far above the head", () => {
     sequencer.onCommitted(entries, leaderLog.entries.length);
     await until(() => chain.store.head.height === leader.store.head.height);
     expect(chain.store.head.hash).toEqual(leader.store.head.hash);
+    const known = chain.store.txLocation(idOfKey("key-1"));
+    expect(known).toEqual(leader.store.txLocation(idOfKey("key-1")));
+    expect(known).not.toBeNull();
     expect(recorded.blocks.map(({ source }) => source).slice(0, 5)).toEqual([
       "p2p",
       "p2p",

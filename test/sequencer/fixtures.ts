@@ -123,6 +123,7 @@ export class TestLog implements ConsensusPort {
 
 /** Other nodes that serve nothing: a backfill waits. */
 export const noPeers: BlockSource = {
+  txIds: () => new Promise(() => {}),
   blocks: (_gap, signal) => ({
     [Symbol.asyncIterator]: () => ({
       next: () =>

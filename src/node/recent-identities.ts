@@ -1,0 +1,98 @@
+/**
+ * The identities of recent transactions, from another member: blocks come from peers without them, and a
+ * node that does not know them would judge a repetition otherwise than the rest (P7). Where blocks are
+ * missing below a snapshot, that has them; below the first entry of a log, they are asked for, a page at
+ * a time.
+ */
+
+import { z } from "zod";
+import { fromHex, toHex } from "../base/bytes.ts";
+import { sleep } from "../base/task-group.ts";
+import type { TxIdsAt } from "../block/snapshot-codec.ts";
+import type { Height } from "../block/types.ts";
+import type { PeerReply } from "../sequencer/ports.ts";
+import type { SnapshotStore } from "../sequencer/snapshot.ts";
+
+/** A page ends behind the block with which it has so many. */
+const idsPerPage = 4_096;
+
+const askTimeoutMs = 5_000;
+const askAgainMs = 1_000;
+
+const requestSchema = z.object({ from: z.number(), to: z.number() });
+
+const hexBytes = z.string().transform((text, context) => {
+  const bytes = fromHex(text);
+  if (bytes === null) context.addIssue("is no hexadecimal");
+  return bytes ?? z.NEVER;
+});
+
+const pageSchema = z.object({
+  /** Where the next page begins; null: this is the last. */
+  next: z.number().nullable(),
+  blocks: z.array(z.object({ height: z.number(), txIds: z.array(hexBytes) })),
+});
+
+type Page = z.input<typeof pageSchema>;
+
+/** The page that `body` asks for; null if this node does not have the block up to which it is asked. */
+export async function pageOfTxIds(body: Uint8Array, store: SnapshotStore): Promise<Page | null> {
+  const parsed = requestSchema.safeParse(parse(body));
+  if (!parsed.success || store.head.height < parsed.data.to) return null;
+  const { from, to } = parsed.data;
+  const blocks: Page["blocks"] = [];
+  let count = 0;
+  await store.flushed();
+  for await (const { height, txIds } of store.recentTxIds(to)) {
+    if (height < from) continue;
+    if (count >= idsPerPage) return { next: height, blocks };
+    blocks.push({ height, txIds: txIds.map(toHex) });
+    count += txIds.length;
+  }
+  return { next: null, blocks };
+}
+
+/** All identities within the window below `height`, this height included. Asks until a member has them, or `signal` aborts. */
+export async function fetchTxIds(
+  height: Height,
+  ask: (peerId: string, body: Uint8Array, timeoutMs: number) => Promise<PeerReply>,
+  peerIds: readonly string[],
+  signal: AbortSignal,
+): Promise<readonly TxIdsAt[]> {
+  while (!signal.aborted) {
+    for (const peerId of peerIds) {
+      const found = await pagesOf(height, (body) => ask(peerId, body, askTimeoutMs));
+      if (found !== null) return found;
+    }
+    await sleep(askAgainMs, signal);
+  }
+  return [];
+}
+
+async function pagesOf(
+  to: Height,
+  ask: (body: Uint8Array) => Promise<PeerReply>,
+): Promise<readonly TxIdsAt[] | null> {
+  const found: TxIdsAt[] = [];
+  for (let from: Height | null = 0; from !== null; ) {
+    const reply = await ask(new TextEncoder().encode(JSON.stringify({ from, to })));
+    if (reply.kind === "failed" || reply.status !== 200) return null;
+    const page = pageSchema.safeParse(parse(reply.body));
+    if (!page.success) return null;
+    const { next, blocks }: z.output<typeof pageSchema> = page.data;
+    if (next !== null && next <= from) return null;
+    found.push(...blocks);
+    from = next;
+  }
+  return found;
+}
+
+/** null for what is no JSON, as from a member of another version. */
+function parse(body: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(body));
+  } catch (error) {
+    if (error instanceof SyntaxError) return null;
+    throw error;
+  }
+}
