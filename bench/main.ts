@@ -15,6 +15,7 @@ import { failoverSection } from "./sections/failover.ts";
 import { floorSection } from "./sections/floor.ts";
 import { latencySection } from "./sections/latency.ts";
 import { peersSection } from "./sections/peers.ts";
+import { restartSection } from "./sections/restart.ts";
 import { throughputSection } from "./sections/throughput.ts";
 
 const sections: readonly Section[] = [
@@ -29,7 +30,7 @@ const sections: readonly Section[] = [
 ];
 
 /** Run when they are asked for: they take long, or need what not every machine has. */
-const moreSections: readonly Section[] = [peersSection];
+const moreSections: readonly Section[] = [peersSection, restartSection];
 
 const allSections = [...sections, ...moreSections];
 
@@ -44,8 +45,20 @@ const usage = `npm run bench -- [section ...] [options]
   --json          prints the report as JSON, and no table
 `;
 
-const thorough: Effort = { seconds: 4, failovers: 20, catchUpEntries: 20_000, floorSamples: 1000 };
-const smoke: Effort = { seconds: 0.15, failovers: 1, catchUpEntries: 200, floorSamples: 20 };
+const thorough: Effort = {
+  seconds: 4,
+  failovers: 20,
+  catchUpEntries: 20_000,
+  chainBlocks: 1_000_000,
+  floorSamples: 1000,
+};
+const smoke: Effort = {
+  seconds: 0.15,
+  failovers: 1,
+  catchUpEntries: 200,
+  chainBlocks: 2_000,
+  floorSamples: 20,
+};
 
 const usageExitCode = 64;
 

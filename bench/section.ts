@@ -10,6 +10,8 @@ export interface Effort {
   readonly failovers: number;
   /** Entries that a member which comes back has missed. */
   readonly catchUpEntries: number;
+  /** Blocks of the long chain that a node is started with. */
+  readonly chainBlocks: number;
   /** Samples of each floor. */
   readonly floorSamples: number;
 }
