@@ -47,7 +47,8 @@ async function start(context: CliContext): Promise<void> {
     handOverElections * config.raft.electionTimeoutMs,
     handOverBudgetMaxMs,
   );
-  await runNode(log, handOverBudgetMs, (onFailure) => {
+  const ending = { handOverBudgetMs, logsToFile: config.log.file !== null };
+  await runNode(log, ending, (onFailure) => {
     const options = {
       config,
       home,
@@ -61,7 +62,7 @@ async function start(context: CliContext): Promise<void> {
 /** Starts the node, waits for a signal or its failure, and stops it. Throws what it failed of. */
 async function runNode(
   log: RootLogger,
-  handOverBudgetMs: number,
+  { handOverBudgetMs, logsToFile }: { handOverBudgetMs: number; logsToFile: boolean },
   create: (onFailure: (error: Error) => void) => Node,
 ): Promise<void> {
   const ending = new Promise<Error | null>((resolve) => {
@@ -96,10 +97,12 @@ async function runNode(
   if (failure !== null) {
     // Nothing is tidied up after a failure: what is on disk is right at any moment, and a server that
     // contradicts itself must not go on for another instant.
-    log.error({ reason: failure.message }, "the node stops");
+    // Standard output and standard error end up in one journal: there the sentence need not stand twice.
+    const exitCode = exitCodeOf(failure);
+    log.error(logsToFile ? { exitCode, reason: failure.message } : { exitCode }, "the node stops");
     log.flush();
     process.stderr.write(`${describeFailure(failure, { withStack: false })}\n`);
-    process.exit(exitCodeOf(failure));
+    process.exit(exitCode);
   }
   log.info({}, "stopped");
   log.close();

@@ -45,6 +45,16 @@ export class KvExecutor implements Executor {
     return key.length === 0 ? null : this.#store.value(key);
   }
 
+  /**
+   * The same with the height of the state that it is in: the last executed block's, or already that of the
+   * next one, whose writes are read before it counts as executed.
+   */
+  read(key: Uint8Array): { readonly value: Uint8Array | null; readonly height: number } {
+    const found = this.get(key);
+    const height = Math.max(this.#head.height, found?.height ?? 0);
+    return { value: found?.value ?? null, height };
+  }
+
   async initChain(genesis: GenesisParameters): Promise<ExecutionResult> {
     if (this.#genesis === null) {
       await this.#write(() => this.#store.begin(genesis));

@@ -62,6 +62,10 @@ export class NodeListener implements SequencerListener {
     });
   }
 
+  offerRefused(leaderId: string, reason: string): void {
+    this.#narrator.nodeEvent({ kind: "offerRefused", leaderId, reason });
+  }
+
   stateChanged(from: SequencerState, to: SequencerState): void {
     const reason = reasons[to.kind];
     this.#narrator.nodeEvent({ kind: "stateChanged", from: from.kind, to: to.kind, reason });

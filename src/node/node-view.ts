@@ -202,8 +202,7 @@ export class NodeView implements NodeApi {
       if (signal.aborted) return { kind: "unavailable", reason: "the client went away" };
       if (limit.aborted) return { kind: "unavailable", reason: this.#whyNotApplied() };
     }
-    const { height } = this.#sequencer.head;
-    return { kind: "value", value: this.#kv.get(key)?.value ?? null, height };
+    return { kind: "value", ...this.#kv.read(key) };
   }
 
   #whyNotApplied(): string {

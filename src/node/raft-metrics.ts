@@ -73,11 +73,10 @@ export class RaftMetrics {
         commitSamplesMs: measurements.commitSeconds.map((seconds) => seconds * 1000),
         peers: measurements.peers.map((peer) => {
           const seen = status.peers.find(({ id }) => id === peer.id);
-          const isHeard = peer.isConnected || status.leaderId === peer.id;
-          const reach = isHeard ? "healthy" : "unreachable";
+          const heard = status.leaderId === peer.id ? "healthy" : null;
           return {
             id: peer.id,
-            health: seen === undefined ? reach : healthNames[healthOf(seen, this.#options)],
+            health: seen === undefined ? heard : healthNames[healthOf(seen, this.#options)],
             roundTripSamplesMs: peer.lastRttMs === null ? [] : [peer.lastRttMs],
             matchIndex: seen?.matchIndex ?? null,
             heartbeatAgeMs:

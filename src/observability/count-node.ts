@@ -63,6 +63,8 @@ export class NodeEventCounter {
         sequencer.blocksPruned.inc(event.removed);
         sequencer.earliestHeight.set(event.earliest);
         break;
+      case "offerRefused":
+        break;
       case "blockDamaged":
         sequencer.blocksDamaged.inc();
         break;

@@ -73,6 +73,16 @@ export function describeNodeEvent(event: NodeEvent): Narration {
       const { removed, earliest, latest } = event;
       return line("", "info", { removed, earliest, latest }, "old blocks removed");
     }
+    case "offerRefused": {
+      const { leaderId: leader, reason } = event;
+      const narration = line(
+        "",
+        "warn",
+        { leader, reason },
+        "leader takes no transactions of ours",
+      );
+      return repeated(`offerRefused/${leader}/${reason}`, narration);
+    }
     case "blockDamaged": {
       const { height, reason } = event;
       return line("", "error", { height, reason }, "stored block is damaged, fetching it again");

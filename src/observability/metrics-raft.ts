@@ -154,7 +154,7 @@ function raftPeerMetrics({ gauge, counter, histogram }: MetricMaker) {
     ]),
     peerHealth: gauge(
       "raft_peer_health",
-      "1 for a peer's health: healthy, degraded or unreachable",
+      "1 for a peer's health: healthy, degraded or unreachable. A follower tells it of its leader only",
       ["peer_id", "health"],
     ),
     peerConnected: gauge("raft_peer_connected", "1 while this node has a connection to a peer", [

@@ -90,6 +90,8 @@ export type NodeEvent =
       readonly earliest: number;
       readonly latest: number;
     }
+  /** The leader does not take the transactions of this node's clients; they are offered again. */
+  | { readonly kind: "offerRefused"; readonly leaderId: string; readonly reason: string }
   | { readonly kind: "blockDamaged"; readonly height: number; readonly reason: string }
   /** It was fetched again. */
   | { readonly kind: "blockRepaired"; readonly height: number }

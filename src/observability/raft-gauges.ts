@@ -29,7 +29,8 @@ export interface RaftReport {
 
 export interface PeerReport {
   readonly id: ServerId;
-  readonly health: PeerHealth;
+  /** null if this node cannot know: a follower hears of nobody but the leader. */
+  readonly health: PeerHealth | null;
   readonly roundTripSamplesMs: readonly number[];
   /** Highest index the peer is known to have; null unless leader. */
   readonly matchIndex: LogIndex | null;
@@ -78,7 +79,7 @@ function recordPeers(report: RaftReport, metrics: Metrics): void {
 function recordPeer(peer: PeerReport, lastLogIndex: LogIndex, metrics: Metrics): void {
   const { raft } = metrics;
   const labels = { peer_id: peer.id };
-  setPeerHealth(metrics, peer.id, peer.health);
+  if (peer.health !== null) setPeerHealth(metrics, peer.id, peer.health);
   for (const ms of peer.roundTripSamplesMs) raft.peerRoundTripTime.observe(labels, ms / 1000);
   if (peer.matchIndex !== null) {
     raft.peerMatchLag.set(labels, Math.max(0, lastLogIndex - peer.matchIndex));

@@ -17,6 +17,7 @@ export interface ForwarderDependencies {
   readonly consensus: ConsensusPort;
   /** The leader to offer to: another node; null if there is none, or this one leads. */
   readonly leader: () => { readonly id: string; readonly term: number } | null;
+  readonly onRefused: (leaderId: string, reason: string) => void;
 }
 
 const batchMaxBytes = 1024 * 1024;
@@ -55,7 +56,7 @@ export class Forwarder {
 
   /** False if an offer failed and is to be repeated after a while. */
   async #offerAll(signal: AbortSignal): Promise<boolean> {
-    const { pool, consensus } = this.#dependencies;
+    const { pool, consensus, onRefused } = this.#dependencies;
     while (!signal.aborted) {
       const leader = this.#dependencies.leader();
       if (leader === null) return true;
@@ -68,10 +69,28 @@ export class Forwarder {
         this.#options.answerTimeoutMs,
       );
       if (mayHaveTaken(reply)) for (const pending of batch) markOffered(pending, leader.term);
-      if (reply.kind === "failed" || reply.status !== offerStatus.taken) return false;
+      if (reply.kind === "failed") return false;
+      const refusal = refusalOf(reply.status);
+      if (refusal !== null) onRefused(leader.id, refusal);
+      if (reply.status !== offerStatus.taken) return false;
       for (const pending of batch) pending.takenTerm = leader.term;
     }
     return true;
+  }
+}
+
+/** null if it took them, or leads no more: then there will be another. */
+function refusalOf(status: number): string | null {
+  switch (status) {
+    case offerStatus.taken:
+    case offerStatus.notLeader:
+      return null;
+    case offerStatus.full:
+      return "its queue is full: rpc.queue_max_txs and rpc.queue_max_bytes there";
+    case offerStatus.malformed:
+      return "it cannot read them: compare the versions of both nodes";
+    default:
+      return `it answered ${status}: compare the versions of both nodes`;
   }
 }
 

@@ -59,6 +59,8 @@ export interface SequencerListener {
   applied(applied: AppliedBlock & { readonly isOwn: boolean; readonly isLive: boolean }): void;
   refused(entry: CommittedEntry, payload: BlockPayload | null, reason: string): void;
   readinessChanged(isReady: boolean, reason: string): void;
+  /** The leader does not take what this node's clients sent; it is offered again and again. */
+  offerRefused(leaderId: string, reason: string): void;
   executionFailed(height: number, error: Error): void;
   executionRecovered(height: number, downMs: number): void;
   /** Each block of a backlog, its end (null), and what it was before. */
@@ -156,6 +158,7 @@ export class Sequencer {
     this.#forwarder = new Forwarder(options.forwarding, {
       pool: this.#pool,
       consensus,
+      onRefused: (leaderId, reason) => listener.offerRefused(leaderId, reason),
       leader: () => {
         const { leaderId: id, term } = this.#raft;
         return id === null || id === options.nodeId ? null : { id, term };
@@ -247,7 +250,7 @@ export class Sequencer {
         return true;
       }
       if (this.#dependencies.store.txLocation(id) !== null) return true;
-      if (!this.#pool.hasRoomFor(tx)) return false;
+      if (!this.#pool.hasRoomForOffer(tx)) return false;
       // Copies: what was offered is a view into a larger message.
       this.#pool.add({ id: id.slice(), tx: tx.slice(), origin: "peer", isDurable: false });
       return true;

@@ -45,6 +45,13 @@ export class Submissions {
   readonly #checkTx: (tx: Uint8Array) => string | null;
   readonly #leaderTerm: () => number | null;
   readonly #onAdded: () => void;
+  /** In the order in which they came. */
+  readonly #waiting = new Map<Waiter, PendingTx>();
+  #tickedMs = performance.now();
+  #ledMs = 0;
+  #leaderlessMs = 0;
+  /** The leader's term for which the pool was looked through. */
+  #exhaustedTerm: number | null = null;
 
   constructor(
     options: SubmissionOptions,
@@ -117,9 +124,7 @@ export class Submissions {
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await sleep(sweepMs, signal);
-      const leaderTerm = this.#leaderTerm();
-      const nowMs = performance.now();
-      for (const pending of [...this.#pool]) this.#sweep(pending, nowMs, leaderTerm);
+      this.#sweep();
     }
     for (const pending of [...this.#pool]) {
       this.#giveUp(pending, [...pending.waiters], "this node is shutting down");
@@ -127,40 +132,62 @@ export class Submissions {
   }
 
   #fateOf(pending: PendingTx, signal: AbortSignal): Promise<TxFate> {
+    const { waitForLeaderTimeoutMs, commitTimeoutMs } = this.#options;
+    this.#tick();
     return new Promise((resolve) => {
       const onAbort = () => this.#giveUp(pending, [waiter], "the client went away");
       const waiter: Waiter = {
-        countedMs: performance.now(),
-        leaderlessMs: 0,
-        ledMs: 0,
+        leaderlessUntilMs: this.#leaderlessMs + waitForLeaderTimeoutMs,
+        ledUntilMs: this.#ledMs + commitTimeoutMs,
         settle: (fate) => {
           signal.removeEventListener("abort", onAbort);
           pending.waiters.delete(waiter);
+          this.#waiting.delete(waiter);
           resolve(fate);
         },
       };
       pending.waiters.add(waiter);
+      this.#waiting.set(waiter, pending);
       signal.addEventListener("abort", onAbort, { once: true });
       if (signal.aborted) onAbort();
+      else this.#giveUpIfExhausted(pending, this.#leaderTerm());
     });
   }
 
-  #sweep(pending: PendingTx, nowMs: number, leaderTerm: number | null): void {
+  #sweep(): void {
+    this.#tick();
     const { waitForLeaderTimeoutMs, commitTimeoutMs } = this.#options;
-    for (const waiter of [...pending.waiters]) {
-      const elapsedMs = nowMs - waiter.countedMs;
-      waiter.countedMs = nowMs;
-      if (leaderTerm !== null) waiter.ledMs += elapsedMs;
-      else waiter.leaderlessMs += elapsedMs;
-      if (waiter.leaderlessMs >= waitForLeaderTimeoutMs) {
+    for (const [waiter, pending] of this.#waiting) {
+      if (waiter.leaderlessUntilMs <= this.#leaderlessMs) {
         const seconds = waitForLeaderTimeoutMs / 1000;
         this.#giveUp(pending, [waiter], `there was no leader for ${seconds} s`);
-      } else if (waiter.ledMs >= commitTimeoutMs) {
+      } else if (waiter.ledUntilMs <= this.#ledMs) {
         this.#giveUp(pending, [waiter], `no block took it within ${commitTimeoutMs / 1000} s`);
-      } else if (leaderTerm !== null && this.#pool.isExhausted(pending, leaderTerm)) {
-        this.#giveUp(pending, [waiter], `${pending.offers} leaders in a row were lost`);
+      } else {
+        // All wait equally long: whoever came later is due later.
+        break;
       }
     }
+    const leaderTerm = this.#leaderTerm();
+    if (leaderTerm === null || leaderTerm === this.#exhaustedTerm) return;
+    this.#exhaustedTerm = leaderTerm;
+    for (const pending of [...this.#pool]) this.#giveUpIfExhausted(pending, leaderTerm);
+  }
+
+  /** Time with a leader and time without one are counted apart. */
+  #tick(): void {
+    const nowMs = performance.now();
+    const elapsedMs = nowMs - this.#tickedMs;
+    this.#tickedMs = nowMs;
+    if (this.#leaderTerm() !== null) this.#ledMs += elapsedMs;
+    else this.#leaderlessMs += elapsedMs;
+  }
+
+  /** Only a new leader changes this. */
+  #giveUpIfExhausted(pending: PendingTx, leaderTerm: number | null): void {
+    if (leaderTerm === null || !this.#pool.isExhausted(pending, leaderTerm)) return;
+    const reason = `${pending.offers} leaders in a row were lost`;
+    this.#giveUp(pending, [...pending.waiters], reason);
   }
 
   #giveUp(pending: PendingTx, waiters: readonly Waiter[], reason: string): void {

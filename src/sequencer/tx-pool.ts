@@ -14,11 +14,9 @@ export type TxFate =
 
 export interface Waiter {
   readonly settle: (fate: TxFate) => void;
-  /** Until when the two below are counted. */
-  countedMs: number;
-  /** Time spent waiting without a leader, and with one. */
-  leaderlessMs: number;
-  ledMs: number;
+  /** It gives up when there was no leader for so long, or one for so long: on two clocks of this node. */
+  readonly leaderlessUntilMs: number;
+  readonly ledUntilMs: number;
 }
 
 export interface PendingTx {
@@ -79,6 +77,15 @@ export class TxPool {
     return (
       this.#pending.size < this.#limits.maxTxs && this.#bytes + tx.length <= this.#limits.maxBytes
     );
+  }
+
+  /**
+   * For one that another node has accepted. That node's limits may be wider than this one's: a transaction
+   * that would never fit is let in over the limit, one at a time, or all behind it would wait for it for ever.
+   */
+  hasRoomForOffer(tx: Uint8Array): boolean {
+    if (tx.length <= this.#limits.maxBytes) return this.hasRoomFor(tx);
+    return this.#pending.size < this.#limits.maxTxs && this.#bytes <= this.#limits.maxBytes;
   }
 
   /** Takes a transaction in that is not there yet. The caller has checked for room. */

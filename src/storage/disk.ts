@@ -65,11 +65,20 @@ export interface DiskSpace {
   readonly sizeBytes: number;
 }
 
-export function diskFull(directory: string, freeBytes: number, cause?: unknown): StorageError {
+/** `neededBytes`: what must be free to go on. */
+export function diskFull(
+  directory: string,
+  { freeBytes, neededBytes }: { readonly freeBytes: number; readonly neededBytes: number },
+  cause?: unknown,
+): StorageError {
   return new StorageError(
     { code: "STORAGE_FULL", directory, freeBytes },
-    `The disk of ${directory} is full (${freeBytes} bytes free). Free some space and start again; ` +
-      "nothing that was acknowledged is lost.",
+    `The disk of ${directory} is full: ${mebibytes(freeBytes)} are free, and ${mebibytes(neededBytes)} are ` +
+      "needed. Free some space and start again; nothing that was acknowledged is lost.",
     { cause },
   );
+}
+
+function mebibytes(bytes: number): string {
+  return `${(bytes / (1024 * 1024)).toFixed(1)} MiB`;
 }

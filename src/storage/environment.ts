@@ -9,7 +9,7 @@
  */
 import { type Database, open, type RootDatabase } from "lmdb";
 import { describeError } from "../base/coded-error.ts";
-import { diskFull, freeBytesIn } from "./disk.ts";
+import { diskFull } from "./disk.ts";
 import { corrupt, ioError, StorageError } from "./errors.ts";
 import { checkMdbFile, foreign } from "./mdb-header.ts";
 import { Space, type SpaceLimits } from "./space.ts";
@@ -99,7 +99,7 @@ export class Environment {
   async #commitError(error: unknown): Promise<StorageError> {
     const cause = await nativeError(error);
     const isFull = cause instanceof Error && "code" in cause && fullCodes.has(Number(cause.code));
-    if (isFull) return diskFull(this.#directory, freeBytesIn(this.#directory), cause);
+    if (isFull) return diskFull(this.#directory, this.#space.shortage, cause);
     return ioError(this.path, cause);
   }
 }

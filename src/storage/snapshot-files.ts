@@ -35,10 +35,11 @@ export class SnapshotFiles {
   async write(snapshot: Snapshot): Promise<void> {
     const path = this.#pathOf(snapshot.last);
     const unfinished = `${path}.tmp`;
+    const bytes = encodeSnapshot(snapshot);
     try {
       const file = await open(unfinished, "w", 0o600);
       try {
-        await file.writeFile(encodeSnapshot(snapshot));
+        await file.writeFile(bytes);
         await file.sync();
       } finally {
         await file.close();
@@ -48,7 +49,8 @@ export class SnapshotFiles {
     } catch (error) {
       await rm(unfinished, { force: true });
       if (errnoOf(error) !== "ENOSPC") throw ioError(path, error);
-      throw diskFull(this.#directory, freeBytesIn(this.#directory), error);
+      const freeBytes = freeBytesIn(this.#directory);
+      throw diskFull(this.#directory, { freeBytes, neededBytes: bytes.length }, error);
     }
   }
 

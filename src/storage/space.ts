@@ -55,6 +55,12 @@ export class Space {
     this.#measureUsed = dependencies.measureUsed;
   }
 
+  /** What is free, and what must be so that a commit may begin. */
+  get shortage(): { readonly freeBytes: number; readonly neededBytes: number } {
+    const freeBytes = freeBytesIn(this.#directory);
+    return { freeBytes, neededBytes: this.#limits.freeMinBytes + growthBytes };
+  }
+
   /**
    * null: a commit of `bytes` cannot fail for lack of space. Else the file grows first, and the promise
    * says when it has. Throws, or rejects with, STORAGE_FULL.
@@ -78,7 +84,7 @@ export class Space {
     const nowMs = performance.now();
     if (nowMs - this.#measuredMs < measureEveryMs) return;
     const freeBytes = freeBytesIn(this.#directory);
-    if (freeBytes < this.#limits.freeMinBytes) throw diskFull(this.#directory, freeBytes);
+    if (freeBytes < this.#limits.freeMinBytes) throw diskFull(this.#directory, this.shortage);
     this.#measuredMs = nowMs;
   }
 
@@ -95,7 +101,7 @@ export class Space {
 
   #growthError(cause: unknown): StorageError {
     if (!outOfSpace.has(errnoOf(cause))) return ioError(this.#path, cause);
-    return diskFull(this.#directory, freeBytesIn(this.#directory), cause);
+    return diskFull(this.#directory, this.shortage, cause);
   }
 
   #fileFull(): StorageError {

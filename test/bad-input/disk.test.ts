@@ -51,7 +51,7 @@ it.skipIf(!canMount)(
     }
     expect(await node.exited).toMatchObject({ code: 74 });
     expect(readFileSync(node.logFile, "utf8")).toMatch(
-      /evm: The disk of \S+ is full \(\d+ bytes free\)\. Free some space and start again/,
+      /evm: The disk of \S+ is full: [\d.]+ MiB are free, and [\d.]+ MiB are needed\. Free some space/,
     );
 
     // Without room it does not come up again, and says the same.

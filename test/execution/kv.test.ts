@@ -72,6 +72,20 @@ describe("blocks", () => {
     }
   });
 
+  it("are read with the height of the state that a value is in, also while one is executed", async () => {
+    const executor = await begin();
+    const appHash = await execute(executor, 7);
+    expect(executor.read(utf8("new-3"))).toMatchObject({ height: 7 });
+    expect(executor.read(utf8("nobody wrote this"))).toEqual({ value: null, height: 7 });
+    // Block 8 writes `hot`; its writes are there before it is done.
+    const executing = executor.executeTxs(blockAt(8, appHash));
+    const meanwhile = executor.read(utf8("hot"));
+    expect(executor.get(utf8("hot"))?.height).toBe(meanwhile.height);
+    await executing;
+    expect(executor.read(utf8("hot"))).toEqual({ ...meanwhile, height: 8 });
+    expect(meanwhile.height).toBe(8);
+  });
+
   it("give every key its value and the height of its last write", async () => {
     const executor = await begin();
     await execute(executor, 8);

@@ -238,6 +238,10 @@ const nodeLines: readonly (readonly [NodeEvent, string])[] = [
     "INF old blocks removed removed=900 earliest=901 latest=2000",
   ],
   [
+    { kind: "offerRefused", leaderId: "node-2", reason: "its queue is full" },
+    'WRN leader takes no transactions of ours leader=node-2 reason="its queue is full"',
+  ],
+  [
     { kind: "blockDamaged", height: 7, reason: "checksum" },
     "ERR stored block is damaged, fetching it again height=7 reason=checksum",
   ],

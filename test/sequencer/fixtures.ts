@@ -138,6 +138,7 @@ export interface Recorded {
   readonly states: SequencerState["kind"][];
   readonly blocks: AppliedBlock[];
   readonly refusals: string[];
+  readonly offersRefused: string[];
   readonly backlogs: (Backlog | null)[];
   readonly failures: unknown[];
 }
@@ -153,12 +154,20 @@ export function startSequencer(
     readonly source?: BlockSource;
   } = {},
 ): { readonly sequencer: Sequencer; readonly recorded: Recorded } {
-  const recorded: Recorded = { states: [], blocks: [], refusals: [], backlogs: [], failures: [] };
+  const recorded: Recorded = {
+    states: [],
+    blocks: [],
+    refusals: [],
+    offersRefused: [],
+    backlogs: [],
+    failures: [],
+  };
   const listener: SequencerListener = {
     stateChanged: (_from, to) => recorded.states.push(to.kind),
     applied: (block) => recorded.blocks.push(block),
     refused: (_entry, _payload, reason) => recorded.refusals.push(reason),
     readinessChanged: () => {},
+    offerRefused: (leaderId, reason) => recorded.offersRefused.push(`${leaderId}: ${reason}`),
     executionFailed: () => {},
     executionRecovered: () => {},
     backlogChanged: (backlog) => recorded.backlogs.push(backlog),

@@ -326,6 +326,27 @@ describe("while another node leads", () => {
     expect(await pending).toMatchObject({ kind: "unavailable", mayCommit: true });
   });
 
+  it.each([
+    [offerStatus.full, "b: its queue is full"],
+    [offerStatus.malformed, "b: it cannot read them"],
+    [404, "b: it answered 404"],
+  ])("a leader that refuses with %i is told of", async (status, told) => {
+    log.replyToOffer = { kind: "answered", status, body: new Uint8Array(0) };
+    follow(2, "b");
+    void submit("a=1");
+    await until(() => recorded.offersRefused.length >= 2);
+    expect(recorded.offersRefused[0]).toContain(told);
+  });
+
+  it("one that leads no more is no news", async () => {
+    const { notLeader } = offerStatus;
+    log.replyToOffer = { kind: "answered", status: notLeader, body: new Uint8Array(0) };
+    follow(2, "b");
+    void submit("a=1");
+    await until(() => log.offers.length >= 3);
+    expect(recorded.offersRefused).toEqual([]);
+  });
+
   it("without any leader the client is told so in the configured time, with a sentence", async () => {
     follow(2, null);
     expect(await submit("a=1")).toMatchObject({

@@ -1,0 +1,70 @@
+/** What fits into the pool, and what its owner does while thousands wait in it. */
+
+import { expect, it } from "vitest";
+import { Submissions } from "../../src/sequencer/submission.ts";
+import { type PendingTx, TxPool } from "../../src/sequencer/tx-pool.ts";
+import { bytes, openChain, until } from "./fixtures.ts";
+
+const limits = { maxTxs: 100_000, maxBytes: 1_000_000, maxOffers: 2 };
+
+it("lets in an offered transaction that is larger than the whole queue, one at a time", () => {
+  const pool = new TxPool({ ...limits, maxBytes: 100 });
+  const large = new Uint8Array(150);
+  const add = (id: string, tx: Uint8Array) =>
+    pool.add({ id: bytes(id), tx, origin: "peer", isDurable: false });
+  add("small", new Uint8Array(90));
+  expect(pool.hasRoomFor(large)).toBe(false);
+  expect(pool.hasRoomForOffer(new Uint8Array(20))).toBe(false);
+  expect(pool.hasRoomForOffer(large)).toBe(true);
+  add("large", large);
+  expect(pool.hasRoomForOffer(large)).toBe(false);
+  expect(pool.hasRoomForOffer(new Uint8Array(1))).toBe(false);
+  pool.remove(bytes("large"));
+  expect(pool.hasRoomForOffer(large)).toBe(true);
+});
+
+/** Counts how often the whole pool is gone through. */
+class WatchedPool extends TxPool {
+  walks = 0;
+
+  override [Symbol.iterator](): IterableIterator<PendingTx> {
+    this.walks++;
+    return super[Symbol.iterator]();
+  }
+}
+
+it("clients that wait are told when their time is up, without a look at all that wait", async () => {
+  const chain = await openChain();
+  const pool = new WatchedPool(limits);
+  let term: number | null = 1;
+  const submissions = new Submissions(
+    { txMaxBytes: 1000, waitForLeaderTimeoutMs: 3_600_000, commitTimeoutMs: 400 },
+    {
+      pool,
+      store: chain.store,
+      checkTx: () => null,
+      leaderTerm: () => term,
+      onAdded: () => {},
+    },
+  );
+  const stop = new AbortController();
+  const running = submissions.run(stop.signal);
+  const reasons = new Map<string, number>();
+  const signal = new AbortController().signal;
+  for (let nth = 0; nth < 2_000; nth++) {
+    const submission = { tx: bytes(`k${nth}=v`), idempotencyKey: null, wait: "commit" as const };
+    void submissions.submit({ ...submission, signal }).then((answer) => {
+      const reason = answer.kind === "unavailable" ? answer.reason : answer.kind;
+      reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
+    });
+  }
+  await until(() => reasons.size > 0 && pool.size === 0);
+  expect([...reasons]).toEqual([["no block took it within 0.4 s", 2_000]]);
+  // Once for the leader's term, however many times the clock was looked at.
+  expect(pool.walks).toBe(1);
+  term = 2;
+  await until(() => pool.walks === 2);
+  stop.abort();
+  await running;
+  await chain.remove();
+});
