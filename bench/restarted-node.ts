@@ -69,8 +69,12 @@ export class RestartedNode {
   }
 }
 
-async function leads(node: LocalNode): Promise<boolean> {
-  return (await node.get("/health/leader"))?.status === 200;
+async function leads({ rpcUrl }: LocalNode): Promise<boolean> {
+  return fetch(`${rpcUrl}/health/leader`).then(
+    ({ status }) => status === 200,
+    // It does not listen yet.
+    () => false,
+  );
 }
 
 function residentBytes({ pid }: LocalNode): number {
