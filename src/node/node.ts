@@ -5,6 +5,8 @@
 
 import { describeError } from "../base/coded-error.ts";
 import type { Consensus, Listening } from "../consensus/consensus.ts";
+import { ExecutionError } from "../execution/errors.ts";
+import type { Executor } from "../execution/executor.ts";
 import { KvExecutor } from "../execution/kv.ts";
 import type { RootLogger } from "../observability/logger.ts";
 import { createMetrics } from "../observability/metrics.ts";
@@ -145,7 +147,7 @@ export class Node {
     this.#began("repair", () => repairer.stop());
     const consensus = createConsensus(context, {
       store,
-      isExecuted: (await executor.head()).height >= store.head.height,
+      isExecuted: await isExecuted(executor, store),
       listener,
       sequencer: () => this.#running.sequencer,
       view: () =>
@@ -234,4 +236,14 @@ export class Node {
 
 function addressText({ host, port }: Listening): string {
   return `${host}:${port}`;
+}
+
+/** Of an executor that does not answer nobody knows; it is asked again, by the sequencer. */
+async function isExecuted(executor: Executor, { head }: BlockStore): Promise<boolean> {
+  try {
+    return (await executor.head()).height >= head.height;
+  } catch (error) {
+    if (error instanceof ExecutionError && error.code === "EXECUTION_UNAVAILABLE") return false;
+    throw error;
+  }
 }

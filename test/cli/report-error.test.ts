@@ -4,9 +4,12 @@ import { usageError } from "../../src/cli/errors.ts";
 import { describeFailure, exitCodeOf } from "../../src/cli/report-error.ts";
 import { ConfigError } from "../../src/config/problem.ts";
 import { ioError, missing } from "../../src/home/errors.ts";
+import { badAddress, diverged, foreignChain, listenFailed } from "../../src/p2p/errors.ts";
+import { executorDiverged } from "../../src/sequencer/errors.ts";
 import { StorageError } from "../../src/storage/errors.ts";
 import { TransportError } from "../../src/transport/errors.ts";
 
+const hash = new Uint8Array(32);
 const systemError = Object.assign(new Error("ENOSPC: no space left"), { syscall: "write" });
 
 describe("exitCodeOf", () => {
@@ -30,6 +33,11 @@ describe("exitCodeOf", () => {
       new TransportError({ code: "TRANSPORT_ADDRESS_IN_USE", address: ":1" }, ""),
       69,
     ],
+    ["a p2p peer that is no multiaddr", badAddress("p2p.peers", "x", "is none"), 78],
+    ["a p2p port in use", listenFailed("/ip4/127.0.0.1/tcp/1", "EADDRINUSE", null), 69],
+    ["a head that peers do not have", diverged(1, hash, hash), 70],
+    ["a chain of another genesis", foreignChain(1, ""), 78],
+    ["a state that others do not have", executorDiverged(1, hash, hash), 70],
     ["a broken invariant", new InvariantError("x"), 70],
     ["an error of the system", systemError, 74],
     ["a bug", new TypeError("x"), 70],

@@ -110,6 +110,23 @@ it("status is the result of GET /status", async () => {
   expect(await ask("status")).toEqual({ jsonrpc: "2.0", id: 1, result: rest.result });
 });
 
+it("net_info is the result of GET /net_info, in CometBFT's shape", async () => {
+  const rest = (await (await fetch(`${harness.url}/net_info`)).json()) as { result: unknown };
+  expect(await ask("net_info")).toEqual({ jsonrpc: "2.0", id: 1, result: rest.result });
+  expect(rest.result).toEqual({
+    listening: true,
+    listeners: ["/ip4/127.0.0.1/tcp/7676/p2p/12D3KooWtest"],
+    n_peers: "1",
+    peers: [
+      {
+        node_info: { id: "12D3KooWpeer", listen_addr: "/ip4/10.0.0.2/tcp/26656" },
+        is_outbound: true,
+        remote_ip: "10.0.0.2",
+      },
+    ],
+  });
+});
+
 it("block has CometBFT's shape, and the signature of the block before", async () => {
   await ask("broadcast_tx_commit", { tx });
   await ask("broadcast_tx_commit", { tx });

@@ -267,6 +267,31 @@ describe("P7: identities of recent transactions", () => {
   });
 });
 
+describe("what a backfill has proven", () => {
+  const anchors = [30, 20, 10].map((height) => ({ height, hash: new Uint8Array(32).fill(height) }));
+
+  it("is there after a restart, until the backfill ends", async () => {
+    const directory = freshDirectory();
+    const store = await open(directory);
+    expect(store.backfillProgress()).toBeNull();
+    await store.saveBackfillProgress({ anchors: anchors.slice(0, 1) });
+    await store.saveBackfillProgress({ anchors });
+    await store.close();
+    const next = await open(directory);
+    expect(next.backfillProgress()).toEqual({ anchors });
+    await next.saveBackfillProgress({ anchors: [] });
+    expect(next.backfillProgress()).toBeNull();
+    await next.close();
+  });
+
+  it("is refused if it does not descend, as no backfill writes it", async () => {
+    const store = await open(freshDirectory());
+    await store.saveBackfillProgress({ anchors: anchors.toReversed() });
+    expect(() => store.backfillProgress()).toThrow(/meta backfill does not descend/);
+    await store.close();
+  });
+});
+
 describe("transactions accepted and kept", () => {
   it("survive a restart in order, until they are in a block or dropped", async () => {
     const directory = freshDirectory();
