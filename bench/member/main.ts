@@ -38,6 +38,7 @@ class Member {
         allowVolatile: true,
         voters: [id, ...peers.map(([peerId]) => peerId)].sort(),
         appliedIndex: 0,
+        firstHeight: 1,
         readiness: { isReady: true, appliedHeight: 0, priority: 0 },
         network: {
           listenHost: "127.0.0.1",
@@ -51,6 +52,7 @@ class Member {
         committed: (entries) => this.#committed(entries),
         snapshot: () => {},
         snapshotWanted: () => Promise.resolve(null),
+        begun: () => {},
         role: (report) => this.#roleChanged(report),
         events: () => {},
         transport: () => {},

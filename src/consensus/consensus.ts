@@ -7,6 +7,7 @@ import { ApplyCredit } from "./apply-credit.ts";
 import type { ProposalOutcome, RoleReport } from "./driver.ts";
 import { errorFromReport } from "./error-report.ts";
 import type {
+  Beginning,
   CommittedEntry,
   ConsensusOptions,
   ConsensusView,
@@ -29,6 +30,8 @@ export interface ConsensusListener {
    * again later. Asked for one at a time.
    */
   snapshotWanted(): Promise<StateSnapshot | null>;
+  /** Once, before anything is committed. */
+  begun(beginning: Beginning): void;
   role(report: RoleReport): void;
   events(events: readonly TimedEvent[]): void;
   transport(event: (FromConsensus & { kind: "transport" })["event"], atMs: number): void;
@@ -63,7 +66,7 @@ export class Consensus {
   readonly #viewRequests = new Map<number, Settle<ConsensusView | null>>();
   readonly #peerRequests = new Map<number, Settle<PeerAnswer>>();
   #started: {
-    resolve: Settle<{ listening: Listening | null; isBootstrap: boolean }>;
+    resolve: Settle<{ listening: Listening | null }>;
     reject: Settle<Error>;
   } | null = null;
   #nextId = 0;
@@ -96,8 +99,11 @@ export class Consensus {
     });
   }
 
-  /** Resolves once the log is open and the Raft port listens; rejects with what was wrong. */
-  start(): Promise<{ readonly listening: Listening | null; readonly isBootstrap: boolean }> {
+  /**
+   * Resolves once the log is open and the Raft port listens; rejects with what was wrong. What the node
+   * begins with may be found out later: see `begun`.
+   */
+  start(): Promise<{ readonly listening: Listening | null }> {
     return new Promise((resolve, reject) => {
       this.#started = { resolve, reject };
     });
@@ -191,6 +197,8 @@ export class Consensus {
         this.#started?.resolve(message);
         this.#started = null;
         return;
+      case "begun":
+        return this.#listener.begun(message.beginning);
       case "failed":
         return this.#fail(errorFromReport(message.error));
       case "committed": {

@@ -75,6 +75,8 @@ export interface RoleReport {
   readonly leaderId: ServerId | null;
   /** The log up to `commitIndex` is committed, and this server has joined the leader's log, or leads. */
   readonly hasJoined: boolean;
+  /** It has lost its disk, and neither votes nor leads until its log is regained (P6). */
+  readonly isRecovering: boolean;
   readonly commitIndex: LogIndex;
 }
 
@@ -352,17 +354,18 @@ export class Driver {
   }
 
   #reportRole(): void {
-    const { role, currentTerm: term, leaderId, hasJoined, commitIndex } = this.#core;
+    const { role, currentTerm: term, leaderId, hasJoined, isRecovering, commitIndex } = this.#core;
     const last = this.#report;
     if (
       last?.role === role &&
       last.term === term &&
       last.leaderId === leaderId &&
-      last.hasJoined === hasJoined
+      last.hasJoined === hasJoined &&
+      last.isRecovering === isRecovering
     ) {
       return;
     }
-    this.#report = { role, term, leaderId, hasJoined, commitIndex };
+    this.#report = { role, term, leaderId, hasJoined, isRecovering, commitIndex };
     this.#host.role(this.#report);
   }
 

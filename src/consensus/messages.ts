@@ -28,9 +28,12 @@ export interface ConsensusOptions {
   readonly allowVolatile: boolean;
   /** All voters, this node included. */
   readonly voters: readonly ServerId[];
-  /** The last Raft index in the block store. */
+  /** The Raft index of the last stored block. */
   readonly appliedIndex: LogIndex;
+  /** `appliedHeight` is that block's height. */
   readonly readiness: Readiness;
+  /** The height of the chain's first block. */
+  readonly firstHeight: number;
   /** null for a single sequencer, which talks to nobody. */
   readonly network: {
     readonly listenHost: string;
@@ -89,9 +92,19 @@ export interface TimedEvent {
   readonly atMs: number;
 }
 
+/** What the log means for the blocks that are there. */
+export interface Beginning {
+  /** Up to here the log's entries are applied. */
+  readonly appliedIndex: LogIndex;
+  /** Blocks up to this height are older than the log, so no entry of it brings them. */
+  readonly baseHeight: number;
+}
+
 /** How consensus stands at this moment. */
 export interface ConsensusView {
   readonly status: RaftStatus;
+  /** Why there is no log to go on with yet; null once there is. */
+  readonly waitsFor: string | null;
   readonly peers: readonly (PeerStats & { readonly id: ServerId })[];
 }
 
@@ -111,9 +124,9 @@ export type FromConsensus =
       readonly kind: "started";
       /** Where the Raft port listens; null for a single sequencer. */
       readonly listening: { readonly host: string; readonly port: number } | null;
-      /** Whether this start wrote the bootstrap entry. */
-      readonly isBootstrap: boolean;
     }
+  /** There is a log to go on with, if need be after the other members were asked. */
+  | { readonly kind: "begun"; readonly beginning: Beginning }
   /** The thread cannot go on, or could not begin. */
   | { readonly kind: "failed"; readonly error: ErrorReport }
   | {

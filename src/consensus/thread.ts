@@ -9,8 +9,8 @@ import { assert, defined, unreachable } from "../base/assert.ts";
 import { EventLoopDelay } from "../observability/event-loop-delay.ts";
 import type { RaftEvent } from "../raft/event.ts";
 import { payloadBytes } from "../raft/log.ts";
-import { bootstrapEntry, type ConfigurationCodec } from "../raft/membership.ts";
-import type { Entry } from "../raft/types.ts";
+import type { ConfigurationCodec } from "../raft/membership.ts";
+import type { Entry, Readiness } from "../raft/types.ts";
 import { openRaftStore } from "../storage/open-raft-store.ts";
 import type { RaftStore } from "../storage/raft-store.ts";
 import { decodeConfiguration, encodeConfiguration } from "../transport/configuration.ts";
@@ -29,6 +29,7 @@ import type {
 } from "./messages.ts";
 import { Outbox } from "./outbox.ts";
 import { monotonicMs, SharedLease } from "./shared-lease.ts";
+import { Startup, waitingRole, waitingStatus } from "./startup.ts";
 
 const port = defined(parentPort, "this module runs as a worker thread");
 // Structured clone carries the options as they are: both sides are of one build.
@@ -72,7 +73,11 @@ class ConsensusThread {
   #starting: Promise<void> = Promise.resolve();
   #store: RaftStore | null = null;
   #transport: TcpTransport | null = null;
+  #startup: Startup | null = null;
+  /** null until there is a log to go on with. */
   #driver: Driver | null = null;
+  #isStopped = false;
+  #readiness: Readiness = options.readiness;
   #measuring: NodeJS.Timeout | null = null;
   /** Where peers reach this node; null for a single sequencer. */
   #advertised: string | null = null;
@@ -96,21 +101,51 @@ class ConsensusThread {
         postEvents([{ kind: "snapshotDamaged", path, reason }]),
       ...(options.mapSizeBytes === null ? {} : { fileMaxBytes: options.mapSizeBytes }),
     });
-    const isBootstrap = this.#store.isEmpty;
-    if (isBootstrap) await bootstrap(this.#store);
     this.#transport = await this.#createTransport();
+    const startup = this.#createStartup(this.#store);
+    this.#startup = startup;
     const listening = (await this.#transport?.start()) ?? null;
-    this.#driver = this.#createDriver(this.#store);
     this.#loopDelay.start();
     this.#measuring = setInterval(() => {
       post({ kind: "measurements", measurements: this.#measure() });
     }, measureEveryMs);
-    post({ kind: "started", listening, isBootstrap });
-    this.#driver.setReadiness(options.readiness);
+    post({ kind: "started", listening });
+    startup.begin();
+  }
+
+  #createStartup(store: RaftStore): Startup {
+    return new Startup(
+      { ...options, id: options.nodeId },
+      {
+        clock,
+        store,
+        codec,
+        send: (message) => this.#transport?.send(message),
+        onEvent: (event) => {
+          post({ kind: "events", events: [{ event, atMs: Date.now() }] });
+          if (event.kind === "surveyWaits") post({ kind: "role", report: waitingRole });
+        },
+        onDone: () => this.#begin(store),
+        onFailed: (error) => this.fail(error),
+      },
+    );
+  }
+
+  #begin(store: RaftStore): void {
+    if (this.#isStopped) return;
+    const { baseHeight } = store.origin;
+    // Blocks older than this log bear the indexes of another one.
+    const isOfThisLog = options.readiness.appliedHeight > baseHeight;
+    const appliedIndex = isOfThisLog ? options.appliedIndex : 0;
+    this.#driver = this.#createDriver(store, appliedIndex);
+    post({ kind: "begun", beginning: { appliedIndex, baseHeight } });
+    this.#driver.setReadiness(this.#readiness);
     this.#driver.start();
   }
 
   async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#startup?.stop();
     this.#driver?.stop();
     if (this.#measuring !== null) clearInterval(this.#measuring);
     this.#loopDelay.stop();
@@ -120,6 +155,8 @@ class ConsensusThread {
 
   /** From here on nothing is promised to anybody, however long the main thread takes to end the process. */
   fail(error: unknown): void {
+    this.#isStopped = true;
+    this.#startup?.stop();
     this.#driver?.stop();
     post({ kind: "failed", error: reportError(error) });
   }
@@ -130,22 +167,30 @@ class ConsensusThread {
       this.#end().catch((error: unknown) => this.fail(error));
       return;
     }
-    const driver = defined(this.#driver, "the main thread waits for the start");
+    const driver = this.#driver;
     switch (message.kind) {
       case "propose": {
         const { proposalId, term, data } = message;
+        if (driver === null) {
+          const outcome = { kind: "notLeader", leaderId: null } as const;
+          return post({ kind: "proposal", proposalId, outcome });
+        }
         return driver.propose(term, { proposalId, data, appendedAt: goTimeNow() });
       }
       case "applied":
-        return driver.applied(message.index);
+        return driver?.applied(message.index);
       case "snapshotTaken":
-        return driver.snapshotTaken(message.snapshot);
+        return driver?.snapshotTaken(message.snapshot);
       case "readiness":
-        return driver.setReadiness(message.readiness);
+        this.#readiness = message.readiness;
+        return driver?.setReadiness(message.readiness);
       case "transferLeadership":
-        return driver.transferLeadership(message.targetId);
-      case "confirmLeadership":
-        return driver.confirmLeadership(message.requestId);
+        return driver?.transferLeadership(message.targetId);
+      case "confirmLeadership": {
+        const { requestId } = message;
+        if (driver === null) return post({ kind: "leadership", requestId, readIndex: null });
+        return driver.confirmLeadership(requestId);
+      }
       case "status":
         return post({
           kind: "status",
@@ -188,8 +233,8 @@ class ConsensusThread {
         allowFrom: network.allowFrom,
       },
       {
-        onMessage: (message) => this.#driver?.receive(message),
-        onRpcFailed: (failure) => this.#driver?.rpcFailed(failure),
+        onMessage: (message) => (this.#driver ?? this.#startup)?.receive(message),
+        onRpcFailed: (failure) => (this.#driver ?? this.#startup)?.rpcFailed(failure),
         onProcessGone: (peerId) => this.#driver?.processGone(peerId),
         onEvent: (event) => post({ kind: "transport", event, atMs: Date.now() }),
         onExtensionRequest: ({ from, method, body, respond }) => {
@@ -201,12 +246,12 @@ class ConsensusThread {
     );
   }
 
-  #createDriver(store: RaftStore): Driver {
+  #createDriver(store: RaftStore, appliedIndex: number): Driver {
     const { nodeId: id, network } = options;
     const addresses = new Map(network?.peers ?? []);
     if (this.#advertised !== null) addresses.set(id, this.#advertised);
     return new Driver(
-      { ...options, id, commitNoticeDelayMs },
+      { ...options, id, appliedIndex, commitNoticeDelayMs },
       {
         clock,
         store,
@@ -267,26 +312,11 @@ class ConsensusThread {
 
   #view(): ConsensusView {
     return {
-      status: defined(this.#driver, "the driver runs").status,
+      status: this.#driver?.status ?? waitingStatus(options.nodeId),
+      waitsFor: this.#driver === null ? (this.#startup?.waitsFor ?? null) : null,
       peers: [...(this.#transport?.stats() ?? [])].map(([id, stats]) => ({ id, ...stats })),
     };
   }
-}
-
-/** Every server of a new cluster writes the same first entry, and term 1, by itself (hashicorp). */
-function bootstrap(store: RaftStore): Promise<void> {
-  return new Promise((resolve, reject) => {
-    store.persist(
-      {
-        sequence: 0,
-        hardState: { currentTerm: 1, votedFor: null },
-        snapshot: null,
-        truncateFrom: null,
-        entries: [bootstrapEntry(options.voters, codec)],
-      },
-      (error) => (error === null ? resolve() : reject(error)),
-    );
-  });
 }
 
 /** A batch crosses in one buffer: a copy, since the log keeps its own. */

@@ -6,6 +6,7 @@ import type { NodeConfig } from "../config/schema.ts";
 import type { Consensus } from "../consensus/consensus.ts";
 import type { ConsensusView } from "../consensus/messages.ts";
 import type { KvExecutor } from "../execution/kv.ts";
+import type { RaftStatus } from "../raft/status.ts";
 import type {
   ClusterStatus,
   Health,
@@ -142,6 +143,8 @@ export class NodeView implements NodeApi {
     const unready = (reason: string) => ({ isHealthy: false, reason });
     const view = await this.#consensus.view();
     if (view === null) return unready("this node is shutting down");
+    if (view.waitsFor !== null) return unready(view.waitsFor);
+    if (view.status.recovery !== null) return unready(recoveringText(view.status));
     if (!view.status.hasJoined) return unready("no leader is known");
     const reason = this.#sequencer.unreadyReason;
     if (reason !== null) return unready(reason);
@@ -246,4 +249,11 @@ export class NodeView implements NodeApi {
       reason: "no other member took over in time; this one goes on leading",
     };
   }
+}
+
+/** What a node that lost its raft_dir still waits for. */
+function recoveringText({ recovery, lastIndex, leaderId }: RaftStatus): string {
+  const goal = `its log is regained up to entry ${recovery?.untilIndex ?? 0}`;
+  const from = leaderId === null ? "no leader is known" : `${leaderId} leads`;
+  return `recovering a lost raft_dir: no vote until ${goal}, and it holds ${lastIndex}; ${from}`;
 }

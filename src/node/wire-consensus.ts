@@ -44,12 +44,17 @@ export function createConsensus(context: NodeContext, hearers: ConsensusHearers)
       voters: [...context.addresses.keys()],
       appliedIndex: store.head.raftIndex,
       readiness: { isReady: isExecuted, appliedHeight: store.head.height, priority: raft.priority },
+      firstHeight: context.genesis.initialHeight,
       network: networkOf(context),
     },
     {
       committed: (entries, commitIndex) => sequencer().onCommitted(entries, commitIndex),
       snapshot: ({ last, data }) => sequencer().onSnapshot({ ...last, data }),
       snapshotWanted: () => takeSnapshot(store),
+      begun: (beginning) => {
+        if (beginning.appliedIndex === 0) store.beginLog();
+        sequencer().begin(beginning);
+      },
       role: (report) => {
         listener.role(report);
         sequencer().onRole(report);

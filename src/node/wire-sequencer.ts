@@ -26,7 +26,6 @@ export function createSequencer(context: NodeContext, parts: SequencerParts): Se
       nodeId: context.nodeId,
       genesis: context.genesis,
       head: store.head,
-      appliedIndex: store.head.raftIndex,
       production: {
         signsBeforeCommit: raft.signBeforeCommit,
         blockTimeMs: node.blockTimeMs,

@@ -64,6 +64,11 @@ export class RaftEventCounter {
       case "transferStarted":
       case "configurationChanged":
       case "configurationRefused":
+      case "surveyBegan":
+      case "surveyWaits":
+      case "bootstrapped":
+      case "recovering":
+      case "recovered":
         break;
       case "transferEnded":
         raft.leadershipTransfers.inc({ outcome: event.outcome });

@@ -86,12 +86,52 @@ export function describeRaftEvent(event: RaftEvent, nodeId: ServerId): Narration
       const sentence = "refused a message that contradicts the protocol";
       return repeated(`refused/${peer}`, raft("error", { peer, kind: message, reason }, sentence));
     }
+    case "surveyBegan":
+    case "surveyWaits":
+    case "bootstrapped":
+    case "recovering":
+    case "recovered":
+      return describeBeginning(event);
     case "matchForgotten":
       return raft(
         "warn",
         { peer: event.peerId, acknowledged: event.matchIndex },
         "peer lost entries it had acknowledged, sending them again",
       );
+    default:
+      return unreachable(event);
+  }
+}
+
+type Beginning = Extract<
+  RaftEvent,
+  { kind: "surveyBegan" | "surveyWaits" | "bootstrapped" | "recovering" | "recovered" }
+>;
+
+/** How a node with an empty raft_dir begins (DESIGN section 9). */
+function describeBeginning(event: Beginning): Narration {
+  switch (event.kind) {
+    case "surveyBegan":
+      return raft("info", { peers: event.peers }, "raft_dir is empty, asking the other members");
+    case "surveyWaits":
+      return raft("warn", { reason: event.reason }, "waiting, since raft_dir is empty");
+    case "bootstrapped": {
+      const { term, baseHeight } = event;
+      return raft("info", { term, baseHeight }, "beginning a new log");
+    }
+    case "recovering": {
+      const { minTerm, untilIndex, lastIndex: index } = event;
+      const facts = { index, untilIndex, minTerm };
+      return raft(
+        "warn",
+        facts,
+        "recovering: raft_dir was lost, no vote until the log is regained",
+      );
+    }
+    case "recovered": {
+      const { term, lastIndex: index } = event;
+      return raft("info", { index, term }, "recovered: the log is regained, voting again");
+    }
     default:
       return unreachable(event);
   }

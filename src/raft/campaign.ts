@@ -13,7 +13,7 @@ export function onElectionDeadline(server: RaftServer): void {
   const { role } = server;
   if (role.kind === "leader") return;
   if (role.kind === "follower") {
-    if (!server.isVoter) {
+    if (!server.hasVote) {
       role.electionDeadlineMs = electionDeadline(server, server.nowMs);
       return;
     }
@@ -48,7 +48,7 @@ export function onProcessGone(server: RaftServer, peerId: ServerId): void {
 /** TimeoutNow: the leader wants this server to take over, without pre-vote (thesis §3.10). */
 export function handleTimeoutNow(server: RaftServer, request: TimeoutNowRequest): void {
   server.sendNow({ kind: "timeoutNowResponse", to: request.from, id: request.id });
-  if (server.role.kind === "leader" || !server.isVoter) return;
+  if (server.role.kind === "leader" || !server.hasVote) return;
   // One that was under way while leadership changed would only disturb the new leader.
   if (server.leaderId !== null && server.leaderId !== request.from) return;
   becomeCandidate(server, true);

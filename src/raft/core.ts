@@ -54,6 +54,11 @@ export class RaftCore {
     this.#server = new RaftServer(options, dependencies, stored, nowMs);
     const { role } = this.#server;
     if (role.kind === "follower") role.electionDeadlineMs = electionDeadline(this.#server, nowMs);
+    const { origin, log } = this.#server;
+    if (origin.recovery !== null) {
+      const { lastIndex } = log;
+      this.#server.emit({ kind: "recovering", ...origin.recovery, lastIndex });
+    }
     this.#deadlineMs = this.#nextDeadline();
   }
 
@@ -80,6 +85,11 @@ export class RaftCore {
 
   get commitIndex(): LogIndex {
     return this.#server.commitIndex;
+  }
+
+  /** It has lost its disk, and neither votes nor campaigns until its log is regained (P6). */
+  get isRecovering(): boolean {
+    return this.#server.origin.recovery !== null;
   }
 
   /** Until when this server, as leader, may trust that nobody else leads; -Infinity if it may not. */
@@ -275,6 +285,9 @@ export class RaftCore {
     assert(commitIndex <= log.lastIndex, "what is committed is in the log", { commitIndex });
     assert(commitIndex >= log.snapshotLast.index, "what is in a snapshot is committed");
     assert(log.durableIndex <= log.lastIndex, "what is durable is in the log");
+    if (role.kind !== "follower") {
+      assert(server.origin.recovery === null, "who is recovering only follows (P6)");
+    }
     if (role.kind === "leader") {
       assert(server.votedFor === server.id, "a leader voted for itself");
       assert(server.leader === null, "a leader follows nobody");

@@ -76,5 +76,19 @@ export type RaftEvent =
       readonly message: Message["kind"];
       readonly reason: string;
     }
+  /** The disk is empty, so the others are asked what this server may have promised (DESIGN section 9). */
+  | { readonly kind: "surveyBegan"; readonly peers: readonly ServerId[] }
+  /** It cannot be told yet how to begin; every few seconds. */
+  | { readonly kind: "surveyWaits"; readonly reason: string }
+  | { readonly kind: "bootstrapped"; readonly term: Term; readonly baseHeight: number }
+  /** At the start of a server that lost its disk: until then it neither votes nor campaigns (P6). */
+  | {
+      readonly kind: "recovering";
+      readonly minTerm: Term;
+      readonly untilIndex: LogIndex;
+      readonly lastIndex: LogIndex;
+    }
+  /** It has regained what it may have promised, and votes again. */
+  | { readonly kind: "recovered"; readonly term: Term; readonly lastIndex: LogIndex }
   /** A follower's log no longer holds what it acknowledged: it lost its disk. */
   | { readonly kind: "matchForgotten"; readonly peerId: ServerId; readonly matchIndex: LogIndex };

@@ -2,6 +2,7 @@
 
 import { assert } from "../base/assert.ts";
 import type { AppendEntriesRequest, HeartbeatRequest, InstallSnapshotRequest } from "./message.ts";
+import { regain } from "./recovery.ts";
 import type { RaftServer } from "./server.ts";
 import type { Entry, LogIndex, ServerId, Term } from "./types.ts";
 
@@ -80,6 +81,7 @@ export function handleAppendEntries(server: RaftServer, request: AppendEntriesRe
   const commitIndex = Math.min(request.leaderCommit, matchIndex);
   if (commitIndex > server.commitIndex) server.commitThrough(commitIndex);
   joinLeader(server);
+  regain(server, request, matchIndex);
   answer({ success: true, lastLogIndex, mismatch: false });
 }
 

@@ -1,6 +1,15 @@
 /** The messages of hashicorp/raft's protocol, as the core sees them: typed, and without wire detail. */
 
-import type { Entry, EntryId, LogIndex, Readiness, ServerId, Snapshot, Term } from "./types.ts";
+import type {
+  Entry,
+  EntryId,
+  LogIndex,
+  Readiness,
+  ServerId,
+  Snapshot,
+  Standing,
+  Term,
+} from "./types.ts";
 
 interface Envelope {
   readonly from: ServerId;
@@ -72,7 +81,10 @@ export interface RequestVoteResponse extends Envelope {
 
 export interface RequestPreVoteRequest extends Envelope {
   readonly kind: "requestPreVoteRequest";
-  /** The term the sender would campaign in: its current one plus 1. */
+  /**
+   * The term the sender would campaign in: its current one plus 1. 0 asks for no pre-vote: a server with
+   * an empty disk wants to know how the others stand (DESIGN section 9).
+   */
   readonly term: Term;
   readonly last: EntryId;
   readonly readiness?: Readiness;
@@ -83,6 +95,8 @@ export interface RequestPreVoteResponse extends Envelope {
   /** The responder's term, or the request's if that is higher: an echo, not a newer term. */
   readonly term: Term;
   readonly granted: boolean;
+  /** Only in the answer to a request of term 0. */
+  readonly standing?: Standing;
 }
 
 export interface InstallSnapshotRequest extends Envelope {

@@ -53,6 +53,8 @@ export class Progress {
   matchIndex: LogIndex = 0;
   /** The last clock stamp (see `Contact`) given out when `matchIndex` last grew. */
   matchedStamp = 0;
+  /** Acknowledgements of what was sent until then are void: it has lost its disk since. */
+  forgottenStamp = Number.NEGATIVE_INFINITY;
   /** Highest commit index told to it. */
   sentCommitIndex: LogIndex = 0;
   /** When a commit index that no entry has carried goes out on its own; Infinity if none waits. */

@@ -7,6 +7,7 @@ import type {
   Entry,
   HardState,
   LogIndex,
+  Origin,
   Readiness,
   ServerId,
   Snapshot,
@@ -69,6 +70,8 @@ export type ReadAnswer =
 export interface Persist {
   readonly sequence: PersistSequence;
   readonly hardState: HardState | null;
+  /** Absent where it stays as it is. */
+  readonly origin?: Origin;
   /** Replaces the whole log and whatever snapshot there was. */
   readonly snapshot: Snapshot | null;
   /** Remove this entry and all after it before appending. */
@@ -120,5 +123,6 @@ export interface LogReader {
 /** What a server knew when it stopped. */
 export interface StoredState {
   readonly hardState: HardState;
+  readonly origin: Origin;
   readonly log: LogReader;
 }

@@ -146,6 +146,8 @@ export function onAppendAnswered(
   progress: Progress,
   response: AppendEntriesResponse,
 ): void {
+  // From before it lost its disk: it no longer has what it says it has.
+  if (response.sentAtMs <= progress.forgottenStamp) return;
   if (response.success) {
     assert(response.matchIndex <= server.log.lastIndex, "a follower matches what we sent", {
       peer: progress.id,
@@ -226,6 +228,7 @@ export function forgetLostMatch(
   const { matchIndex } = progress;
   if (response.lastLogIndex >= matchIndex || response.sentAtMs <= progress.matchedStamp) return;
   progress.matchIndex = 0;
+  progress.forgottenStamp = server.lastStamp;
   progress.sentCommitIndex = 0;
   progress.probeFrom(response.lastLogIndex + 1, 0, 0);
   server.emit({ kind: "matchForgotten", peerId: progress.id, matchIndex });

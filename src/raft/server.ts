@@ -18,7 +18,16 @@ import type {
   ReadAnswer,
   StoredState,
 } from "./ready.ts";
-import type { Entry, HardState, LogIndex, Readiness, ServerId, Snapshot, Term } from "./types.ts";
+import type {
+  Entry,
+  HardState,
+  LogIndex,
+  Origin,
+  Readiness,
+  ServerId,
+  Snapshot,
+  Term,
+} from "./types.ts";
 
 export interface RaftOptions {
   readonly id: ServerId;
@@ -77,6 +86,7 @@ export class RaftServer {
   votedFor: ServerId | null;
   /** When it voted, in this life; long ago at its start. */
   votedMs = Number.NEGATIVE_INFINITY;
+  origin: Origin;
   commitIndex: LogIndex;
   role: Role;
   leader: KnownLeader | null = null;
@@ -118,6 +128,7 @@ export class RaftServer {
     );
     this.currentTerm = stored.hardState.currentTerm;
     this.votedFor = stored.hardState.votedFor;
+    this.origin = stored.origin;
     this.commitIndex = this.log.snapshotLast.index;
     this.nowMs = nowMs;
     this.leaderContactMs = nowMs;
@@ -134,6 +145,11 @@ export class RaftServer {
 
   get isVoter(): boolean {
     return suffrageOf(this.membership.latest, this.id) === "voter";
+  }
+
+  /** Whether it may vote and campaign: a voter that knows all it has promised (P6). */
+  get hasVote(): boolean {
+    return this.isVoter && this.origin.recovery === null;
   }
 
   get peers(): readonly ServerId[] {
@@ -207,6 +223,11 @@ export class RaftServer {
     const persist = this.#persisting();
     persist.hardState = { currentTerm, votedFor };
     this.#hardStateSequence = persist.sequence;
+  }
+
+  setOrigin(origin: Origin): void {
+    this.origin = origin;
+    this.#persisting().origin = origin;
   }
 
   appendEntries(entries: readonly Entry[]): void {

@@ -2,7 +2,7 @@
 
 import { leaseUntilMs } from "./lease.ts";
 import type { RaftServer, Role } from "./server.ts";
-import type { Configuration, LogIndex, Readiness, ServerId, Term } from "./types.ts";
+import type { Configuration, LogIndex, Readiness, Recovery, ServerId, Term } from "./types.ts";
 
 export interface PeerStatus {
   readonly id: ServerId;
@@ -28,6 +28,8 @@ export interface RaftStatus {
   readonly snapshotIndex: LogIndex;
   readonly configuration: Configuration;
   readonly hasJoined: boolean;
+  /** What it has yet to regain since it lost its disk; null if nothing. */
+  readonly recovery: Recovery | null;
   /** Since the leader was last heard; null on the leader. */
   readonly leaderSilentMs: number | null;
   /** For how long this leader may still trust its lease; null unless it leads with a valid one. */
@@ -60,6 +62,7 @@ export function statusOf(server: RaftServer): RaftStatus {
     snapshotIndex: log.snapshotLast.index,
     configuration: server.membership.latest,
     hasJoined: hasJoined(server),
+    recovery: server.origin.recovery,
     leaderSilentMs: leadership === null ? nowMs - server.leaderContactMs : null,
     leaseLeftMs: leaseLeftMs > 0 ? leaseLeftMs : null,
     isTransferring: leadership !== null && leadership.transfer !== null,

@@ -45,6 +45,32 @@ export interface HardState {
   readonly votedFor: ServerId | null;
 }
 
+/** What a server that lost its disk has yet to regain before it may vote again (P6; recovery.ts). */
+export interface Recovery {
+  /** The highest term that enough of the others were in. */
+  readonly minTerm: Term;
+  /** The highest last index that any of them reported. */
+  readonly untilIndex: LogIndex;
+}
+
+/** How a server came by its log. */
+export interface Origin {
+  /** Blocks up to this height were there before the log began: their Raft indexes are another log's. */
+  readonly baseHeight: number;
+  /** null if the server has all that it may ever have promised. */
+  readonly recovery: Recovery | null;
+}
+
+/** What a server can tell one that begins with an empty disk; Go peers tell nothing of it. */
+export interface Standing {
+  /** What it knows of its own promises: nothing yet, not all since it lost its disk, or everything. */
+  readonly memory: "none" | "partial" | "whole";
+  readonly lastLogIndex: LogIndex;
+  /** Of its last block; the height before the chain's first one if it has none. */
+  readonly height: number;
+  readonly baseHeight: number;
+}
+
 /** The state machine as of an entry, with the configuration then in force. */
 export interface Snapshot {
   readonly last: EntryId;

@@ -3,6 +3,7 @@
 import { becomeFollower, electionDeadline } from "./follower.ts";
 import { suffrageOf } from "./membership.ts";
 import type { RequestPreVoteRequest, RequestVoteRequest } from "./message.ts";
+import { standingOf } from "./recovery.ts";
 import type { RaftServer } from "./server.ts";
 import type { EntryId, ServerId } from "./types.ts";
 
@@ -39,6 +40,7 @@ function whyNoVote(server: RaftServer, request: RequestVoteRequest): string | nu
     becomeFollower(server, request.term, `${request.from} campaigns in term ${request.term}`);
   }
   if (latest.servers.length > 0 && suffrage !== "voter") return "it has no vote itself";
+  if (server.origin.recovery !== null) return stillRecovering;
   if (!isVoteOpen(server, request.from)) {
     return `the vote of term ${request.term} went to ${server.votedFor}`;
   }
@@ -47,6 +49,7 @@ function whyNoVote(server: RaftServer, request: RequestVoteRequest): string | nu
 
 /** Whether a campaign could succeed; promises nothing and changes nothing. */
 export function handleRequestPreVote(server: RaftServer, request: RequestPreVoteRequest): void {
+  if (request.term === 0) return tellStanding(server, request);
   const reason = whyNoPreVote(server, request);
   if (reason !== null) refused(server, request, reason);
   // Two that campaign at once would split the votes: the one that gives way lets the other win.
@@ -63,6 +66,8 @@ export function handleRequestPreVote(server: RaftServer, request: RequestPreVote
   });
 }
 
+const stillRecovering = "this node has lost its disk, and not yet regained its log (P6)";
+
 function whyNoPreVote(server: RaftServer, request: RequestPreVoteRequest): string | null {
   const suffrage = suffrageOf(server.membership.latest, request.from);
   if (server.membership.latest.servers.length > 0 && suffrage === null) return "it is no member";
@@ -72,6 +77,7 @@ function whyNoPreVote(server: RaftServer, request: RequestPreVoteRequest): strin
   if (server.membership.latest.servers.length > 0 && suffrage !== "voter") {
     return "it has no vote itself";
   }
+  if (server.origin.recovery !== null) return stillRecovering;
   if (!isUpToDate(server, request.last)) return "its log is behind";
   if (isElectionOpen(server, request)) {
     return `the vote of term ${request.term} has just gone to ${server.votedFor}`;
@@ -122,6 +128,18 @@ function isUpToDate(server: RaftServer, candidateLast: EntryId): boolean {
   const { last } = server.log;
   if (candidateLast.term !== last.term) return candidateLast.term > last.term;
   return candidateLast.index >= last.index;
+}
+
+/** No campaign: a server with an empty disk asks how this one stands. */
+function tellStanding(server: RaftServer, request: RequestPreVoteRequest): void {
+  server.sendNow({
+    kind: "requestPreVoteResponse",
+    to: request.from,
+    id: request.id,
+    term: server.currentTerm,
+    granted: false,
+    standing: standingOf(server),
+  });
 }
 
 function refused(

@@ -53,13 +53,12 @@ export interface ApplierListener extends ExecutionListener {
 export interface ApplierOptions {
   readonly chainId: string;
   readonly head: ChainHead;
-  /** The last entry of this log that is in the blocks; 0 for none. */
-  readonly appliedIndex: number;
   /** Blocks of ev-node members, which carry no transaction identities, may be in the log. */
   readonly acceptsBlocksWithoutTxIds: boolean;
 }
 
 type Work =
+  | { readonly kind: "beginning"; readonly appliedIndex: number }
   | { readonly kind: "entries"; readonly entries: readonly CommittedEntry[] }
   | { readonly kind: "snapshot"; readonly snapshot: ReceivedSnapshot };
 
@@ -77,14 +76,13 @@ export class Applier {
   readonly #expected: BlockExpectations;
   readonly #listener: ApplierListener;
   readonly #chain: ChainWriter;
-  readonly #appliedIndex: number;
   #queue: Work[] = [];
   #wake: () => void = () => {};
   /** Ends a fetch whose target a newer snapshot has overtaken. */
   #overtaken = new AbortController();
   #backlog: Backlog | null = null;
   /** Whether the head is a block of this log: then none can be missing below the next one. */
-  #isAnchored: boolean;
+  #isAnchored = false;
 
   constructor(
     options: ApplierOptions,
@@ -102,8 +100,6 @@ export class Applier {
     this.#source = source;
     this.#listener = listener;
     this.#chain = new ChainWriter(options.head, dependencies);
-    this.#appliedIndex = options.appliedIndex;
-    this.#isAnchored = options.appliedIndex > 0;
     this.#expected = {
       chainId: options.chainId,
       proposerAddress: signer.signer.address,
@@ -123,6 +119,12 @@ export class Applier {
     return this.#backlog;
   }
 
+  /** Comes before any entry: up to `appliedIndex` the log is in the blocks; 0 if nothing of it is. */
+  begin(appliedIndex: number): void {
+    this.#queue.push({ kind: "beginning", appliedIndex });
+    this.#wake();
+  }
+
   enqueue(entries: readonly CommittedEntry[]): void {
     this.#queue.push({ kind: "entries", entries });
     this.#wake();
@@ -139,13 +141,18 @@ export class Applier {
   async run(signal: AbortSignal): Promise<void> {
     signal.addEventListener("abort", () => this.#wake(), { once: true });
     await this.#replay(signal);
-    if (!signal.aborted) this.#listener.reached(this.#appliedIndex);
     while (!signal.aborted) {
       const work = this.#queue.shift();
       if (work === undefined) await this.#untilWoken();
+      else if (work.kind === "beginning") this.#begin(work.appliedIndex);
       else if (work.kind === "entries") await this.#applyAll(work.entries, signal);
       else await this.#restore(work.snapshot, signal);
     }
+  }
+
+  #begin(appliedIndex: number): void {
+    this.#isAnchored = appliedIndex > 0;
+    this.#listener.reached(appliedIndex);
   }
 
   #untilWoken(): Promise<void> {

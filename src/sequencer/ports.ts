@@ -94,3 +94,23 @@ export interface ChainStore extends BlockReader {
   keepTx(txId: Uint8Array, tx: Uint8Array): Promise<void>;
   dropTx(txId: Uint8Array): void;
 }
+
+/** How the Raft role changed. */
+export interface RaftRole {
+  readonly role: "follower" | "preCandidate" | "candidate" | "leader";
+  readonly term: number;
+  readonly leaderId: string | null;
+  readonly hasJoined: boolean;
+  readonly isRecovering: boolean;
+  readonly commitIndex: number;
+}
+
+/** Before the consensus thread has said anything. */
+export const unknownRole: RaftRole = {
+  role: "follower",
+  term: 0,
+  leaderId: null,
+  hasJoined: false,
+  isRecovering: false,
+  commitIndex: 0,
+};

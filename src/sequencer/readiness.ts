@@ -4,6 +4,12 @@ import type { Backlog } from "./applier.ts";
 
 export interface ReadinessFacts {
   readonly isDraining: boolean;
+  /** It is known what log this node goes on with. */
+  readonly hasLog: boolean;
+  /** It has lost its raft_dir, and may not lead (P6). */
+  readonly isRecovering: boolean;
+  /** Blocks up to this height are older than the log, and not all here; null if they are. */
+  readonly missingHeight: number | null;
   readonly backlog: Backlog | null;
   /** How long the execution client has failed; 0 while it answers. */
   readonly failingMs: number;
@@ -22,6 +28,11 @@ export function whyUnready(facts: ReadinessFacts): string | null {
   if (facts.failingMs > facts.unreadyAfterMs) return "the execution client fails";
   if (facts.backlog?.kind === "replaying") return "stored blocks are executed again";
   if (facts.backlog?.kind === "fetching") return "missing blocks are fetched from other nodes";
+  if (!facts.hasLog) return "the log is not open yet";
+  if (facts.isRecovering) return "raft_dir was lost, and the log is not yet regained";
+  if (facts.missingHeight !== null) {
+    return `blocks up to height ${facts.missingHeight}, which are older than the log, are missing`;
+  }
   return facts.behind > maxEntriesBehind ? "committed blocks are not yet applied" : null;
 }
 
@@ -30,3 +41,7 @@ export function unreadyDetail(reason: string | null, backlog: Backlog | null): s
   if (reason === null || backlog === null) return reason;
   return `${reason}: height ${backlog.height} of ${backlog.targetHeight}`;
 }
+
+/** What the log says of a node that is fit to lead. */
+export const readyWord = "ready";
+export const leaderlessReason = "no leader is known, or its log is not joined yet";

@@ -9,15 +9,17 @@ import type { BlockPayload, ChainHead } from "../block/types.ts";
 import type { Executor, GenesisParameters } from "../execution/executor.ts";
 import { type AppliedBlock, Applier, type Backlog } from "./applier.ts";
 import { answerOffer, Forwarder, type ForwarderOptions } from "./forwarder.ts";
-import type {
-  BlockSource,
-  ChainStore,
-  CommittedEntry,
-  ConsensusPort,
-  ReceivedSnapshot,
+import {
+  type BlockSource,
+  type ChainStore,
+  type CommittedEntry,
+  type ConsensusPort,
+  type RaftRole,
+  type ReceivedSnapshot,
+  unknownRole,
 } from "./ports.ts";
 import { type ProducerOptions, produceBlocks } from "./producer.ts";
-import { unreadyDetail, whyUnready } from "./readiness.ts";
+import { leaderlessReason, readyWord, unreadyDetail, whyUnready } from "./readiness.ts";
 import { isSameWork, type SequencerState, stateFrom } from "./state.ts";
 import {
   type Submission,
@@ -31,8 +33,6 @@ export interface SequencerOptions {
   readonly nodeId: string;
   readonly genesis: GenesisParameters;
   readonly head: ChainHead;
-  /** The last entry of this log that is in the blocks; 0 for none. */
-  readonly appliedIndex: number;
   readonly production: Omit<ProducerOptions, "genesis" | "signer">;
   readonly submission: SubmissionOptions;
   readonly forwarding: ForwarderOptions;
@@ -43,15 +43,6 @@ export interface SequencerOptions {
   /** A leader that has not caught up after so long hands over. */
   readonly catchUpTimeoutMs: number;
   readonly priority: number;
-}
-
-/** How the Raft role changed. */
-export interface RaftRole {
-  readonly role: "follower" | "preCandidate" | "candidate" | "leader";
-  readonly term: number;
-  readonly leaderId: string | null;
-  readonly hasJoined: boolean;
-  readonly commitIndex: number;
 }
 
 export interface SequencerListener {
@@ -97,17 +88,13 @@ export class Sequencer {
   readonly #tasks: TaskGroup;
 
   #state: SequencerState = { kind: "following" };
-  #raft: RaftRole = {
-    role: "follower",
-    term: 0,
-    leaderId: null,
-    hasJoined: false,
-    commitIndex: 0,
-  };
+  #raft: RaftRole = unknownRole;
   #isDraining = false;
-  #commitIndex: number;
+  #commitIndex = 0;
   /** 0 until the executor has all that is stored: nothing is applied before it is executed. */
   #appliedIndex = 0;
+  /** null until it is known what log this node goes on with. */
+  #baseHeight: number | null = null;
   #appliedAtMs = performance.now();
   #failingSinceMs: number | null = null;
   #readiness: { readonly appliedHeight: number; readonly reason: string | null } | null = null;
@@ -122,12 +109,10 @@ export class Sequencer {
     this.#dependencies = dependencies;
     this.#tasks = new TaskGroup(dependencies.onFailure);
     this.#pool = new TxPool(options.pool);
-    this.#commitIndex = options.appliedIndex;
     this.#applier = new Applier(
       {
         chainId: options.genesis.chainId,
         head: options.head,
-        appliedIndex: options.appliedIndex,
         acceptsBlocksWithoutTxIds: options.acceptsBlocksWithoutTxIds,
       },
       {
@@ -212,6 +197,17 @@ export class Sequencer {
     this.#update();
     await this.#production?.done;
     await this.#tasks.stop();
+  }
+
+  /**
+   * The log that this node goes on with: up to `appliedIndex` it is applied. Blocks up to `baseHeight` are
+   * older than it, and come from nowhere but another member's store.
+   */
+  begin({ appliedIndex, baseHeight }: { appliedIndex: number; baseHeight: number }): void {
+    this.#commitIndex = Math.max(this.#commitIndex, appliedIndex);
+    this.#baseHeight = baseHeight;
+    this.#applier.begin(appliedIndex);
+    this.#reportReadiness();
   }
 
   onRole(role: RaftRole): void {
@@ -304,10 +300,11 @@ export class Sequencer {
   #update(): void {
     const leads = this.#raft.role === "leader" && this.#raft.hasJoined;
     const next = stateFrom({
-      isRecovering: false,
+      isRecovering: this.#raft.isRecovering,
       isDraining: this.#isDraining,
       leads: leads ? { term: this.#raft.term, firstCommitIndex: this.#raft.commitIndex } : null,
       appliedIndex: this.#appliedIndex,
+      lacksBlocks: this.#lacksBlocks,
       canExecute: this.#failingSinceMs === null,
     });
     const last = this.#state;
@@ -383,10 +380,17 @@ export class Sequencer {
     this.#dependencies.listener.readinessChanged(told === readyWord, told);
   }
 
+  get #lacksBlocks(): boolean {
+    return this.#baseHeight === null || this.#applier.head.height < this.#baseHeight;
+  }
+
   #whyUnready(): string | null {
     const nowMs = performance.now();
     return whyUnready({
       isDraining: this.#isDraining,
+      isRecovering: this.#raft.isRecovering,
+      hasLog: this.#baseHeight !== null,
+      missingHeight: this.#lacksBlocks ? this.#baseHeight : null,
       backlog: this.#applier.backlog,
       failingMs: nowMs - (this.#failingSinceMs ?? nowMs),
       unreadyAfterMs: this.#options.unreadyAfterMs,
@@ -394,6 +398,3 @@ export class Sequencer {
     });
   }
 }
-
-const readyWord = "ready";
-const leaderlessReason = "no leader is known, or its log is not joined yet";

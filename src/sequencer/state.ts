@@ -15,6 +15,8 @@ export interface SequencerFacts {
   /** The term this node leads, once an entry of that term is committed; null otherwise. */
   readonly leads: { readonly term: number; readonly firstCommitIndex: number } | null;
   readonly appliedIndex: number;
+  /** Blocks that are older than the log are not all here: what this node built would fork the chain. */
+  readonly lacksBlocks: boolean;
   readonly canExecute: boolean;
 }
 
@@ -23,7 +25,8 @@ export function stateFrom(facts: SequencerFacts): SequencerState {
   if (facts.isRecovering) return { kind: "recovering" };
   if (facts.leads === null) return { kind: "following" };
   const { term, firstCommitIndex } = facts.leads;
-  const isCaughtUp = facts.appliedIndex >= firstCommitIndex && facts.canExecute;
+  const isCaughtUp =
+    facts.appliedIndex >= firstCommitIndex && !facts.lacksBlocks && facts.canExecute;
   return { kind: isCaughtUp ? "producing" : "catchingUp", term };
 }
 

@@ -154,6 +154,12 @@ export class BlockStore implements BlockReader {
     return this.#head;
   }
 
+  /** The Raft indexes of the blocks here are those of an earlier log: no entry of this one is in them. */
+  beginLog(): void {
+    this.#head = { ...this.#head, raftIndex: 0, raftTerm: 0 };
+    this.#flushedRaftIndex = 0;
+  }
+
   get earliestHeight(): Height | null {
     return this.#earliest;
   }

@@ -6,7 +6,7 @@
  */
 import { assert } from "../base/assert.ts";
 import type { LogReader, Persist } from "../raft/ready.ts";
-import type { EntryId, HardState, LogIndex, Snapshot } from "../raft/types.ts";
+import type { EntryId, HardState, LogIndex, Origin, Snapshot } from "../raft/types.ts";
 import type { DirectoryLock } from "./directory-lock.ts";
 import type { Environment } from "./environment.ts";
 import { StorageError } from "./errors.ts";
@@ -87,6 +87,10 @@ export class LmdbRaftStore implements RaftStore {
 
   get hardState(): HardState {
     return this.#visible.hardState;
+  }
+
+  get origin(): Origin {
+    return this.#visible.origin;
   }
 
   get isEmpty(): boolean {

@@ -2,11 +2,12 @@
 
 import { assert } from "../base/assert.ts";
 import type { Persist } from "../raft/ready.ts";
-import type { EntryId, HardState, LogIndex } from "../raft/types.ts";
+import type { EntryId, HardState, LogIndex, Origin } from "../raft/types.ts";
 import { appendEntries, emptyOutline, type LogOutline, truncateOutline } from "./log-outline.ts";
 
 export interface RaftState {
   readonly hardState: HardState;
+  readonly origin: Origin;
   /** 0/0 without a snapshot. */
   readonly snapshotLast: EntryId;
   readonly outline: LogOutline;
@@ -14,6 +15,7 @@ export interface RaftState {
 
 export const emptyRaftState: RaftState = {
   hardState: { currentTerm: 0, votedFor: null },
+  origin: { baseHeight: 0, recovery: null },
   snapshotLast: { term: 0, index: 0 },
   outline: emptyOutline(0),
 };
@@ -30,7 +32,8 @@ export function afterPersist(state: RaftState, persist: Persist): RaftState {
     outline = emptyOutline(snapshotLast.index);
   }
   if (persist.truncateFrom !== null) outline = truncateOutline(outline, persist.truncateFrom);
-  return { hardState, snapshotLast, outline: appendEntries(outline, persist.entries) };
+  const origin = persist.origin ?? state.origin;
+  return { hardState, origin, snapshotLast, outline: appendEntries(outline, persist.entries) };
 }
 
 /** `state` once a snapshot of the own state machine at `last` is durable. The log stays as it is. */

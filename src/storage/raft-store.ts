@@ -1,11 +1,12 @@
 /** What a server keeps through a crash, as its driver uses it. Implemented on LMDB, and in memory for simulation. */
 
 import type { LogReader, Persist, StoredState } from "../raft/ready.ts";
-import type { HardState, LogIndex, Snapshot } from "../raft/types.ts";
+import type { HardState, LogIndex, Origin, Snapshot } from "../raft/types.ts";
 import type { StorageError } from "./errors.ts";
 
 export interface RaftStore extends StoredState {
   readonly hardState: HardState;
+  readonly origin: Origin;
   /**
    * What is durable. Entries that a Persist under way takes out are not answered any more, and those
    * that it brings not yet.

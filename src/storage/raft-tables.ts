@@ -12,6 +12,7 @@ import {
   decodeEntryId,
   decodeFormat,
   decodeHardState,
+  decodeOrigin,
   decodeOutline,
   encodeFormat,
 } from "./stable-codec.ts";
@@ -25,6 +26,7 @@ const formatVersion = 1;
 
 export const formatKey = "format";
 export const hardStateKey = "hardState";
+export const originKey = "origin";
 export const outlineKey = "outline";
 export const snapshotKey = "snapshot";
 
@@ -76,6 +78,7 @@ export function readRaftState(tables: RaftTables): StoredRaft {
   };
   const state: RaftState = {
     hardState: read(hardStateKey, decodeHardState, emptyRaftState.hardState),
+    origin: read(originKey, decodeOrigin, emptyRaftState.origin),
     snapshotLast: read(snapshotKey, decodeEntryId, emptyRaftState.snapshotLast),
     outline: emptyRaftState.outline,
   };

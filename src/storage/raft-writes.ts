@@ -5,8 +5,14 @@ import type { EntryId, LogIndex } from "../raft/types.ts";
 import { numberKey, textKey } from "./keys.ts";
 import { encodeEntry } from "./log-codec.ts";
 import { afterPersist, type RaftState } from "./raft-state.ts";
-import { hardStateKey, outlineKey, type RaftTables, snapshotKey } from "./raft-tables.ts";
-import { encodeEntryId, encodeHardState, encodeOutline } from "./stable-codec.ts";
+import {
+  hardStateKey,
+  originKey,
+  outlineKey,
+  type RaftTables,
+  snapshotKey,
+} from "./raft-tables.ts";
+import { encodeEntryId, encodeHardState, encodeOrigin, encodeOutline } from "./stable-codec.ts";
 import type { WriteSet } from "./write-set.ts";
 
 /** Adds what takes the tables from `state` to the state after `persist`, which it returns. */
@@ -20,6 +26,10 @@ export function addPersist(
   if (persist.hardState !== null) {
     const record = encodeHardState(persist.hardState);
     writes.add(record.length, () => stable.put(textKey(hardStateKey), record));
+  }
+  if (persist.origin !== undefined) {
+    const record = encodeOrigin(persist.origin);
+    writes.add(record.length, () => stable.put(textKey(originKey), record));
   }
   if (persist.snapshot !== null) {
     writes.add(0, () => log.clear());

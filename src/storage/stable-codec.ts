@@ -1,6 +1,6 @@
 /** The records of the `stable` table: what the file is, what this server promised, what the log holds. */
 
-import type { EntryId, HardState, LogIndex } from "../raft/types.ts";
+import type { EntryId, HardState, LogIndex, Origin } from "../raft/types.ts";
 import type { Place } from "./errors.ts";
 import type { LogOutline, TermRun } from "./log-outline.ts";
 import { RecordReader, RecordWriter } from "./record.ts";
@@ -33,6 +33,21 @@ export function decodeHardState(bytes: Uint8Array, place: Place): HardState {
   const hardState = { currentTerm: reader.count(), votedFor: reader.nullableText() };
   reader.end();
   return hardState;
+}
+
+export function encodeOrigin({ baseHeight, recovery }: Origin): Uint8Array {
+  const writer = new RecordWriter().count(baseHeight).u32(recovery === null ? 0 : 1);
+  if (recovery !== null) writer.count(recovery.minTerm).count(recovery.untilIndex);
+  return writer.finish();
+}
+
+export function decodeOrigin(bytes: Uint8Array, place: Place): Origin {
+  const reader = new RecordReader(bytes, place);
+  const baseHeight = reader.count();
+  const isRecovering = reader.u32() !== 0;
+  const recovery = isRecovering ? { minTerm: reader.count(), untilIndex: reader.count() } : null;
+  reader.end();
+  return { baseHeight, recovery };
 }
 
 export function encodeEntryId({ term, index }: EntryId): Uint8Array {

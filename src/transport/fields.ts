@@ -2,11 +2,11 @@
 
 import { assert } from "../base/assert.ts";
 import { emptyBytes, equalBytes } from "../base/bytes.ts";
-import type { Entry, EntryKind, Readiness } from "../raft/types.ts";
+import type { Entry, EntryKind, Readiness, Standing } from "../raft/types.ts";
 import { badFrame } from "./errors.ts";
 import { isGoTime, zeroGoTime } from "./go-time.ts";
 import type { WireInteger } from "./msgpack-writer.ts";
-import type { WireHeader, WireLog, WireReadiness } from "./wire-structs.ts";
+import type { WireHeader, WireLog, WireReadiness, WireStanding } from "./wire-structs.ts";
 
 /** hashicorp's protocol version 3; a receiver of version 3 also takes 2. */
 export const protocolVersion = 3;
@@ -69,6 +69,32 @@ const absentReadiness: WireReadiness = {
   EvHeight: undefined,
   EvPriority: undefined,
 };
+
+/** Kinds of memory at the number that the wire has for them. */
+const memories: readonly Standing["memory"][] = ["none", "partial", "whole"];
+
+export function standingFields(standing: Standing | undefined): WireStanding {
+  return {
+    EvMemory: standing === undefined ? undefined : memories.indexOf(standing.memory),
+    EvLast: standing?.lastLogIndex,
+    EvHeight: standing?.height,
+    EvBase: standing?.baseHeight,
+  };
+}
+
+/** To be spread into a message. A memory of an unknown kind is no standing that could be built on. */
+export function standingOf(wire: WireStanding): { standing?: Standing } {
+  const memory = memories[wire.EvMemory ?? memories.length];
+  if (memory === undefined) return {};
+  return {
+    standing: {
+      memory,
+      lastLogIndex: safeInteger(wire.EvLast ?? 0, "EvLast"),
+      height: safeInteger(wire.EvHeight ?? 0, "EvHeight"),
+      baseHeight: safeInteger(wire.EvBase ?? 0, "EvBase"),
+    },
+  };
+}
 
 /** Entry kinds at hashicorp's number for them. */
 const entryKinds: readonly EntryKind[] = [

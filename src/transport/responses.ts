@@ -12,6 +12,8 @@ import {
   readinessFields,
   readinessOf,
   safeInteger,
+  standingFields,
+  standingOf,
   textOf,
 } from "./fields.ts";
 import { MsgpackReader } from "./msgpack-reader.ts";
@@ -56,6 +58,7 @@ export function encodeResponse(
         ...headerOf(self),
         Term: response.term,
         Granted: response.granted,
+        ...standingFields(response.standing),
       });
       break;
     case "installSnapshotResponse":
@@ -175,8 +178,13 @@ function readResponse(reader: MsgpackReader, request: RequestMessage): ResponseM
     }
     case "requestPreVoteRequest": {
       const body = wire.requestPreVoteResponse.read(reader);
-      const term = safeInteger(body.Term, "Term");
-      return { kind: "requestPreVoteResponse", ...envelope, term, granted: body.Granted };
+      return {
+        kind: "requestPreVoteResponse",
+        ...envelope,
+        term: safeInteger(body.Term, "Term"),
+        granted: body.Granted,
+        ...standingOf(body),
+      };
     }
     case "installSnapshotRequest": {
       const body = wire.installSnapshotResponse.read(reader);

@@ -30,6 +30,13 @@ export const rpcType = {
 
 const header = { ProtocolVersion: int, ID: bytes, Addr: bytes };
 const readiness = { EvReady: optional(bool), EvHeight: optional(uint), EvPriority: optional(int) };
+/** How the sender stands, for a peer that begins with an empty disk. */
+const standing = {
+  EvMemory: optional(uint8),
+  EvLast: optional(uint),
+  EvHeight: optional(uint),
+  EvBase: optional(uint),
+};
 
 export const log = struct({
   Index: uint,
@@ -82,7 +89,12 @@ export const requestPreVoteRequest = struct({
   ...readiness,
 });
 
-export const requestPreVoteResponse = struct({ ...header, Term: uint, Granted: bool });
+export const requestPreVoteResponse = struct({
+  ...header,
+  Term: uint,
+  Granted: bool,
+  ...standing,
+});
 
 export const installSnapshotRequest = struct({
   ...header,
@@ -112,6 +124,9 @@ export type WireHeader = {
 };
 export type WireReadiness = {
   readonly [K in keyof typeof readiness]: ValueOf<(typeof readiness)[K]>;
+};
+export type WireStanding = {
+  readonly [K in keyof typeof standing]: ValueOf<(typeof standing)[K]>;
 };
 export type WireLog = ValueOf<typeof log>;
 export type WireAppendEntriesRequest = ValueOf<typeof appendEntriesRequest>;

@@ -30,6 +30,7 @@ export class TestMember {
         if (this.appliesAtOnce) this.applyAll();
         this.#check();
       },
+      begun: () => {},
       role: (report) => {
         this.roles.push(report);
         this.#check();
@@ -116,6 +117,7 @@ export class TestBench {
         voters: [nodeId],
         appliedIndex: 0,
         readiness: { isReady: true, appliedHeight: 0, priority: 0 },
+        firstHeight: 1,
         network: null,
         ...options,
       },

@@ -78,6 +78,10 @@ export class Table implements Clock, DriverStore {
     return this.disk.hardState;
   }
 
+  get origin() {
+    return this.disk.origin;
+  }
+
   get log() {
     return this.disk;
   }

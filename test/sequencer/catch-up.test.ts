@@ -50,7 +50,7 @@ class Producer {
     running.push(this.#sequencer);
     log.commit(2, null, "noop");
     const role = { role: "leader", term: 2, leaderId: "a", hasJoined: true } as const;
-    this.#sequencer.onRole({ ...role, commitIndex: log.entries.length });
+    this.#sequencer.onRole({ ...role, isRecovering: false, commitIndex: log.entries.length });
   }
 
   /** The first block is empty, and made at once. */

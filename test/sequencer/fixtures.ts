@@ -148,8 +148,10 @@ export function startSequencer(
   log: TestLog,
   {
     source = noPeers,
+    baseHeight = 0,
     ...options
   }: Partial<SequencerOptions> & {
+    readonly baseHeight?: number;
     readonly blockTimeMs?: number;
     readonly source?: BlockSource;
   } = {},
@@ -177,7 +179,6 @@ export function startSequencer(
       nodeId: "a",
       genesis,
       head: chain.store.head,
-      appliedIndex: chain.store.head.raftIndex,
       production: {
         blockTimeMs: options.blockTimeMs ?? 5,
         lazyBlockIntervalMs: null,
@@ -210,6 +211,7 @@ export function startSequencer(
   );
   log.onCommitted = (entries, commitIndex) => sequencer.onCommitted(entries, commitIndex);
   sequencer.start(chain.store.keptTxs());
+  sequencer.begin({ appliedIndex: chain.store.head.raftIndex, baseHeight });
   return { sequencer, recorded };
 }
 

@@ -44,13 +44,21 @@ function lead(term: number): void {
     term,
     leaderId: "a",
     hasJoined: true,
+    isRecovering: false,
     commitIndex: log.entries.length,
   });
 }
 
 function follow(term: number, leaderId: string | null): void {
   const commitIndex = log.entries.length;
-  sequencer.onRole({ role: "follower", term, leaderId, hasJoined: leaderId !== null, commitIndex });
+  sequencer.onRole({
+    role: "follower",
+    term,
+    leaderId,
+    hasJoined: leaderId !== null,
+    isRecovering: false,
+    commitIndex,
+  });
 }
 
 function submit(text: string, idempotencyKey: string | null = null) {
@@ -441,7 +449,14 @@ describe("wait=accept, while a block takes the transaction", () => {
 
 describe("handing over", () => {
   it("a leader that does not catch up in time asks for a transfer (P5)", async () => {
-    sequencer.onRole({ role: "leader", term: 2, leaderId: "a", hasJoined: true, commitIndex: 99 });
+    sequencer.onRole({
+      role: "leader",
+      term: 2,
+      leaderId: "a",
+      hasJoined: true,
+      isRecovering: false,
+      commitIndex: 99,
+    });
     await until(() => log.transfers === 1);
     expect(recorded.states).toEqual(["catchingUp"]);
   });

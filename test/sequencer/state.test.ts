@@ -7,6 +7,7 @@ const facts: SequencerFacts = {
   isDraining: false,
   leads: null,
   appliedIndex: 10,
+  lacksBlocks: false,
   canExecute: true,
 };
 

@@ -59,8 +59,10 @@ export class Calm {
       while (schedule.step(checkMs));
       const tookMs = schedule.nowMs - beganMs;
       const hasProgressed = this.#checks.proposals.committedCount > committedBefore;
-      // Whether all agree shows best when nothing new comes.
-      if (hasProgressed) this.#clients.pause();
+      // Whether all agree shows best when nothing new comes. Until then new entries make the log as long as
+      // any that a wiped node was told of, also one that nobody needs.
+      const isWhole = healthy.every((node) => !node.lacksMemory);
+      if (hasProgressed && isWhole) this.#clients.pause();
       const missing = hasProgressed ? this.#missing(healthy) : "a new command is committed";
       if (missing === null) return tookMs;
       if (tookMs < patienceMs(plan)) continue;
@@ -73,10 +75,17 @@ export class Calm {
   #heal(): readonly SimulatedNode[] {
     const { dice, plan, transcript } = this.#world;
     const { nodes, network } = this.#cluster;
+    const majority = majorityOf(plan.clusterSize);
     const shuffled = dice.shuffled(nodes);
-    const healthyCount = dice.integer(majorityOf(plan.clusterSize), plan.clusterSize);
-    const healthy = shuffled.slice(0, healthyCount);
-    for (const node of shuffled.slice(healthyCount)) {
+    // Those that lost their disks need a majority that did not; in a new cluster all begin alike.
+    const whole = shuffled.filter((node) => !node.lacksMemory).slice(0, majority);
+    const isNew = whole.length < majority;
+    const ordered = isNew
+      ? shuffled
+      : [...whole, ...shuffled.filter((node) => !whole.includes(node))];
+    const healthyCount = isNew ? plan.clusterSize : dice.integer(majority, plan.clusterSize);
+    const healthy = ordered.slice(0, healthyCount);
+    for (const node of ordered.slice(healthyCount)) {
       const trouble = dice.pick(["down", "asleep", "deaf", "mute", "apart"]);
       if (trouble === "down" || !node.isUp) this.#cluster.keepDown(node);
       if (trouble === "asleep") node.sleep();
@@ -104,6 +113,7 @@ export class Calm {
     for (const node of healthy) {
       const { id, status, life } = node;
       if (status === null || life === null) return `${id} is up`;
+      if (node.lacksMemory) return `${id} has regained its log, and votes`;
       if (!status.hasJoined || status.leaderId !== leader.id) return `${id} follows ${leader.id}`;
       if (status.commitIndex !== ledger.lastIndex) return `${id} knows what is committed`;
       if (life.host.appliedIndex !== ledger.lastIndex) return `${id} has applied all`;

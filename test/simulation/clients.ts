@@ -49,8 +49,9 @@ export class Clients {
     const isAstray = dice.chance(astrayRate);
     const node = this.#proposer(isAstray);
     const life = node?.life ?? null;
-    if (node === null || life === null) return;
-    const { lastIndex, commitIndex } = life.driver.status;
+    const driver = life?.driver ?? null;
+    if (node === null || life === null || driver === null) return;
+    const { lastIndex, commitIndex } = driver.status;
     if (lastIndex - commitIndex >= backlogMax) return;
     const term = (life.host.report?.term ?? 0) - (isAstray ? dice.integer(-1, 1) : 0);
     const count = dice.integer(1, batchMax);
@@ -60,7 +61,7 @@ export class Clients {
       life.run("io", () => {
         transcript.note(node.id, () => `proposal ${id} in term ${term}, ${sizeBytes} bytes`);
         checkers.proposed(node, id, term);
-        life.driver.propose(term, { proposalId: id, data, appendedAt: null });
+        driver.propose(term, { proposalId: id, data, appendedAt: null });
       });
     }
   }
@@ -77,12 +78,13 @@ export class Clients {
     const isAstray = dice.chance(conditions.client.astrayRate);
     const node = this.#reader(isAstray);
     const life = node?.life ?? null;
-    if (node === null || life === null) return;
+    const driver = life?.driver ?? null;
+    if (node === null || life === null || driver === null) return;
     const readId = ++this.#readId;
     life.run("io", () => {
       transcript.note(node.id, () => `read ${readId}`);
       checkers.readBegan(node, readId);
-      life.driver.confirmLeadership(readId);
+      driver.confirmLeadership(readId);
     });
   }
 

@@ -85,13 +85,21 @@ export class Cluster implements Checker {
       entries: [bootstrapEntry(ids, codec)],
     };
     const store = new MemoryRaftStore(new Uint8Array(16));
-    store.persist(bootstrap, () => {});
-    store.flush();
     const durable = new LogImage();
-    durable.apply(bootstrap);
+    if (!plan.beginsEmpty) {
+      store.persist(bootstrap, () => {});
+      store.flush();
+      durable.apply(bootstrap);
+    }
     const clockRate = 1 + dice.between(-plan.clockDrift, plan.clockDrift);
     const stored = { store, durable, saved: nothingApplied };
-    return new SimulatedNode({ id, clockRate }, stored, this.network, parts, this.#world);
+    return new SimulatedNode(
+      { id, voters: ids, clockRate },
+      stored,
+      this.network,
+      parts,
+      this.#world,
+    );
   }
 }
 

@@ -27,6 +27,10 @@ export class Coverage implements Checker {
     this.#count("died");
   }
 
+  wiped(): void {
+    this.#count("wiped");
+  }
+
   receiving(_node: SimulatedNode, message: Message): void {
     this.#count(message.kind);
   }

@@ -5,7 +5,7 @@
 
 import type { DriverStore } from "../../src/consensus/driver.ts";
 import type { LogReader, Persist } from "../../src/raft/ready.ts";
-import type { HardState, LogIndex, Snapshot } from "../../src/raft/types.ts";
+import type { HardState, LogIndex, Origin, Snapshot } from "../../src/raft/types.ts";
 import { fromSnapshot } from "./applied-state.ts";
 import { describePersist } from "./describe.ts";
 import type { Life } from "./life.ts";
@@ -34,6 +34,14 @@ export class SimulatedDisk implements DriverStore {
 
   get hardState(): HardState {
     return this.store.hardState;
+  }
+
+  get isEmpty(): boolean {
+    return this.store.isEmpty;
+  }
+
+  get origin(): Origin {
+    return this.store.origin;
   }
 
   get log(): LogReader {

@@ -1,6 +1,7 @@
 /** Breaks things, each kind at its own pace, while it is active. */
 
 import type { RaftEvent } from "../../src/raft/event.ts";
+import { majorityOf } from "../../src/raft/quorum.ts";
 import type { Checker } from "./checkers/checker.ts";
 import type { Cluster } from "./cluster.ts";
 import type { SimulatedNode } from "./node.ts";
@@ -28,6 +29,7 @@ export class Faults implements Checker {
     this.#every(faults.falseGoneEveryMs, () => this.#reportFalsely());
     this.#every(faults.transferEveryMs, () => this.#transfer());
     this.#every(faults.readinessEveryMs, () => this.#flipReadiness());
+    this.#every(faults.wipeEveryMs, () => this.#wipe());
   }
 
   begin(): void {
@@ -80,6 +82,47 @@ export class Faults implements Checker {
     return (isLeader ? this.#cluster.saidLeader() : null) ?? this.#cluster.anyUp();
   }
 
+  /** Up or down, and no more than a minority at a time: more is what nothing can mend (P6). */
+  #wipe(): void {
+    const { dice } = this.#world;
+    const { nodes } = this.#cluster;
+    const leader = this.#cluster.saidLeader();
+    if (leader !== null && dice.chance(0.5)) return this.#wipeTheDecisive(leader);
+    const node = dice.chance(0.5) ? this.#victim() : dice.pick(nodes);
+    if (node !== null && this.#mayLose(node)) node.wipe(dice.chance(0.5));
+  }
+
+  #mayLose(node: SimulatedNode): boolean {
+    const { nodes } = this.#cluster;
+    const lost = nodes.filter((other) => other !== node && other.lacksMemory).length;
+    return lost + 1 <= nodes.length - majorityOf(nodes.length);
+  }
+
+  /**
+   * What hurts most: just a majority hears the leader, and one of it loses its disk and is then all that
+   * connects the others with those who heard nothing of what was committed meanwhile.
+   */
+  #wipeTheDecisive(leader: SimulatedNode): void {
+    const { dice, schedule, plan } = this.#world;
+    const { nodes } = this.#cluster;
+    const followers = dice.shuffled(nodes.filter((node) => node !== leader));
+    const [decisive] = followers;
+    if (decisive === undefined) return;
+    const majority = [leader, ...followers.slice(0, majorityOf(nodes.length) - 1)];
+    const pairs = majority
+      .filter((node) => node !== decisive)
+      .flatMap((a) => nodes.filter((b) => !majority.includes(b)).map((b) => [a, b] as const));
+    const { electionMs, heartbeatMs } = plan.timeouts;
+    this.#cutFor(
+      pairs.flatMap(([a, b]) => [[a, b] as const, [b, a] as const]),
+      electionMs * dice.between(2, 10),
+    );
+    const calm = this.#calm;
+    schedule.after(heartbeatMs * dice.between(0, 3), () => {
+      if (this.#calm === calm && this.#mayLose(decisive)) decisive.wipe(dice.chance(0.5));
+    });
+  }
+
   #breakDisk(): void {
     const node = this.#cluster.anyUp();
     if (node === null) return;
@@ -100,14 +143,18 @@ export class Faults implements Checker {
   }
 
   #part(): void {
-    const { dice, schedule, transcript, plan } = this.#world;
+    const { low, high } = this.#world.plan.faults.partitionMs;
+    this.#cutFor(this.#cuts(), this.#world.dice.between(low, high));
+  }
+
+  #cutFor(cuts: readonly (readonly [SimulatedNode, SimulatedNode])[], forMs: number): void {
+    const { schedule, transcript } = this.#world;
     const { links } = this.#cluster.network;
     const partition = ++this.#partition;
     links.mendAll();
-    const cuts = this.#cuts();
     for (const [from, to] of cuts) links.cut(from.id, to.id);
     transcript.note("network", () => `cuts ${cuts.map(([a, b]) => `${a.id}>${b.id}`).join(" ")}`);
-    schedule.after(dice.between(plan.faults.partitionMs.low, plan.faults.partitionMs.high), () => {
+    schedule.after(forMs, () => {
       if (partition !== this.#partition) return;
       transcript.note("network", () => "mends");
       links.mendAll();
@@ -163,7 +210,7 @@ export class Faults implements Checker {
     const { life } = leader;
     life?.run("io", () => {
       transcript.note(leader.id, () => `is to hand over to ${targetId ?? "anyone"}`);
-      life.driver.transferLeadership(targetId);
+      life.driver?.transferLeadership(targetId);
     });
   }
 

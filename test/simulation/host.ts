@@ -93,7 +93,7 @@ export class SimulatedHost implements DriverHost {
       this.life.run("io", () => {
         const { saved } = this.life.node;
         const hasNone = saved.index === 0 || dice.chance(0.1);
-        this.life.driver.snapshotTaken(hasNone ? null : stateSnapshot(saved, plan.snapshotBytes));
+        this.life.driver?.snapshotTaken(hasNone ? null : stateSnapshot(saved, plan.snapshotBytes));
       });
     });
   }
@@ -171,7 +171,7 @@ export class SimulatedHost implements DriverHost {
       this.#heldBytes -= bytesOf(work.entries);
     }
     this.#saveLater(this.#applied);
-    this.life.driver.applied(this.#applied.index);
+    this.life.driver?.applied(this.#applied.index);
     this.#next();
   }
 

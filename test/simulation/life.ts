@@ -1,6 +1,7 @@
 /** One process of a node, from its start to its end: driver, clock, disk and host. */
 
 import { Driver } from "../../src/consensus/driver.ts";
+import { Startup } from "../../src/consensus/startup.ts";
 import type { ConfigurationCodec } from "../../src/raft/membership.ts";
 import type { Message } from "../../src/raft/message.ts";
 import type { RpcFailure } from "../../src/raft/ready.ts";
@@ -28,7 +29,9 @@ export class Life implements Process {
   readonly clock: NodeClock;
   readonly disk: SimulatedDisk;
   readonly host: SimulatedHost;
-  readonly driver: Driver;
+  /** null until there is a log to go on with. */
+  driver: Driver | null = null;
+  readonly #startup: Startup;
   /** What the driver was told last. */
   readiness: Readiness;
   readonly #parts: Parts;
@@ -49,26 +52,7 @@ export class Life implements Process {
     this.clock = new NodeClock(clockOptions, world.schedule, (run) => this.run("timer", run));
     this.disk = parts.disk(node.store, node.durable, this, world);
     this.host = parts.host(this, network, world);
-    const { heartbeatMs, electionMs, leaseMs } = world.plan.timeouts;
-    this.driver = new Driver(
-      {
-        id: node.id,
-        heartbeatTimeoutMs: heartbeatMs,
-        electionTimeoutMs: electionMs,
-        leaderLeaseTimeoutMs: leaseMs,
-        appliedIndex: node.saved.index,
-        snapshotThreshold: world.plan.snapshotEvery,
-        trailingLogs: world.plan.trailingEntries,
-      },
-      {
-        random: world.dice.random,
-        codec,
-        addressOf: (id) => `${id}:5001`,
-        clock: this.clock,
-        store: this.disk,
-        host: this.host,
-      },
-    );
+    this.#startup = this.#createStartup();
   }
 
   get nodeId(): ServerId {
@@ -84,17 +68,14 @@ export class Life implements Process {
   }
 
   start(): void {
-    this.run("io", () => {
-      this.driver.setReadiness(this.readiness);
-      this.driver.start();
-    });
+    this.run("io", () => this.#startup.begin());
   }
 
   setReadiness(readiness: Readiness): void {
     this.run("io", () => {
       this.#world.transcript.note(this.node.id, () => `ready=${readiness.isReady}`);
       this.readiness = readiness;
-      this.driver.setReadiness(readiness);
+      this.driver?.setReadiness(readiness);
     });
   }
 
@@ -124,7 +105,8 @@ export class Life implements Process {
 
   end(): void {
     this.#isRunning = false;
-    this.driver.stop();
+    this.#startup.stop();
+    this.driver?.stop();
   }
 
   sleep(): void {
@@ -150,21 +132,72 @@ export class Life implements Process {
         () => `<- ${message.from} ${describeMessage(message)}`,
       );
       this.#world.checkers.receiving(this.node, message);
-      this.driver.receive(this.#parts.wire(message));
+      (this.driver ?? this.#startup).receive(this.#parts.wire(message));
     });
   }
 
   rpcFailed(failure: RpcFailure): void {
     this.run("io", () => {
       this.#world.transcript.note(this.node.id, () => `${failure.kind} to ${failure.to} failed`);
-      this.driver.rpcFailed(failure);
+      (this.driver ?? this.#startup).rpcFailed(failure);
     });
   }
 
   processGone(peerId: ServerId): void {
     this.run("io", () => {
       this.#world.transcript.note(this.node.id, () => `${peerId} is gone`);
-      this.driver.processGone(peerId);
+      this.driver?.processGone(peerId);
     });
+  }
+
+  #createStartup(): Startup {
+    const { id } = this.node;
+    const { heartbeatMs, electionMs } = this.#world.plan.timeouts;
+    return new Startup(
+      {
+        id,
+        voters: this.node.voters,
+        heartbeatTimeoutMs: heartbeatMs,
+        electionTimeoutMs: electionMs,
+        // Blocks that outlive their log are not simulated: the state is that of the log, and no chain.
+        firstHeight: Number.POSITIVE_INFINITY,
+        readiness: this.readiness,
+      },
+      {
+        clock: this.clock,
+        store: this.disk,
+        codec,
+        send: (message) => this.host.send(message),
+        onEvent: (event) => this.host.events([event]),
+        onDone: () => this.#begin(),
+        onFailed: (error) => this.host.failed(error),
+      },
+    );
+  }
+
+  #begin(): void {
+    const { id, saved } = this.node;
+    const { timeouts, snapshotEvery, trailingEntries } = this.#world.plan;
+    this.driver = new Driver(
+      {
+        id,
+        heartbeatTimeoutMs: timeouts.heartbeatMs,
+        electionTimeoutMs: timeouts.electionMs,
+        leaderLeaseTimeoutMs: timeouts.leaseMs,
+        appliedIndex: saved.index,
+        snapshotThreshold: snapshotEvery,
+        trailingLogs: trailingEntries,
+      },
+      {
+        random: this.#world.dice.random,
+        codec,
+        addressOf: (serverId) => `${serverId}:5001`,
+        clock: this.clock,
+        store: this.disk,
+        host: this.host,
+      },
+    );
+    this.driver.setReadiness(this.readiness);
+    this.driver.start();
   }
 }

@@ -4,7 +4,15 @@
  */
 import { assert, defined } from "../../src/base/assert.ts";
 import type { LogReader, Persist } from "../../src/raft/ready.ts";
-import type { Entry, EntryId, HardState, LogIndex, Snapshot, Term } from "../../src/raft/types.ts";
+import type {
+  Entry,
+  EntryId,
+  HardState,
+  LogIndex,
+  Origin,
+  Snapshot,
+  Term,
+} from "../../src/raft/types.ts";
 import { StorageError } from "../../src/storage/errors.ts";
 import { payloadBytes } from "../../src/storage/log-codec.ts";
 import {
@@ -59,6 +67,10 @@ export class MemoryRaftStore implements RaftStore {
 
   get hardState(): HardState {
     return this.#disk.state.hardState;
+  }
+
+  get origin(): Origin {
+    return this.#disk.state.origin;
   }
 
   get incarnation(): Uint8Array {

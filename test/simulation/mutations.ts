@@ -2,7 +2,7 @@
 
 import type { Message } from "../../src/raft/message.ts";
 import type { Persist } from "../../src/raft/ready.ts";
-import type { Entry, LogIndex, Snapshot } from "../../src/raft/types.ts";
+import type { Entry, LogIndex, Snapshot, Standing } from "../../src/raft/types.ts";
 import { stateBytes, stateSnapshot } from "./applied-state.ts";
 import { type PersistDone, SimulatedDisk } from "./disk.ts";
 import { SimulatedHost } from "./host.ts";
@@ -17,6 +17,16 @@ export interface Mutation {
   /** What it breaks: one of them shows, in some seed. */
   readonly caughtAs: readonly Property[];
 }
+
+/** Broken promises show as whatever they were made for. */
+const lostMemory: readonly Property[] = [
+  "one leader a term",
+  "one vote a term",
+  "logs match",
+  "a leader has all that is committed",
+  "committed stays committed",
+  "one block at a height",
+];
 
 export const mutations: readonly Mutation[] = [
   {
@@ -138,6 +148,38 @@ export const mutations: readonly Mutation[] = [
     caughtAs: ["snapshots stand for the log"],
   },
   {
+    name: "a wiped node that votes at once (P6)",
+    parts: disk((...inputs) => new CarelessDisk(...inputs)),
+    caughtAs: lostMemory,
+  },
+  {
+    name: "a crash that makes a node forget what it has still to regain (P6)",
+    parts: () => ({
+      ...soundParts,
+      crash: (store, written) => {
+        const found = soundParts.crash(store, written);
+        if (found.origin.recovery !== null) {
+          found.persist(
+            { ...nothingPersisted, origin: { baseHeight: 0, recovery: null } },
+            () => {},
+          );
+          found.flush();
+        }
+        return found;
+      },
+    }),
+    caughtAs: lostMemory,
+  },
+  {
+    name: "a wiped node that bootstraps blindly (P6)",
+    parts: wire((message) =>
+      message.kind === "requestPreVoteResponse" && message.standing !== undefined
+        ? { ...withStanding(message, { memory: "whole", lastLogIndex: 1 }), term: 1 }
+        : message,
+    ),
+    caughtAs: lostMemory,
+  },
+  {
     name: "a host that misses a delivery",
     parts: () => ({
       ...soundParts,
@@ -180,6 +222,35 @@ function endingLater(snapshot: Snapshot): Snapshot {
   return { ...snapshot, last: { term, index: index + 1 } };
 }
 
+const nothingPersisted: Persist = {
+  sequence: 0,
+  hardState: null,
+  snapshot: null,
+  truncateFrom: null,
+  entries: [],
+};
+
+function withStanding(message: Message, change: Partial<Standing>): Message {
+  if (message.kind !== "requestPreVoteResponse" || message.standing === undefined) return message;
+  return { ...message, standing: { ...message.standing, ...change } };
+}
+
+class CarelessDisk extends SimulatedDisk {
+  override persist(persist: Persist, done: PersistDone): void {
+    const { origin, hardState } = persist;
+    if (origin === undefined || hardState === null) return super.persist(persist, done);
+    const { currentTerm } = hardState;
+    super.persist(
+      {
+        ...persist,
+        hardState: { currentTerm, votedFor: null },
+        origin: { ...origin, recovery: null },
+      },
+      done,
+    );
+  }
+}
+
 class HastyDisk extends SimulatedDisk {
   override persist(persist: Persist, done: PersistDone): void {
     super.persist(persist, () => {});
@@ -207,7 +278,7 @@ class RashHost extends SimulatedHost {
   override snapshotWanted(): void {
     if (!this.life.reach()) return;
     this.life.clock.soon(() => {
-      this.life.driver.snapshotTaken(stateSnapshot(this.applied, stateBytes));
+      this.life.driver?.snapshotTaken(stateSnapshot(this.applied, stateBytes));
     });
   }
 }
@@ -223,7 +294,7 @@ class GreedyHost extends SimulatedHost {
   override committed(entries: readonly Entry[], commitIndex: LogIndex): void {
     super.committed(entries, commitIndex);
     const last = entries.at(-1);
-    if (last !== undefined) this.life.driver.applied(last.index);
+    if (last !== undefined) this.life.driver?.applied(last.index);
   }
 }
 

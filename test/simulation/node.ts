@@ -2,10 +2,10 @@
 
 import type { RaftStatus } from "../../src/raft/status.ts";
 import type { Readiness, ServerId } from "../../src/raft/types.ts";
-import type { AppliedState } from "./applied-state.ts";
+import { type AppliedState, nothingApplied } from "./applied-state.ts";
 import { Life } from "./life.ts";
-import type { LogImage } from "./log-image.ts";
-import type { MemoryRaftStore } from "./memory-raft-store.ts";
+import { LogImage } from "./log-image.ts";
+import { MemoryRaftStore } from "./memory-raft-store.ts";
 import type { Ending, Network } from "./network.ts";
 import type { Parts } from "./parts.ts";
 import { Violation } from "./violation.ts";
@@ -13,10 +13,12 @@ import type { World } from "./world.ts";
 
 export class SimulatedNode {
   readonly id: ServerId;
+  /** All members of its cluster. */
+  readonly voters: readonly ServerId[];
   readonly clockRate: number;
   store: MemoryRaftStore;
   /** What is on its disk. */
-  readonly durable: LogImage;
+  durable: LogImage;
   /** What its process has given to the disk. */
   written: LogImage;
   /** What it has executed and durably knows to have. */
@@ -28,7 +30,11 @@ export class SimulatedNode {
   readonly #world: World;
 
   constructor(
-    { id, clockRate }: { readonly id: ServerId; readonly clockRate: number },
+    options: {
+      readonly id: ServerId;
+      readonly voters: readonly ServerId[];
+      readonly clockRate: number;
+    },
     stored: {
       readonly store: MemoryRaftStore;
       readonly durable: LogImage;
@@ -38,8 +44,9 @@ export class SimulatedNode {
     parts: Parts,
     world: World,
   ) {
-    this.id = id;
-    this.clockRate = clockRate;
+    this.id = options.id;
+    this.voters = options.voters;
+    this.clockRate = options.clockRate;
     this.store = stored.store;
     this.durable = stored.durable;
     this.written = stored.durable.copy();
@@ -53,6 +60,11 @@ export class SimulatedNode {
     return this.life !== null;
   }
 
+  /** Whether its disk may lack what it once promised. */
+  get lacksMemory(): boolean {
+    return this.store.isEmpty || this.store.origin.recovery !== null;
+  }
+
   /** Up, and taking in what comes. */
   get isAwake(): boolean {
     return this.life !== null && !this.life.isAsleep;
@@ -60,7 +72,7 @@ export class SimulatedNode {
 
   /** null while no process runs. */
   get status(): RaftStatus | null {
-    return this.life?.driver.status ?? null;
+    return this.life?.driver?.status ?? null;
   }
 
   start(): void {
@@ -87,6 +99,16 @@ export class SimulatedNode {
     this.durable.snapshotTaken(this.store.log.snapshotLast);
     this.#network.ended(life, ending);
     this.#world.checkers.ended(this);
+  }
+
+  /** Its Raft disk is replaced by an empty one; what it has executed is on another, which may be lost too. */
+  wipe(losesState: boolean): void {
+    this.crash("process");
+    this.#world.transcript.note(this.id, () => (losesState ? "loses all" : "loses its log"));
+    this.store = new MemoryRaftStore(new Uint8Array(16));
+    this.durable = new LogImage();
+    if (losesState) this.saved = nothingApplied;
+    this.#world.checkers.wiped(this);
   }
 
   /** SIGSTOP: it takes nothing in, while its sockets and its disk do. */

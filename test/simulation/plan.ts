@@ -91,6 +91,8 @@ export interface FaultPlan {
   readonly falseGoneEveryMs: number;
   readonly transferEveryMs: number;
   readonly readinessEveryMs: number;
+  /** Wiped disks: of a minority at a time, counting those that have not regained what they lost (P6). */
+  readonly wipeEveryMs: number;
 }
 
 export interface Plan {
@@ -109,6 +111,8 @@ export interface Plan {
   readonly trailingEntries: number;
   /** What a snapshot takes on the wire and on disk. */
   readonly snapshotBytes: number;
+  /** All disks are empty at first, as in a new cluster. */
+  readonly beginsEmpty: boolean;
   readonly chaos: Conditions;
   readonly faults: FaultPlan;
 }
@@ -129,6 +133,7 @@ export function planOf(seed: number): Plan {
     snapshotEvery: dice.pick([Number.POSITIVE_INFINITY, dice.integer(1, 10), dice.integer(5, 100)]),
     trailingEntries: dice.pick([0, dice.integer(0, 10), dice.integer(0, 50)]),
     snapshotBytes: dice.chance(0.5) ? stateBytes : Math.floor(dice.magnitude(10_000, 2_000_000)),
+    beginsEmpty: dice.chance(0.2),
     chaos: {
       network: networkOf(dice, heartbeatMs, isOrdered),
       disk: diskOf(dice, heartbeatMs),
@@ -217,6 +222,7 @@ function faultsOf(dice: Dice, heartbeatMs: number): FaultPlan {
     falseGoneEveryMs: every(0.3),
     transferEveryMs: every(0.4),
     readinessEveryMs: every(0.5),
+    wipeEveryMs: every(0.4),
   };
 }
 

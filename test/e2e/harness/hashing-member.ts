@@ -59,7 +59,9 @@ class HashingMember {
         allowVolatile: true,
         voters: Object.keys(ports),
         appliedIndex: this.#applied.index,
-        readiness: { isReady: true, appliedHeight: 0, priority: 0 },
+        // Each entry counts as a block here.
+        readiness: { isReady: true, appliedHeight: this.#applied.index, priority: 0 },
+        firstHeight: 1,
         network: {
           listenHost: "127.0.0.1",
           listenPort: ports[id] ?? 0,
@@ -79,6 +81,7 @@ class HashingMember {
           const state = Buffer.from(`${JSON.stringify(this.#saved)}\n`);
           return { index, term, data: Buffer.concat([state, snapshotPadding]) };
         },
+        begun: () => {},
         role: (report) => {
           this.#role = report;
         },

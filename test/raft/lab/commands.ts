@@ -9,11 +9,13 @@
  *   deliver 1->2, drop 1->2, fail 1->2   the oldest message; all of them; all, and the requester learns
  *   run 300                       lets time pass for all; only events and commits are shown
  *   disk 1 stalled | well         stalled: nothing becomes durable before `persist 1` or `well`
+ *   recover 3 term=2 until=4      it lost its disk, and begins with what its survey found out
  *   crash, restart, wipe, pause, resume 1 ...
  *   cut 1 2, isolate 1, heal
  *   hold 3->1, release            puts the oldest message aside; puts it back, as the last
  *   burst 1 31                    31 proposals, one by one; nothing of that is shown
  *   propose 1 x y, change 1 1 2 3 4, transfer 1 2, read 1 7, ready 1 no, gone 2 1, compact 1 5
+ *   survey 3 1                    3 asks 1 how it stands
  *   status, log, lease 1, advance 1 50
  */
 
@@ -100,6 +102,13 @@ const commands: Readonly<Record<string, Command>> = {
   restart: (lab, ids) => {
     for (const id of ids) lab.boot(id, lab.server(id).disk);
   },
+  recover(lab, [id = "", ...facts]) {
+    const minTerm = Number(fact(facts, "term"));
+    const untilIndex = Number(fact(facts, "until"));
+    const disk = new MemoryLog({ currentTerm: minTerm, votedFor: id });
+    disk.origin = { baseHeight: 0, recovery: { minTerm, untilIndex } };
+    lab.boot(id, disk);
+  },
   wipe: (lab, ids) => {
     for (const id of ids) lab.boot(id, new MemoryLog());
   },
@@ -152,6 +161,11 @@ const commands: Readonly<Record<string, Command>> = {
     const priority = Number(fact(facts, "priority") ?? 0);
     const readiness = { isReady, appliedHeight, priority };
     lab.input(id, { kind: "readiness", readiness });
+  },
+  survey(lab, [from = "", to = ""]) {
+    const last = { term: 0, index: 0 };
+    const question = { kind: "requestPreVoteRequest", from, to, id: 1, term: 0, last } as const;
+    lab.input(to, { kind: "message", message: question });
   },
   gone: (lab, [id = "", peerId = ""]) => lab.input(id, { kind: "processGone", peerId }),
   compact(lab, [id = "", index = "", ...facts]) {

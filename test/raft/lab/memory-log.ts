@@ -1,12 +1,20 @@
 /** The durable log of a server in the lab: plain arrays, written only by `write`. */
 
 import type { LogReader, Persist, StoredState } from "../../../src/raft/ready.ts";
-import type { Entry, EntryId, HardState, LogIndex, Snapshot } from "../../../src/raft/types.ts";
+import type {
+  Entry,
+  EntryId,
+  HardState,
+  LogIndex,
+  Origin,
+  Snapshot,
+} from "../../../src/raft/types.ts";
 
 const nothing: EntryId = { term: 0, index: 0 };
 
 export class MemoryLog implements LogReader, StoredState {
   hardState: HardState;
+  origin: Origin = { baseHeight: 0, recovery: null };
   #entries: Entry[];
   #snapshot: Snapshot | null = null;
 
@@ -56,8 +64,9 @@ export class MemoryLog implements LogReader, StoredState {
   }
 
   /** All of a Persist, at once: what one transaction with one fsync does. */
-  write({ hardState, snapshot, truncateFrom, entries }: Persist): void {
+  write({ hardState, origin, snapshot, truncateFrom, entries }: Persist): void {
     this.hardState = hardState ?? this.hardState;
+    this.origin = origin ?? this.origin;
     if (snapshot !== null) {
       this.#snapshot = snapshot;
       this.#entries = [];

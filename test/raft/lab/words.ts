@@ -46,11 +46,13 @@ export function entriesText(entries: readonly Entry[]): string {
   return `[${entries.map(entryText).join(", ")}]`;
 }
 
-export function persistText({ sequence, hardState, snapshot, truncateFrom, entries }: Persist) {
+export function persistText(persist: Persist) {
+  const { sequence, hardState, origin, snapshot, truncateFrom, entries } = persist;
   const parts = [`persists #${sequence}`];
   if (hardState !== null) {
     parts.push(`term=${hardState.currentTerm} vote=${hardState.votedFor ?? "-"}`);
   }
+  if (origin !== undefined) parts.push(origin.recovery === null ? "regained" : "recovering");
   if (snapshot !== null) parts.push(`snapshot=${idText(snapshot.last)}`);
   if (truncateFrom !== null) parts.push(`truncate from ${truncateFrom}`);
   if (entries.length > 0) parts.push(entriesText(entries));
@@ -112,11 +114,18 @@ function bodyText(message: Message): string {
       return `RequestVote term=${message.term} last=${idText(message.last)}${transfer}`;
     }
     case "requestPreVoteRequest":
+      if (message.term === 0) return "How do you stand?";
       return `RequestPreVote term=${message.term} last=${idText(message.last)}`;
     case "requestVoteResponse":
       return `RequestVoteResponse term=${message.term} ${message.granted ? "granted" : "refused"}`;
-    case "requestPreVoteResponse":
-      return `RequestPreVoteResponse term=${message.term} ${message.granted ? "granted" : "refused"}`;
+    case "requestPreVoteResponse": {
+      const { term, granted, standing } = message;
+      if (standing === undefined) {
+        return `RequestPreVoteResponse term=${term} ${granted ? "granted" : "refused"}`;
+      }
+      const { memory, lastLogIndex, height } = standing;
+      return `Standing term=${term} memory=${memory} last=${lastLogIndex} height=${height}`;
+    }
     case "installSnapshotRequest":
       return `InstallSnapshot term=${message.term} last=${idText(message.snapshot.last)}`;
     case "installSnapshotResponse":

@@ -12,6 +12,8 @@ import type { SimulatedNode } from "../node.ts";
 export interface Checker {
   started?(node: SimulatedNode): void;
   ended?(node: SimulatedNode): void;
+  /** Its log is lost, and its promises with it. */
+  wiped?(node: SimulatedNode): void;
   /** Before `node.written` shows it. */
   writing?(node: SimulatedNode, persist: Persist): void;
   /** `request`: what a response answers. */

@@ -24,6 +24,10 @@ export class Checkers {
     for (const checker of this.#checkers) checker.ended?.(node);
   }
 
+  wiped(node: SimulatedNode): void {
+    for (const checker of this.#checkers) checker.wiped?.(node);
+  }
+
   writing(node: SimulatedNode, persist: Persist): void {
     for (const checker of this.#checkers) checker.writing?.(node, persist);
   }

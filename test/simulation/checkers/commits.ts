@@ -4,6 +4,7 @@
  * leader that committed it, or a later one.
  */
 
+import type { RaftEvent } from "../../../src/raft/event.ts";
 import { majorityOf } from "../../../src/raft/quorum.ts";
 import type { Persist } from "../../../src/raft/ready.ts";
 import type { RaftStatus } from "../../../src/raft/status.ts";
@@ -18,6 +19,8 @@ import { areSame } from "./log-matching.ts";
 export class Commits implements Checker {
   readonly #ledger: Ledger;
   readonly #nodes: readonly SimulatedNode[];
+  /** Have said that they regained their logs, which may not be durable yet. */
+  readonly #regained = new Set<SimulatedNode>();
   /** Up to where a node's commit index was compared. */
   readonly #compared = new Map<ServerId, LogIndex>();
 
@@ -40,7 +43,20 @@ export class Commits implements Checker {
     if (status !== null) this.stepped(node, status);
   }
 
+  wiped(node: SimulatedNode): void {
+    this.#checkMajority(`${node.id} has lost its disk`);
+  }
+
+  /** From here on its copy is counted only if it is there. */
+  happened(node: SimulatedNode, event: RaftEvent): void {
+    if (event.kind === "recovered") this.#regained.add(node);
+  }
+
   stepped(node: SimulatedNode, { commitIndex, term, role }: RaftStatus): void {
+    if (this.#regained.has(node) && !node.lacksMemory) {
+      this.#regained.delete(node);
+      this.#checkMajority(`${node.id} has regained its log`);
+    }
     const compared = this.#compared.get(node.id) ?? 0;
     if (commitIndex <= compared) return;
     this.#compared.set(node.id, commitIndex);

@@ -65,7 +65,10 @@ export class Ledger {
   }
 }
 
-/** How many of `nodes` hold the entry on disk, in their log or under their snapshot. */
+/**
+ * How many of `nodes` hold the entry on disk, in their log or under their snapshot. Those that lost theirs
+ * may have held it, and count until they say that they have regained everything.
+ */
 export function copiesOnDisk(nodes: readonly SimulatedNode[], entry: EntryId): number {
-  return nodes.filter(({ durable }) => durable.covers(entry)).length;
+  return nodes.filter((node) => node.lacksMemory || node.durable.covers(entry)).length;
 }

@@ -3,6 +3,7 @@
  * vote to two candidates, however often it crashes.
  */
 
+import type { RaftEvent } from "../../../src/raft/event.ts";
 import type { AppendEntriesRequest, Message, RequestMessage } from "../../../src/raft/message.ts";
 import type { ServerId, Term } from "../../../src/raft/types.ts";
 import { describeId, describeMessage } from "../describe.ts";
@@ -13,6 +14,9 @@ import type { Checker } from "./checker.ts";
 export class Promises implements Checker {
   /** By voter and term. */
   readonly #votes = new Map<string, ServerId>();
+  /** Keys of votes whose voters have lost their disks since. */
+  readonly #forgotten = new Set<string>();
+  readonly #electedIn = new Map<Term, ServerId>();
 
   sending(node: SimulatedNode, message: Message, request: RequestMessage | null): void {
     switch (message.kind) {
@@ -41,6 +45,16 @@ export class Promises implements Checker {
     }
   }
 
+  wiped(node: SimulatedNode): void {
+    for (const key of this.#votes.keys()) {
+      if (key.startsWith(`${node.id}/`)) this.#forgotten.add(key);
+    }
+  }
+
+  happened(node: SimulatedNode, event: RaftEvent): void {
+    if (event.kind === "electionWon") this.#electedIn.set(event.term, node.id);
+  }
+
   #voted(node: SimulatedNode, message: Message, term: Term, candidate: ServerId): void {
     const { currentTerm, votedFor } = node.durable.hardState;
     if (currentTerm < term || (currentTerm === term && votedFor !== candidate)) {
@@ -49,8 +63,13 @@ export class Promises implements Checker {
     }
     const key = `${node.id}/${term}`;
     const before = this.#votes.get(key);
-    if (before === undefined) this.#votes.set(key, candidate);
-    else if (before !== candidate) {
+    // A vote that was forgotten with the disk may be given again only where the first one elects nobody.
+    const isVoid =
+      before !== undefined && this.#forgotten.has(key) && this.#electedIn.get(term) !== before;
+    if (before === undefined || isVoid) {
+      this.#votes.set(key, candidate);
+      this.#forgotten.delete(key);
+    } else if (before !== candidate) {
       const what = `${node.id} votes for ${before} and ${candidate} in term ${term}`;
       throw new Violation("one vote a term", what);
     }

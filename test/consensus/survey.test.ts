@@ -1,0 +1,192 @@
+/** The table of DESIGN section 9 for an empty raft_dir (P6), row by row. */
+
+import { describe, expect, it } from "vitest";
+import { Survey, type SurveyOutcome } from "../../src/consensus/survey.ts";
+import type { Standing } from "../../src/raft/types.ts";
+
+const settleMs = 4_000;
+/** When an answer was asked for: before the survey has settled, or after. */
+const soon = 0;
+const settled = settleMs;
+
+interface Answer {
+  readonly term: number;
+  readonly standing: Standing | null;
+  readonly askedMs: number;
+}
+
+function whole(term: number, lastLogIndex: number, more: Partial<Standing> = {}): Answer {
+  const standing: Standing = { memory: "whole", lastLogIndex, height: 0, baseHeight: 0, ...more };
+  return { term, standing, askedMs: settled };
+}
+function empty(more: Partial<Standing> = {}): Answer {
+  return { ...whole(0, 0, { memory: "none", ...more }), askedMs: soon };
+}
+const partial = (term: number, lastLogIndex: number): Answer =>
+  whole(term, lastLogIndex, { memory: "partial" });
+const goPeer = (term: number): Answer => ({ term, standing: null, askedMs: settled });
+const early = (answer: Answer): Answer => ({ ...answer, askedMs: soon });
+
+function outcomeOf(
+  size: number,
+  answers: Readonly<Record<string, Answer>>,
+  { nowMs = settled, height = 0 } = {},
+): SurveyOutcome {
+  const voters = Array.from({ length: size }, (_, at) => `n${at + 1}`);
+  const survey = new Survey({ id: "n1", voters, height, firstHeight: 1, startedMs: 0, settleMs });
+  for (const [id, answer] of Object.entries(answers)) survey.heard(id, answer);
+  return survey.outcome(nowMs);
+}
+
+describe("an empty disk, and nobody with a log", () => {
+  it.each<[string, number, Record<string, Answer>, { nowMs?: number; height?: number }, object]>([
+    ["a single sequencer begins at once", 1, {}, { nowMs: 0 }, { term: 1, baseHeight: 0 }],
+    [
+      "a new cluster of which all are there begins at once",
+      3,
+      { n2: empty(), n3: early(whole(1, 1)) },
+      { nowMs: 0 },
+      { term: 1, baseHeight: 0 },
+    ],
+    [
+      "a majority begins without the others, once they had their time",
+      3,
+      { n2: { ...empty(), askedMs: settled } },
+      {},
+      { term: 1, baseHeight: 0 },
+    ],
+    [
+      "in the highest term answered, of which the vote may be spent",
+      3,
+      { n2: whole(4, 1), n3: whole(2, 1) },
+      {},
+      { term: 4, baseHeight: 0 },
+    ],
+    [
+      "a single sequencer's chain becomes a cluster's, and goes on above it",
+      3,
+      { n2: empty({ height: 1000 }), n3: empty() },
+      { nowMs: 0 },
+      { term: 1, baseHeight: 1000 },
+    ],
+    [
+      "all logs were reset, the blocks were kept",
+      3,
+      { n2: empty({ height: 70 }), n3: empty({ height: 69 }) },
+      { nowMs: 0, height: 71 },
+      { term: 1, baseHeight: 71 },
+    ],
+    ["a fresh Go peer has no log", 3, { n2: goPeer(1), n3: empty() }, {}, { term: 1 }],
+  ])("%s", (_case, size, answers, how, expected) => {
+    expect(outcomeOf(size, answers, how)).toMatchObject({ kind: "bootstrap", ...expected });
+  });
+});
+
+describe("somebody has a log", () => {
+  it.each<[string, number, Record<string, Answer>, object]>([
+    [
+      "N-m+1 told: the highest term and the highest last index count",
+      3,
+      { n2: whole(5, 90), n3: whole(4, 100) },
+      { recovery: { minTerm: 5, untilIndex: 100 } },
+    ],
+    [
+      "two of four are enough, since a majority is three",
+      4,
+      { n2: whole(5, 90), n3: whole(4, 100) },
+      { recovery: { minTerm: 5, untilIndex: 100 } },
+    ],
+    [
+      "what one tells that is no witness still raises the mark",
+      5,
+      { n2: whole(5, 90), n3: whole(4, 80), n4: whole(3, 70), n5: partial(7, 95) },
+      { recovery: { minTerm: 7, untilIndex: 95 } },
+    ],
+    [
+      "a log that begins above blocks is told of",
+      3,
+      { n2: whole(2, 9, { baseHeight: 50 }), n3: whole(2, 9) },
+      { baseHeight: 50 },
+    ],
+    ["a Go peer in a later term has one", 3, { n2: goPeer(6), n3: whole(6, 40) }, {}],
+  ])("%s", (_case, size, answers, expected) => {
+    expect(outcomeOf(size, answers)).toMatchObject({ kind: "recover", ...expected });
+  });
+});
+
+describe("it waits", () => {
+  it.each<[string, number, Record<string, Answer>, { nowMs?: number; height?: number }, RegExp]>([
+    ["for the first answer", 3, {}, {}, /0 of 1 needed members have answered; silent: n2, n3/],
+    [
+      "while an absent member may still be starting",
+      3,
+      { n2: empty() },
+      { nowMs: settleMs - 1 },
+      /silent: n3/,
+    ],
+    [
+      "while an election may be under way that its vote decides",
+      3,
+      { n2: early(whole(2, 1)), n3: early(whole(1, 1)) },
+      { nowMs: settleMs - 1 },
+      /elections that may be under way/,
+    ],
+    [
+      "for witnesses that were asked after that",
+      3,
+      { n2: early(whole(5, 90)), n3: whole(4, 100) },
+      {},
+      /known once 2 members answer/,
+    ],
+    [
+      "with one member that has a log and one that lost its own",
+      3,
+      { n2: empty(), n3: whole(5, 90) },
+      {},
+      /n3 has a log up to entry 90.*2 members answer that kept their raft_dir; n2 lost theirs too/,
+    ],
+    [
+      "who lost its disk is no witness, however much it has regained",
+      3,
+      { n2: partial(5, 90), n3: whole(5, 90) },
+      {},
+      /n2 lost theirs too/,
+    ],
+    [
+      "rather than begin a new log over blocks while a member is silent",
+      3,
+      { n2: empty({ height: 12 }) },
+      {},
+      /n2 has blocks up to height 12, but.*only once all members have answered. Silent: n3/,
+    ],
+    [
+      "also if the blocks are its own",
+      5,
+      { n2: empty(), n3: empty(), n4: empty() },
+      { height: 7 },
+      /n1 has blocks up to height 7.*Silent: n5/,
+    ],
+    ["for more than a Go peer without pre-vote", 3, { n2: goPeer(0) }, {}, /silent: n2, n3/],
+    ["for voters only", 3, { stranger: empty() }, {}, /silent: n2, n3/],
+  ])("%s", (_case, size, answers, how, reason) => {
+    const outcome = outcomeOf(size, answers, how);
+    expect(outcome).toMatchObject({ kind: "wait" });
+    expect(outcome.kind === "wait" ? outcome.reason : "").toMatch(reason);
+  });
+
+  it("keeps the newest answer of each, whatever the order in which they come", () => {
+    const voters = ["n1", "n2", "n3"];
+    const survey = new Survey({
+      id: "n1",
+      voters,
+      height: 0,
+      firstHeight: 1,
+      startedMs: 0,
+      settleMs,
+    });
+    survey.heard("n2", { ...whole(9, 5), askedMs: settled + 10 });
+    survey.heard("n2", whole(3, 4));
+    survey.heard("n3", whole(2, 2));
+    expect(survey.outcome(settled + 20)).toMatchObject({ recovery: { minTerm: 9, untilIndex: 5 } });
+  });
+});
