@@ -1,11 +1,14 @@
 /**
  * Holds the cluster to its promises, from outside: the blocks of all nodes are read over HTTP, and
  * must be one chain in which every acknowledged transaction stands once, at the height it was told.
+ *
+ * What all nodes agree on, and none will show again, is settled and forgotten: a devnet may run for days.
  */
 
 import { z } from "zod";
 import type { LoadKeys } from "./load-keys.ts";
 import type { LocalNode } from "./local-node.ts";
+import { NumberSet } from "./number-set.ts";
 
 /**
  * A node that was killed may have lost the last blocks from its disk and have applied them again, so
@@ -27,22 +30,34 @@ type Block = z.infer<typeof blockSchema>;
 
 export class Audit {
   readonly #keys: LoadKeys;
+  readonly #nodeIds: readonly string[];
   /** By height, as the first node that was asked has it. */
   readonly #hashes = new Map<number, string>();
   /** By node: every block up to there was compared. */
   readonly #comparedTo = new Map<string, number>();
   readonly #acknowledged = new Map<number, number>();
+  #acknowledgedCount = 0;
   #acknowledgedHeight = 0;
   readonly #found = new Map<number, number>();
   readonly #violations: string[] = [];
+  /** Blocks up to here are settled, the transactions below with their blocks. */
+  #settledHeight = 0;
+  readonly #settled = new NumberSet();
 
-  constructor(keys: LoadKeys) {
+  constructor(keys: LoadKeys, nodeIds: readonly string[]) {
     this.#keys = keys;
+    this.#nodeIds = nodeIds;
+  }
+
+  /** How much is remembered: blocks and transactions that are not settled. */
+  get size(): number {
+    return this.#hashes.size + this.#acknowledged.size + this.#found.size;
   }
 
   /** A node answered that the transaction is in the block at `height`. */
   acknowledged(sequence: number, height: number): void {
     this.#acknowledged.set(sequence, height);
+    this.#acknowledgedCount++;
     this.#acknowledgedHeight = Math.max(this.#acknowledgedHeight, height);
   }
 
@@ -60,6 +75,7 @@ export class Audit {
       if (block === undefined) return false;
       this.#compare(node, block);
       this.#comparedTo.set(node.id, next);
+      this.#settle();
     }
     return true;
   }
@@ -70,7 +86,7 @@ export class Audit {
 
   /** Transactions that a client was told the height of. */
   get acknowledgedCount(): number {
-    return this.#acknowledged.size;
+    return this.#acknowledgedCount;
   }
 
   /** The highest height that a client was told. */
@@ -103,6 +119,7 @@ export class Audit {
 
   #compare(node: LocalNode, block: Block): void {
     const { height, hash } = block;
+    if (height <= this.#settledHeight) return;
     const known = this.#hashes.get(height);
     if (known === undefined) this.#read(block);
     else if (known !== hash) {
@@ -123,10 +140,29 @@ export class Audit {
       const sequence = this.#keys.sequenceOf(Buffer.from(tx, "hex"));
       if (sequence === null) continue;
       const before = this.#found.get(sequence);
-      if (before === undefined) this.#found.set(sequence, height);
-      else {
+      if (before !== undefined) {
         this.#violations.push(`transaction ${sequence} is at height ${before} and at ${height}`);
+      } else if (this.#settled.has(sequence)) {
+        this.#violations.push(`transaction ${sequence} is at height ${height} and at a lower one`);
+      } else {
+        this.#found.set(sequence, height);
       }
+    }
+  }
+
+  /** In steps: it goes through everything that is not settled. */
+  #settle(): void {
+    const compared = this.#nodeIds.map((id) => this.#comparedTo.get(id) ?? 0);
+    const height = Math.min(...compared) - rereadBlocks;
+    if (height < this.#settledHeight + rereadBlocks) return;
+    // The next block is still to link to this one.
+    for (let old = this.#settledHeight; old < height; old++) this.#hashes.delete(old);
+    this.#settledHeight = height;
+    for (const [sequence, found] of this.#found) {
+      if (found > height || this.#acknowledged.get(sequence) !== found) continue;
+      this.#found.delete(sequence);
+      this.#acknowledged.delete(sequence);
+      this.#settled.add(sequence);
     }
   }
 }

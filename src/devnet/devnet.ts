@@ -92,9 +92,12 @@ class Devnet {
     this.#screen = screen;
     this.#watch = new ClusterWatch(cluster);
     const keys = new LoadKeys();
-    const audit = new Audit(keys);
-    this.#audit = audit;
     const { nodes } = cluster;
+    const audit = new Audit(
+      keys,
+      nodes.map(({ id }) => id),
+    );
+    this.#audit = audit;
     const { txPerSecond, killIntervalMs, blockTimeMs } = options;
     const onNote = (text: string) => this.#note(text);
     const onFailure = (problem: string) => this.#fail(problem);

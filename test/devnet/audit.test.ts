@@ -46,7 +46,7 @@ describe("Audit", () => {
 
   it("is content with one chain in which every acknowledged transaction stands once", async () => {
     const blocks = [first, { hash: "bb", parent: "aa", txs: [tx(0), "hello=world", tx(1)] }];
-    const audit = new Audit(keys);
+    const audit = new Audit(keys, ["node-1", "node-2"]);
     audit.acknowledged(0, 2);
     for (const id of ["node-1", "node-2"]) {
       expect(await audit.advance(await nodeWith(id, blocks), 2)).toBe(true);
@@ -55,20 +55,20 @@ describe("Audit", () => {
   });
 
   it("finds two blocks at one height", async () => {
-    const audit = new Audit(keys);
+    const audit = new Audit(keys, ["node-1", "node-2"]);
     await audit.advance(await nodeWith("node-1", [first]), 1);
     await audit.advance(await nodeWith("node-2", [{ ...first, hash: "ff" }]), 1);
     expect(audit.conclude()).toEqual(["two blocks at height 1: ff on node-2, aa on another node"]);
   });
 
   it("finds a block that does not follow the one before", async () => {
-    const audit = new Audit(keys);
+    const audit = new Audit(keys, ["node-1", "node-2"]);
     await audit.advance(await nodeWith("node-1", [first, { hash: "bb", parent: "cc" }]), 2);
     expect(audit.conclude()).toEqual(["block 2 follows cc, not aa"]);
   });
 
   it("finds transactions that are lost, elsewhere or there twice", async () => {
-    const audit = new Audit(keys);
+    const audit = new Audit(keys, ["node-1", "node-2"]);
     const second = { hash: "bb", parent: "aa", txs: [tx(1)] };
     await audit.advance(await nodeWith("node-1", [{ ...first, txs: [tx(1), tx(2)] }, second]), 2);
     for (const [sequence, height] of [[0, 1] as const, [1, 1] as const, [2, 2] as const]) {
@@ -82,14 +82,14 @@ describe("Audit", () => {
   });
 
   it("does not take a block that is not there for one that agrees", async () => {
-    const audit = new Audit(keys);
+    const audit = new Audit(keys, ["node-1", "node-2"]);
     const node = await nodeWith("node-1", [first]);
     expect(await audit.advance(node, 2)).toBe(false);
     expect(audit.comparedTo(node)).toBe(1);
   });
 
   it("reads again what a killed node may have lost and made anew", async () => {
-    const audit = new Audit(keys);
+    const audit = new Audit(keys, ["node-1", "node-2"]);
     const blocks = [{ ...first }];
     const node = await nodeWith("node-1", blocks);
     await audit.advance(node, 1);
@@ -97,5 +97,32 @@ describe("Audit", () => {
     audit.restarted(node);
     await audit.advance(node, 1);
     expect(audit.conclude()).toHaveLength(1);
+  });
+
+  it("forgets what is settled on all nodes, and still finds a transaction that comes again", async () => {
+    const audit = new Audit(keys, ["node-1", "node-2"]);
+    const blocks: Served[] = Array.from({ length: 1_000 }, (_, at) => ({
+      hash: `hash-${at + 1}`,
+      parent: at === 0 ? "" : `hash-${at}`,
+      // The third transaction is never acknowledged, and the first comes twice.
+      txs: at === 999 ? [tx(0)] : [tx(at)],
+    }));
+    for (let sequence = 0; sequence < 999; sequence++) {
+      if (sequence !== 2) audit.acknowledged(sequence, sequence + 1);
+    }
+    const nodes = [await nodeWith("node-1", blocks), await nodeWith("node-2", blocks)];
+    for (let height = 50; height <= 1_000; height += 50) {
+      for (const node of nodes) expect(await audit.advance(node, height)).toBe(true);
+    }
+    expect(audit.acknowledgedCount).toBe(998);
+    // Of a block: its hash, where its transaction was found, where it was acknowledged.
+    expect(audit.size).toBeLessThan(3 * 300);
+    // A node that is killed twice reads blocks again that are settled.
+    for (const node of nodes) {
+      audit.restarted(node);
+      audit.restarted(node);
+      expect(await audit.advance(node, 1_000)).toBe(true);
+    }
+    expect(audit.conclude()).toEqual(["transaction 0 is at height 1000 and at a lower one"]);
   });
 });
