@@ -13,6 +13,8 @@ import { writeLongChain } from "./long-chain.ts";
 export interface Restart {
   /** From the start of the process until it leads: all that was committed is applied. */
   readonly readyMs: number;
+  /** That the process used until then: unlike the time, it does not depend on what else the machine does. */
+  readonly processorMs: number;
   /** A little later. */
   readonly residentBytes: number;
 }
@@ -61,8 +63,9 @@ export class RestartedNode {
         await delay(5);
       }
       const readyMs = monotonicMs() - startedMs;
+      const usedMs = processorMs(node);
       await delay(settleMs);
-      return { readyMs, residentBytes: residentBytes(node) };
+      return { readyMs, processorMs: usedMs, residentBytes: residentBytes(node) };
     } finally {
       await node.stop(patienceMs);
     }
@@ -80,4 +83,15 @@ async function leads({ rpcUrl }: LocalNode): Promise<boolean> {
 function residentBytes({ pid }: LocalNode): number {
   const status = readFileSync(`/proc/${defined(pid, "it runs")}/status`, "utf8");
   return 1024 * Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]);
+}
+
+/** User and system time, which Linux counts in hundredths of a second. */
+function processorMs({ pid }: LocalNode): number {
+  const stat = readFileSync(`/proc/${defined(pid, "it runs")}/stat`, "utf8");
+  // The second field is the name in parentheses, and may hold spaces.
+  const [user, system] = stat
+    .slice(stat.lastIndexOf(")") + 2)
+    .split(" ")
+    .slice(11, 13);
+  return 10 * (Number(user) + Number(system));
 }

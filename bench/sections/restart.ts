@@ -3,7 +3,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type Figure, figure } from "../figure.ts";
-import { RestartedNode } from "../restarted-node.ts";
+import { type Restart, RestartedNode } from "../restarted-node.ts";
 import type { Section, SectionContext } from "../section.ts";
 
 const shortBlocks = 1_000;
@@ -19,7 +19,7 @@ export const restartSection: Section = {
       // The first ones compile the program, and read the files that were just written.
       await short.restart();
       await long.restart();
-      const samples = { short: { ms: [], mb: [] }, long: { ms: [], mb: [] } } as Samples;
+      const samples: Samples = { short: newSeries(), long: newSeries() };
       for (let run = 0; run < runs; run++) {
         add(samples.short, await short.restart());
         add(samples.long, await long.restart());
@@ -30,6 +30,10 @@ export const restartSection: Section = {
         figure("restart", `${name}, until it leads`, "ms", samples.long.ms, {
           name: floor,
           samples: samples.short.ms,
+        }),
+        figure("restart", `${name}, processor time until then`, "ms", samples.long.cpu, {
+          name: floor,
+          samples: samples.short.cpu,
         }),
         figure("restart", `${name}, resident memory`, "MB", samples.long.mb, {
           name: floor,
@@ -44,14 +48,17 @@ export const restartSection: Section = {
 
 interface Series {
   readonly ms: number[];
+  readonly cpu: number[];
   readonly mb: number[];
 }
 type Samples = Readonly<Record<"short" | "long", Series>>;
 
-function add(
-  series: Series,
-  { readyMs, residentBytes }: { readyMs: number; residentBytes: number },
-) {
+function newSeries(): Series {
+  return { ms: [], cpu: [], mb: [] };
+}
+
+function add(series: Series, { readyMs, processorMs, residentBytes }: Restart): void {
   series.ms.push(readyMs);
+  series.cpu.push(processorMs);
   series.mb.push(residentBytes / 1e6);
 }
