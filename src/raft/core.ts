@@ -119,7 +119,12 @@ export class RaftCore {
 
   /** The configuration in force at `index`, and the index of the entry that brought it. */
   configurationAt(index: LogIndex): Pick<Snapshot, "configuration" | "configurationIndex"> {
-    const { log, dependencies } = this.#server;
+    const { log, dependencies, membership, commitIndex } = this.#server;
+    assert(index <= commitIndex, "it is known which configuration is committed", { index });
+    if (membership.committedIndex <= index) {
+      const { committed: configuration, committedIndex: configurationIndex } = membership;
+      return { configuration, configurationIndex };
+    }
     const entry = log.configurationEntries().findLast((candidate) => candidate.index <= index);
     if (entry !== undefined) {
       return { configuration: dependencies.codec.decode(entry), configurationIndex: entry.index };

@@ -9,7 +9,7 @@ import { assert } from "../base/assert.ts";
 import { crc32c } from "../base/bytes.ts";
 import { corrupt, type Place } from "./errors.ts";
 
-const checksumBytes = 4;
+export const checksumBytes = 4;
 const nullLength = 0xffff_ffff;
 const initialBytes = 256;
 

@@ -1,19 +1,35 @@
 /** A snapshot file: eight bytes that say so, with the format's version, then one record. */
 
-import { concatBytes, equalBytes } from "../base/bytes.ts";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { crc32c, equalBytes } from "../base/bytes.ts";
 import type { Server, Snapshot, Suffrage } from "../raft/types.ts";
 import { corrupt, type Place } from "./errors.ts";
-import { RecordReader, RecordWriter } from "./record.ts";
+import { checksumBytes, RecordReader, RecordWriter } from "./record.ts";
 
 const magic: Uint8Array = new TextEncoder().encode("EVSNAP01");
 
-export function encodeSnapshot(snapshot: Snapshot): Uint8Array {
+/** Of the state machine's data, this much is summed up in one turn: a heartbeat waits for a millisecond or two. */
+const turnBytes = 512 * 1024;
+
+/**
+ * The file as the pieces to write, in order. A snapshot may be large, and whoever takes one has heartbeats
+ * to answer: it is neither copied nor summed up at once.
+ */
+export async function encodeSnapshot(snapshot: Snapshot): Promise<readonly Uint8Array[]> {
+  const { data } = snapshot;
   const writer = new RecordWriter().count(snapshot.last.term).count(snapshot.last.index);
   writer.count(snapshot.configurationIndex).u32(snapshot.configuration.servers.length);
   for (const { id, address, suffrage } of snapshot.configuration.servers) {
     writer.text(id).text(address).text(suffrage);
   }
-  return concatBytes(magic, writer.bytes(snapshot.data).finish());
+  const head = writer.u32(data.length).finish();
+  let checksum = crc32c(head.subarray(checksumBytes));
+  for (let at = 0; at < data.length; at += turnBytes) {
+    checksum = crc32c(data.subarray(at, at + turnBytes), checksum);
+    await nextTurn();
+  }
+  new DataView(head.buffer, head.byteOffset).setUint32(0, checksum);
+  return [magic, head, data];
 }
 
 /** Throws STORAGE_CORRUPT unless `bytes` are a snapshot as it was written. `data` is a view on them. */

@@ -35,11 +35,11 @@ export class SnapshotFiles {
   async write(snapshot: Snapshot): Promise<void> {
     const path = this.#pathOf(snapshot.last);
     const unfinished = `${path}.tmp`;
-    const bytes = encodeSnapshot(snapshot);
+    const pieces = await encodeSnapshot(snapshot);
     try {
       const file = await open(unfinished, "w", 0o600);
       try {
-        await file.writeFile(bytes);
+        for (const piece of pieces) await file.writeFile(piece);
         await file.sync();
       } finally {
         await file.close();
@@ -50,7 +50,8 @@ export class SnapshotFiles {
       await rm(unfinished, { force: true });
       if (errnoOf(error) !== "ENOSPC") throw ioError(path, error);
       const freeBytes = freeBytesIn(this.#directory);
-      throw diskFull(this.#directory, { freeBytes, neededBytes: bytes.length }, error);
+      const neededBytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
+      throw diskFull(this.#directory, { freeBytes, neededBytes }, error);
     }
   }
 
