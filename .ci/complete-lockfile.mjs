@@ -8,7 +8,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 const path = new URL("../package-lock.json", import.meta.url);
 const lock = JSON.parse(readFileSync(path, "utf8"));
 const platform =
-  /-(android|darwin|freebsd|linux|openbsd|win32)-(arm64|armv7|arm|x64|ia32)(-musl|-gnu|-msvc)?$/;
+  /-(aix|android|darwin|freebsd|linux|netbsd|openbsd|openharmony|sunos|win32)-(arm64|armv7|arm|x64|ia32|loong64|mips64el|ppc64|riscv64|s390x)(-(?:musl|gnu|msvc)?(?:eabi(?:hf)?)?)?$/;
 
 for (const [location, entry] of Object.entries(lock.packages)) {
   delete entry.resolved;
@@ -22,7 +22,7 @@ for (const [location, entry] of Object.entries(lock.packages)) {
     lock.packages[hoisted] = {
       version,
       cpu: [cpu === "armv7" ? "arm" : cpu],
-      ...(libc === "-musl" ? { libc: ["musl"] } : {}),
+      ...(libc?.startsWith("-musl") ? { libc: ["musl"] } : {}),
       ...(entry.dev ? { dev: true } : {}),
       optional: true,
       os: [os],

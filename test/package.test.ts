@@ -2,6 +2,8 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 
 interface LockedPackage {
+  readonly version?: string;
+  readonly optionalDependencies?: Readonly<Record<string, string>>;
   readonly optional?: boolean;
   readonly engines?: { readonly node?: string };
 }
@@ -9,11 +11,25 @@ interface LockedPackage {
 /** The oldest Node whose npm may install this project; the `node` package then runs the scripts. */
 const oldestMajor = 18;
 
+const { packages } = JSON.parse(readFileSync("package-lock.json", "utf8")) as {
+  readonly packages: Readonly<Record<string, LockedPackage>>;
+};
+
 describe("package-lock.json", () => {
+  it("has every optional package, also of other platforms: npm ci refuses it without", () => {
+    const named = Object.entries(packages).flatMap(([location, { optionalDependencies = {} }]) =>
+      Object.keys(optionalDependencies).map((name) => ({ location, name })),
+    );
+    const missing = named.filter(
+      ({ location, name }) =>
+        packages[`${location}/node_modules/${name}`]?.version === undefined &&
+        packages[`node_modules/${name}`]?.version === undefined,
+    );
+    expect(missing).toEqual([]);
+    expect(named.length).toBeGreaterThan(0);
+  });
+
   it("has no optional package that an old npm would leave out", () => {
-    const { packages } = JSON.parse(readFileSync("package-lock.json", "utf8")) as {
-      readonly packages: Readonly<Record<string, LockedPackage>>;
-    };
     // npm only warns of the engines of others; optional ones, which hold native binaries, it skips.
     const leftOut = Object.entries(packages).filter(
       ([, { optional, engines }]) => optional === true && !allows(engines?.node ?? "*"),
