@@ -32,6 +32,11 @@ const mustHappen = [
   "read confirmed",
   "read refused",
   "window full",
+  "wiped",
+  "bootstrapped",
+  "recovering",
+  "recovered",
+  "matchForgotten",
 ] as const;
 
 function hashOf(seed: number): string {

@@ -130,6 +130,24 @@ export function describeRaftStore(name: string, harness: RaftStoreHarness): void
       await next.close();
     });
 
+    it("keeps what is to be regained through a restart, until it is (P6)", async () => {
+      const store = await harness.open();
+      expect(store.origin).toEqual({ baseHeight: 0, recovery: null });
+      const recovery = { minTerm: 7, untilIndex: 90 };
+      const hardState = { currentTerm: 7, votedFor: "n1" };
+      await write(store, { hardState, origin: { baseHeight: 12, recovery } });
+      const wiped = await harness.reopen(store);
+      expect(wiped.origin).toEqual({ baseHeight: 12, recovery });
+      expect(wiped.isEmpty).toBe(false);
+      await write(wiped, {
+        origin: { baseHeight: 12, recovery: null },
+        entries: [entry(1, 1, "x")],
+      });
+      const whole = await harness.reopen(wiped);
+      expect(whole.origin).toEqual({ baseHeight: 12, recovery: null });
+      await whole.close();
+    });
+
     it("cuts a range at maxBytes of payload, but gives one entry", async () => {
       const store = await harness.open();
       const big = "x".repeat(1000);
