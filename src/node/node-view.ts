@@ -1,6 +1,7 @@
 /** What the HTTP server is told and asks for: the node, in the words of `rpc/api.ts`. */
 
 import { sleep } from "../base/task-group.ts";
+import type { SubmitOutcome, SubmitRequest } from "../block/submit.ts";
 import type { BlockReader } from "../block/types.ts";
 import type { NodeConfig } from "../config/schema.ts";
 import type { Consensus } from "../consensus/consensus.ts";
@@ -14,8 +15,6 @@ import type {
   NodeApi,
   ReadOutcome,
   StatusFacts,
-  SubmitOutcome,
-  SubmitRequest,
   TransferOutcome,
 } from "../rpc/api.ts";
 import type { Sequencer } from "../sequencer/sequencer.ts";

@@ -1,6 +1,7 @@
 /** What the HTTP server asks of the node. `node/` implements it; tests give it a chain of their own. */
 
-import type { BlockReader, Height, TxLocation } from "../block/types.ts";
+import type { SubmitOutcome, SubmitRequest } from "../block/submit.ts";
+import type { BlockReader, Height } from "../block/types.ts";
 
 export type NodeRole = "follower" | "preCandidate" | "candidate" | "leader";
 
@@ -73,31 +74,6 @@ export interface Health {
   /** A sentence; ev-node's words where it has them (features.md E.6). */
   readonly reason: string;
 }
-
-export interface SubmitRequest {
-  readonly tx: Uint8Array;
-  /** The caller's `Idempotency-Key`; null for a fresh identity. */
-  readonly idempotencyKey: string | null;
-  readonly wait: "commit" | "accept";
-  readonly signal: AbortSignal;
-}
-
-export type SubmitOutcome =
-  | { readonly kind: "committed"; readonly txId: Uint8Array; readonly location: TxLocation }
-  /** Durable on this node, which offers it to whoever leads until it is committed. */
-  | { readonly kind: "accepted"; readonly txId: Uint8Array }
-  /** A limit was hit; nothing was kept. */
-  | { readonly kind: "queueFull"; readonly retryAfterMs: number }
-  | { readonly kind: "tooLarge"; readonly maxBytes: number }
-  /** Malformed for the executor (for `kv`: not `key=value`). */
-  | { readonly kind: "invalid"; readonly reason: string }
-  /** No leader, or no commit, within the configured wait; `mayCommit` if it was offered to a leader. */
-  | {
-      readonly kind: "unavailable";
-      readonly reason: string;
-      readonly txId: Uint8Array;
-      readonly mayCommit: boolean;
-    };
 
 export type ReadOutcome =
   | { readonly kind: "value"; readonly value: Uint8Array | null; readonly height: Height }

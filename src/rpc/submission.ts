@@ -1,7 +1,8 @@
 /** The one way in for transactions, whichever path they come by: the rate limit, then the node. */
 
+import type { SubmitOutcome, SubmitRequest } from "../block/submit.ts";
 import type { TxLocation } from "../block/types.ts";
-import type { NodeApi, SubmitOutcome, SubmitRequest } from "./api.ts";
+import type { NodeApi } from "./api.ts";
 import { hex } from "./encoding.ts";
 import { Refusal, sentence } from "./errors.ts";
 import type { RpcObserver, TxRate } from "./options.ts";

@@ -5,6 +5,7 @@
 
 import { sleep, TaskGroup } from "../base/task-group.ts";
 import type { BlockSigner, SignatureChecker } from "../block/sign.ts";
+import type { SubmitOutcome, SubmitRequest } from "../block/submit.ts";
 import type { BlockPayload, ChainHead } from "../block/types.ts";
 import type { Executor, GenesisParameters } from "../execution/executor.ts";
 import { type AppliedBlock, Applier, type Backlog } from "./applier.ts";
@@ -21,12 +22,7 @@ import {
 import { type ProducerOptions, produceBlocks } from "./producer.ts";
 import { leaderlessReason, readyWord, unreadyDetail, whyUnready } from "./readiness.ts";
 import { isSameWork, type SequencerState, stateFrom } from "./state.ts";
-import {
-  type Submission,
-  type SubmissionAnswer,
-  type SubmissionOptions,
-  Submissions,
-} from "./submission.ts";
+import { type SubmissionOptions, Submissions } from "./submission.ts";
 import { type PoolLimits, TxPool } from "./tx-pool.ts";
 
 export interface SequencerOptions {
@@ -232,8 +228,8 @@ export class Sequencer {
     this.#applier.enqueueSnapshot(snapshot);
   }
 
-  submit(submission: Submission): Promise<SubmissionAnswer> {
-    return this.#submissions.submit(submission);
+  submit(request: SubmitRequest): Promise<SubmitOutcome> {
+    return this.#submissions.submit(request);
   }
 
   /** Another node offers transactions to this one as the leader. */

@@ -4,6 +4,7 @@ import { randomBytes } from "node:crypto";
 import { concatBytes } from "../base/bytes.ts";
 import { sleep } from "../base/task-group.ts";
 import { sha256 } from "../block/hash.ts";
+import type { SubmitOutcome, SubmitRequest } from "../block/submit.ts";
 import type { TxLocation } from "../block/types.ts";
 import type { ChainStore } from "./ports.ts";
 import type { PendingTx, TxFate, TxPool, Waiter } from "./tx-pool.ts";
@@ -15,26 +16,6 @@ export interface SubmissionOptions {
   /** With a leader, but no commit, for so long. */
   readonly commitTimeoutMs: number;
 }
-
-export interface Submission {
-  readonly tx: Uint8Array;
-  readonly idempotencyKey: string | null;
-  readonly wait: "commit" | "accept";
-  readonly signal: AbortSignal;
-}
-
-export type SubmissionAnswer =
-  | { readonly kind: "committed"; readonly txId: Uint8Array; readonly location: TxLocation }
-  | { readonly kind: "accepted"; readonly txId: Uint8Array }
-  | { readonly kind: "queueFull"; readonly retryAfterMs: number }
-  | { readonly kind: "tooLarge"; readonly maxBytes: number }
-  | { readonly kind: "invalid"; readonly reason: string }
-  | {
-      readonly kind: "unavailable";
-      readonly reason: string;
-      readonly txId: Uint8Array;
-      readonly mayCommit: boolean;
-    };
 
 const sweepMs = 50;
 
@@ -73,7 +54,7 @@ export class Submissions {
     this.#onAdded = dependencies.onAdded;
   }
 
-  async submit({ tx, idempotencyKey, wait, signal }: Submission): Promise<SubmissionAnswer> {
+  async submit({ tx, idempotencyKey, wait, signal }: SubmitRequest): Promise<SubmitOutcome> {
     if (tx.length > this.#options.txMaxBytes) {
       return { kind: "tooLarge", maxBytes: this.#options.txMaxBytes };
     }

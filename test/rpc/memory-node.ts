@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import { assert } from "../../src/base/assert.ts";
 import { concatBytes, emptyBytes, equalBytes, toHex } from "../../src/base/bytes.ts";
 import { BlockError } from "../../src/block/errors.ts";
+import type { SubmitOutcome, SubmitRequest } from "../../src/block/submit.ts";
 import type {
   BlockReader,
   ChainHead,
@@ -20,8 +21,6 @@ import type {
   RaftStatus,
   ReadOutcome,
   StatusFacts,
-  SubmitOutcome,
-  SubmitRequest,
   TransferOutcome,
 } from "../../src/rpc/api.ts";
 
