@@ -11,9 +11,11 @@ import type { NodeConfig } from "../src/config/schema.ts";
 import { KvExecutor } from "../src/execution/kv.ts";
 import { formatKvTransaction } from "../src/execution/kv-transaction.ts";
 import type { Home } from "../src/node/open-home.ts";
-import type { Entry } from "../src/raft/types.ts";
+import { bootstrapEntry, type ConfigurationCodec } from "../src/raft/membership.ts";
+import type { Entry, ServerId } from "../src/raft/types.ts";
 import { openBlockStore } from "../src/storage/block-store.ts";
 import { openRaftStore } from "../src/storage/open-raft-store.ts";
+import { decodeConfiguration, encodeConfiguration } from "../src/transport/configuration.ts";
 
 export interface LongChain {
   readonly config: NodeConfig;
@@ -34,11 +36,13 @@ const term = 1;
 /** Writes into the empty directories that the configuration of a cluster's only member names. */
 export async function writeLongChain(chain: LongChain): Promise<void> {
   const lastPayloads = await writeBlocks(chain);
-  await writeLog(chain, lastPayloads);
+  const { config, blocks } = chain;
+  const { chainId } = chain.home.genesis;
+  await writeLog(config, { blocks, lastPayloads, chainId, memberIds: [config.raft.nodeId] });
 }
 
-/** Resolves to the payloads of the last blocks, for the log. */
-async function writeBlocks(chain: LongChain): Promise<readonly BlockPayload[]> {
+/** Blocks and state. Resolves to the payloads of the last blocks, for the log. */
+export async function writeBlocks(chain: LongChain): Promise<readonly BlockPayload[]> {
   const { config, home, blocks, txBytes, trailingLogs } = chain;
   const { chainId, initialHeight, startTimeNs: genesisTimeNs } = home.genesis;
   const genesis = { chainId, initialHeight, genesisTimeNs };
@@ -75,6 +79,7 @@ async function writeBlocks(chain: LongChain): Promise<readonly BlockPayload[]> {
       raftTerm: term,
     });
     last.push(payload);
+    // One more, for the snapshot before the log.
     if (last.length > trailingLogs + 1) last.shift();
     // What only waits for the event loop (flushes) shall not pile up.
     if (nth % 100 === 0) await new Promise((resolve) => setImmediate(resolve));
@@ -84,42 +89,58 @@ async function writeBlocks(chain: LongChain): Promise<readonly BlockPayload[]> {
   return last;
 }
 
-async function writeLog(chain: LongChain, payloads: readonly BlockPayload[]): Promise<void> {
-  const { config, blocks } = chain;
+export interface LongLog {
+  readonly blocks: number;
+  readonly lastPayloads: readonly BlockPayload[];
+  readonly chainId: string;
+  readonly memberIds: readonly ServerId[];
+}
+
+/** The log of any member: from its first entry if it gets all payloads, else compacted. */
+export async function writeLog(config: NodeConfig, log: LongLog): Promise<void> {
+  const { blocks, lastPayloads, chainId, memberIds } = log;
   const store = await openRaftStore({
     directory: config.raft.raftDir,
     allowVolatile: config.storage.allowVolatile,
-    owner: { nodeId: config.raft.nodeId, chainId: chain.home.genesis.chainId },
+    owner: { nodeId: config.raft.nodeId, chainId },
   });
-  const [beforeLog, ...inLog] = payloads.map(encodeBlockPayload);
-  const firstIndex = indexOf(blocks - inLog.length);
-  const server = {
-    id: config.raft.nodeId,
-    address: config.raft.raftAddr,
-    suffrage: "voter" as const,
-  };
+  const isWhole = lastPayloads.length === blocks;
+  const [beforeLog, ...inLog] = lastPayloads.map(encodeBlockPayload);
+  const commands = isWhole ? lastPayloads.map(encodeBlockPayload) : inLog;
+  const firstIndex = indexOf(blocks - commands.length);
+  const first = bootstrapEntry(memberIds, codec);
   await new Promise<void>((resolve, reject) => {
     store.persist(
       {
         sequence: 1,
-        hardState: { currentTerm: term, votedFor: config.raft.nodeId },
-        snapshot: {
-          last: { index: firstIndex - 1, term },
-          configuration: { servers: [server] },
-          configurationIndex: 1,
-          data: defined(beforeLog, "there are blocks before the log"),
-        },
+        hardState: { currentTerm: term, votedFor: null },
+        snapshot: isWhole
+          ? null
+          : {
+              last: { index: firstIndex - 1, term },
+              configuration: codec.decode(first),
+              configurationIndex: first.index,
+              data: defined(beforeLog, "there are blocks before the log"),
+            },
         truncateFrom: null,
-        entries: inLog.map((data, at): Entry => {
-          const index = firstIndex + at;
-          return { index, term, kind: "command", data, extensions: null, appendedAt: null };
-        }),
+        entries: [
+          ...(isWhole ? [first] : []),
+          ...commands.map((data, at): Entry => {
+            const index = firstIndex + at;
+            return { index, term, kind: "command", data, extensions: null, appendedAt: null };
+          }),
+        ],
       },
       (error) => (error === null ? resolve() : reject(error)),
     );
   });
   await store.close();
 }
+
+const codec: ConfigurationCodec = {
+  encode: encodeConfiguration,
+  decode: ({ data }) => decodeConfiguration(defined(data, "a configuration entry has data")),
+};
 
 /** The first entry is the configuration. */
 function indexOf(nth: number): number {

@@ -7,6 +7,7 @@ import type { Figure } from "./figure.ts";
 import { describeMachine } from "./machine.ts";
 import { machineLine, type Report, tableOf, writeReport } from "./report.ts";
 import type { Effort, Section, SectionContext } from "./section.ts";
+import { backfillSection } from "./sections/backfill.ts";
 import { blocksSection } from "./sections/blocks.ts";
 import { catchUpSection } from "./sections/catch-up.ts";
 import { coldStartSection } from "./sections/cold-start.ts";
@@ -30,7 +31,7 @@ const sections: readonly Section[] = [
 ];
 
 /** Run when they are asked for: they take long, or need what not every machine has. */
-const moreSections: readonly Section[] = [peersSection, restartSection];
+const moreSections: readonly Section[] = [backfillSection, peersSection, restartSection];
 
 const allSections = [...sections, ...moreSections];
 

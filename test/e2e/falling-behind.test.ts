@@ -29,7 +29,6 @@ const settings = {
 
 /** Far more than the log keeps. */
 const blocksAway = 400;
-/** More of them were run by hand. */
 const killsDuringBackfill = 3;
 
 it("returns by snapshot and backfill, with the same blocks, never leading, in flat memory", {

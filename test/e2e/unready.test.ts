@@ -16,7 +16,6 @@ import {
 } from "./harness/cluster.ts";
 import { until } from "./harness/until.ts";
 
-/** Many more were run by hand. */
 const rounds = 3;
 /** At 100 ms a block it is busy with them for longer than any election takes. */
 const blocksBehind = 150;
