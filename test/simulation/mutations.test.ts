@@ -5,8 +5,8 @@ import { mutations } from "./mutations.ts";
 import { simulate } from "./simulation.ts";
 import type { Property } from "./violation.ts";
 
-/** The most seeds that a mutation may take to show as what it is; most need one or two. */
-const seedsMax = 100;
+/** The most seeds that a mutation may take to show as what it is. Most need one or two; forgotten memory shows in one of fifty. */
+const seedsMax = 1_000;
 
 describe("the simulator catches", () => {
   it.each(mutations)("$name", ({ parts, caughtAs }) => {

@@ -156,6 +156,8 @@ export const mutations: readonly Mutation[] = [
     name: "a crash that makes a node forget what it has still to regain (P6)",
     parts: () => ({
       ...soundParts,
+      // Crashes just then are rare by themselves.
+      disk: (...inputs) => new FatalRegainDisk(...inputs),
       crash: (store, written) => {
         const found = soundParts.crash(store, written);
         if (found.origin.recovery !== null) {
@@ -248,6 +250,15 @@ class CarelessDisk extends SimulatedDisk {
       },
       done,
     );
+  }
+}
+
+/** Its node dies soon after it has learnt what it has to regain. */
+class FatalRegainDisk extends SimulatedDisk {
+  override persist(persist: Persist, done: PersistDone): void {
+    super.persist(persist, done);
+    const isToRegain = (persist.origin?.recovery ?? null) !== null;
+    if (isToRegain) this.life.dieAtCall(10);
   }
 }
 

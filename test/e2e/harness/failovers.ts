@@ -1,5 +1,6 @@
 /** The leader goes, under load, again and again: how long the chain stood still, and how still it stands anyway. */
 
+import { setTimeout as delay } from "node:timers/promises";
 import type { LocalCluster } from "../../../src/devnet/local-cluster.ts";
 import type { LocalNode } from "../../../src/devnet/local-node.ts";
 import { producingLeader, untilAllFollow, untilGrown } from "./cluster.ts";
@@ -13,8 +14,8 @@ export interface Failovers {
   readonly calmMs: readonly number[];
 }
 
-/** Blocks of calm before each failover. */
-const calmBlocks = 15;
+/** Calm before each failover, for a node that has just started to have warmed up. */
+const calmMinMs = 1_000;
 
 /**
  * Ends the leader `count` times with `end`; each time waits for the next leader and some blocks,
@@ -29,7 +30,7 @@ export async function failOver(
   const disturbed: Period[] = [];
   for (let nth = 1; nth <= count; nth++) {
     const calmFromMs = Date.now();
-    await untilGrown(await producingLeader(cluster), calmBlocks);
+    await delay(calmMinMs);
     const leader = await producingLeader(cluster);
     const fromMs = Date.now();
     await end(leader);
@@ -45,17 +46,16 @@ export async function failOver(
 }
 
 /**
- * The median gap without what the machine costs a cluster that nothing happens to: on a machine that
- * is busy with other work every pause is longer, and that is not the failover. Where nothing else
- * runs this takes off a few milliseconds.
+ * The median gap as it would be if the machine kept the block time in calm: one that is busy makes every
+ * pause longer by about the same factor, a failover's too. Where nothing else runs the factor is small.
  */
-export function netGapMs({ gapsMs, calmMs }: Failovers, blockTimeMs: number): number {
-  return median(gapsMs) - Math.max(0, median(calmMs) - blockTimeMs);
+export function scaledGapMs({ gapsMs, calmMs }: Failovers, blockTimeMs: number): number {
+  return median(gapsMs) / Math.max(1, median(calmMs) / blockTimeMs);
 }
 
 export function describeFailovers(failovers: Failovers, blockTimeMs: number): string {
   const { gapsMs, calmMs } = failovers;
-  const net = Math.round(netGapMs(failovers, blockTimeMs));
+  const scaled = Math.round(scaledGapMs(failovers, blockTimeMs));
   const calm = describeDistribution(calmMs);
-  return `gap ${describeDistribution(gapsMs)}; in calm ${calm} at ${blockTimeMs} ms blocks; net p50=${net} ms`;
+  return `gap ${describeDistribution(gapsMs)}; in calm ${calm} at ${blockTimeMs} ms blocks; scaled p50=${scaled} ms`;
 }
