@@ -9,7 +9,6 @@ import type { NodeConfig } from "../config/schema.ts";
 import { requirePassphrase, resolveAdminToken } from "../config/secrets.ts";
 import { summarize } from "../config/summary.ts";
 import { type CliContext, loadContextConfig, printWarnings } from "./context.ts";
-import { requireExecutor } from "./require-executor.ts";
 import { requireSequencer } from "./require-sequencer.ts";
 
 export function registerConfigCommand(program: Command, context: CliContext): void {
@@ -27,7 +26,6 @@ export function registerConfigCommand(program: Command, context: CliContext): vo
 function check(context: CliContext): void {
   const { config, configFile, warnings } = loadOrWarn(context);
   printWarnings(context, warnings);
-  requireExecutor(config);
   requireSequencer(config);
   if (!existsSync(configFile)) {
     context.warn(`evm: warning: ${configFile}: there is no such file; evm init writes one`);

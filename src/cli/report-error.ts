@@ -94,6 +94,7 @@ function executionExitCode(code: ExecutionError["code"]): ExitCode {
     case "EXECUTION_FORGOTTEN":
       return exitCodes.broken;
     case "EXECUTION_FOREIGN":
+    case "EXECUTION_UNSUITABLE":
       return exitCodes.config;
     case "EXECUTION_NEWER":
       return exitCodes.io;

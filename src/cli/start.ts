@@ -3,14 +3,13 @@
 import type { Command } from "commander";
 import { printFlagHelp } from "../config/flag-help.ts";
 import { formatProblem } from "../config/problem.ts";
-import { requirePassphrase, resolveAdminToken } from "../config/secrets.ts";
+import { requireJwtSecret, requirePassphrase, resolveAdminToken } from "../config/secrets.ts";
 import { Node } from "../node/node.ts";
 import { openHome } from "../node/open-home.ts";
 import { createLogger, type RootLogger } from "../observability/logger.ts";
 import { type CliContext, loadContextConfig } from "./context.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { describeFailure, exitCodeOf } from "./report-error.ts";
-import { requireExecutor } from "./require-executor.ts";
 import { requireSequencer } from "./require-sequencer.ts";
 import { programVersion } from "./version.ts";
 
@@ -31,15 +30,16 @@ export function registerStartCommand(program: Command, context: CliContext): voi
 
 async function start(context: CliContext): Promise<void> {
   const { config, warnings } = loadContextConfig(context);
-  requireExecutor(config);
   requireSequencer(config);
   const passphrase = requirePassphrase(config, context.environment);
   const adminToken = resolveAdminToken(config, context.environment);
+  const jwtSecret =
+    config.execution.type === "engine" ? requireJwtSecret(config, context.environment) : null;
   const log = createLogger(config.log);
   process.on("SIGUSR2", () => reopen(log));
   process.on("SIGHUP", () => reopen(log));
   for (const warning of warnings) log.warn({}, formatProblem(warning));
-  for (const secret of [passphrase, adminToken]) {
+  for (const secret of [passphrase, adminToken, jwtSecret]) {
     for (const warning of secret?.warnings ?? []) log.warn({}, warning);
   }
   const home = await openHome(config, passphrase.secret.reveal());
@@ -54,6 +54,7 @@ async function start(context: CliContext): Promise<void> {
       home,
       version: programVersion(),
       adminToken: adminToken?.secret.reveal() ?? null,
+      jwtSecret: jwtSecret?.secret.reveal() ?? null,
     };
     return new Node(options, { log, onFailure });
   });

@@ -152,11 +152,13 @@ function choose<Choice extends string>(choices: readonly Choice[]) {
   };
 }
 
+type WholeOptions = KeyOptions & { readonly min?: number; readonly max?: number };
+
 /** A whole number; Go's prefixes 0x, 0o and 0b and underscores between digits are read. */
 export function whole(
   initial: number,
   about: string,
-  { min = 0, max = Number.MAX_SAFE_INTEGER }: { min?: number; max?: number } = {},
+  { min = 0, max = Number.MAX_SAFE_INTEGER, ...options }: WholeOptions = {},
 ) {
   const parse = (value: string) => {
     if (!/^[+-]?(0|[1-9][\d_]*|0[xX][\da-fA-F_]+|0[oO][0-7_]+|0[bB][01_]+)$/.test(value)) {
@@ -168,7 +170,8 @@ export function whole(
     if (number > max) return fail(`${value} is too large; write at most ${max}`);
     return ok(number);
   };
-  return key({ type: min < 0 ? "int" : "uint", initial: String(initial), about, parse, unit: "" });
+  const type = min < 0 ? "int" : "uint";
+  return key({ type, initial: String(initial), about, parse, unit: "" }, options);
 }
 
 export function fraction(initial: number, about: string) {

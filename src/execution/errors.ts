@@ -38,6 +38,8 @@ export class ExecutionError extends CodedError<
   | { readonly code: "EXECUTION_FORGOTTEN"; readonly height: number; readonly earliest: number }
   /** The state is that of another chain. */
   | { readonly code: "EXECUTION_FOREIGN"; readonly path: string }
+  /** The execution client cannot run this chain. */
+  | { readonly code: "EXECUTION_UNSUITABLE"; readonly url: string }
   | { readonly code: "EXECUTION_NEWER"; readonly path: string; readonly version: number }
   /** The execution client does not answer, or not yet: the only error after which it is asked again. */
   | { readonly code: "EXECUTION_UNAVAILABLE"; readonly height: number }
@@ -126,6 +128,13 @@ export function foreignChain(path: string, problem: string): ExecutionError {
     { code: "EXECUTION_FOREIGN", path },
     `${path} holds the state of another chain: ${problem}. Point --home at the right directory, or copy ` +
       "genesis.json from another node",
+  );
+}
+
+export function unsuitable(url: string, problem: string): ExecutionError {
+  return new ExecutionError(
+    { code: "EXECUTION_UNSUITABLE", url },
+    `the execution client at ${url} cannot run this chain: ${problem}`,
   );
 }
 

@@ -42,6 +42,10 @@ export interface BlockToBuild {
 }
 
 export interface Executor {
+  /** Why a transaction could never be in a block, for its sender; null if it could. */
+  checkTx(tx: Uint8Array): string | null;
+  /** The identity that a transaction has by itself; null where its sender gives it one, or nobody does. */
+  identityOf(tx: Uint8Array): Uint8Array | null;
   /** The state before the first block. Idempotent. */
   initChain(genesis: GenesisParameters): Promise<ExecutionResult>;
   /**

@@ -40,6 +40,11 @@ export class KvExecutor implements Executor {
     return parsed.kind === "malformed" ? parsed.reason : null;
   }
 
+  /** Whoever sends the same bytes twice means two transactions. */
+  identityOf(_tx: Uint8Array): null {
+    return null;
+  }
+
   /** The value after the last executed block; null if no transaction wrote the key. */
   get(key: Uint8Array): KvValue | null {
     return key.length === 0 ? null : this.#store.value(key);

@@ -15,6 +15,8 @@ export interface NodeOptions {
   readonly version: string;
   /** null: admin paths answer loopback only. */
   readonly adminToken: string | null;
+  /** Of the Engine API, in hexadecimal; null for the embedded executor. */
+  readonly jwtSecret: string | null;
 }
 
 export interface NodeContext {

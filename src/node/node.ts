@@ -7,7 +7,6 @@ import { describeError } from "../base/coded-error.ts";
 import type { Consensus, Listening } from "../consensus/consensus.ts";
 import { ExecutionError } from "../execution/errors.ts";
 import type { Executor } from "../execution/executor.ts";
-import { KvExecutor } from "../execution/kv.ts";
 import type { RootLogger } from "../observability/logger.ts";
 import { createMetrics } from "../observability/metrics.ts";
 import { Narrator } from "../observability/narrate.ts";
@@ -26,6 +25,7 @@ import { NodeListener } from "./node-listener.ts";
 import { NodeView } from "./node-view.ts";
 import { readOnScrape, type ScrapeSources } from "./scrape-gauges.ts";
 import { createConsensus } from "./wire-consensus.ts";
+import { createExecution, type Execution, untilAvailable } from "./wire-execution.ts";
 import { createP2p } from "./wire-p2p.ts";
 import { createPruner } from "./wire-pruning.ts";
 import { createRepairer } from "./wire-repair.ts";
@@ -50,7 +50,7 @@ export class Node {
   /** What was started, in that order, each with how to stop it. */
   readonly #started: { readonly name: string; readonly stop: () => Promise<void> }[] = [];
   #hasFailed = false;
-  #isStopping = false;
+  readonly #stopping = new AbortController();
   #stopped: Promise<void> = Promise.resolve();
   #parts: Parts | null = null;
   #rpcAddress: Listening | null = null;
@@ -115,7 +115,7 @@ export class Node {
 
   /** Stops what was started, in reverse; a start that is under way fails. May be called twice. */
   stop(): Promise<void> {
-    this.#isStopping = true;
+    this.#stopping.abort();
     this.#stopped = this.#stopped.then(() => this.#stopParts());
     return this.#stopped;
   }
@@ -133,7 +133,7 @@ export class Node {
 
   async #startParts(): Promise<void> {
     const context = this.#context;
-    const { executor, store } = await this.#openChain();
+    const { executor, kv, store } = await this.#openChain();
     const listener = new NodeListener(context.narrator, context.metrics);
     const { host, source } = createP2p(context, {
       store,
@@ -165,12 +165,12 @@ export class Node {
       consensus,
       sequencer,
       p2p: host,
-      kv: executor,
+      kv,
     });
     const rpc = createRpc(context, view);
     this.#rpcAddress = await rpc.start();
     this.#began("rpc", () => rpc.stop());
-    const pruner = createPruner(context, { store, executor, consensus });
+    const pruner = createPruner(context, { store, kv, consensus });
     pruner?.start();
     this.#began("pruning", async () => pruner?.stop());
     await this.#startMetrics({ sequencer, blocks: store, p2p: host });
@@ -186,14 +186,15 @@ export class Node {
     );
   }
 
-  async #openChain(): Promise<{ readonly executor: KvExecutor; readonly store: BlockStore }> {
+  async #openChain(): Promise<Execution & { readonly store: BlockStore }> {
     const { options, genesis } = this.#context;
     const { config, home } = options;
     const lock = await lockDirectory(config.dbPath);
     this.#began("data directory", () => lock.release());
-    const executor = new KvExecutor({ directory: config.dbPath });
+    const execution = createExecution(this.#context);
+    const { executor } = execution;
     this.#began("executor", () => executor.close());
-    const { appHash } = await executor.initChain(genesis);
+    const { appHash } = await this.#untilAvailable(() => executor.initChain(genesis));
     const store = await openBlockStore({
       directory: config.dbPath,
       lock,
@@ -201,7 +202,11 @@ export class Node {
       txWindow: config.cluster.txIdentityWindow,
     });
     this.#began("block store", () => store.close());
-    return { executor, store };
+    return { ...execution, store };
+  }
+
+  #untilAvailable<T>(ask: () => Promise<T>): Promise<T> {
+    return untilAvailable(this.#context, this.#stopping.signal, ask);
   }
 
   async #startMetrics(sources: Pick<ScrapeSources, "sequencer" | "blocks" | "p2p">): Promise<void> {
@@ -224,7 +229,7 @@ export class Node {
   /** Throws if the node is being stopped: nothing more shall begin. What has begun is on the list. */
   #began(name: string, stop: () => Promise<void>): void {
     this.#started.push({ name, stop });
-    if (this.#isStopping) throw new Error(`stopped while it was starting (${name})`);
+    if (this.#stopping.signal.aborted) throw new Error(`stopped while it was starting (${name})`);
   }
 
   #fail(error: Error): void {

@@ -11,20 +11,21 @@ export function createPruner(
   { options, narrator, fail }: NodeContext,
   parts: {
     readonly store: BlockStore;
-    readonly executor: KvExecutor;
+    /** null where the state is elsewhere: then every block is kept. */
+    readonly kv: KvExecutor | null;
     readonly consensus: Consensus;
   },
 ): Pruner | null {
   const { pruningMode, pruningKeepRecent, pruningIntervalMs } = options.config.pruning;
-  if (pruningMode !== "all") return null;
-  const { store, executor, consensus } = parts;
+  const { store, kv, consensus } = parts;
+  if (pruningMode !== "all" || kv === null) return null;
   return new Pruner(
     { keepRecent: pruningKeepRecent, intervalMs: pruningIntervalMs },
     {
       store,
       executedHeight: async () => {
-        const { height } = await executor.head();
-        await executor.flushed();
+        const { height } = await kv.head();
+        await kv.flushed();
         return height;
       },
       firstLogIndex: async () => (await consensus.view())?.status.firstIndex ?? null,

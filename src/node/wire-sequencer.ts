@@ -2,7 +2,7 @@
 
 import { SignatureChecker } from "../block/sign.ts";
 import type { Consensus } from "../consensus/consensus.ts";
-import type { KvExecutor } from "../execution/kv.ts";
+import type { Executor } from "../execution/executor.ts";
 import type { BlockSource } from "../sequencer/ports.ts";
 import { Sequencer } from "../sequencer/sequencer.ts";
 import type { BlockStore } from "../storage/block-store.ts";
@@ -11,7 +11,7 @@ import type { NodeListener } from "./node-listener.ts";
 
 export interface SequencerParts {
   readonly consensus: Consensus;
-  readonly executor: KvExecutor;
+  readonly executor: Executor;
   readonly store: BlockStore;
   readonly source: BlockSource;
   readonly listener: NodeListener;
@@ -55,7 +55,6 @@ export function createSequencer(context: NodeContext, parts: SequencerParts): Se
       store,
       source,
       executor,
-      checkTx: (tx) => executor.checkTx(tx),
       signer: home.signer,
       signatures: new SignatureChecker(),
       listener,

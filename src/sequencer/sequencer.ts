@@ -66,7 +66,6 @@ export interface SequencerDependencies {
   /** The blocks of other nodes. */
   readonly source: BlockSource;
   readonly executor: Executor;
-  readonly checkTx: (tx: Uint8Array) => string | null;
   readonly signer: BlockSigner;
   readonly signatures: SignatureChecker;
   readonly listener: SequencerListener;
@@ -132,7 +131,7 @@ export class Sequencer {
     this.#submissions = new Submissions(options.submission, {
       pool: this.#pool,
       store,
-      checkTx: dependencies.checkTx,
+      executor: dependencies.executor,
       leaderTerm: () => (this.#raft.leaderId === null ? null : this.#raft.term),
       onAdded: () => this.#forwarder.wake(),
     });

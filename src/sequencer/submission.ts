@@ -6,6 +6,7 @@ import { sleep } from "../base/task-group.ts";
 import { sha256 } from "../block/hash.ts";
 import type { SubmitOutcome, SubmitRequest } from "../block/submit.ts";
 import type { TxLocation } from "../block/types.ts";
+import type { Executor } from "../execution/executor.ts";
 import type { ChainStore } from "./ports.ts";
 import type { PendingTx, TxFate, TxPool, Waiter } from "./tx-pool.ts";
 
@@ -19,11 +20,13 @@ export interface SubmissionOptions {
 
 const sweepMs = 50;
 
+type TxRules = Pick<Executor, "checkTx" | "identityOf">;
+
 export class Submissions {
   readonly #options: SubmissionOptions;
   readonly #pool: TxPool;
   readonly #store: ChainStore;
-  readonly #checkTx: (tx: Uint8Array) => string | null;
+  readonly #executor: TxRules;
   readonly #leaderTerm: () => number | null;
   readonly #onAdded: () => void;
   /** In the order in which they came. */
@@ -39,8 +42,7 @@ export class Submissions {
     dependencies: {
       readonly pool: TxPool;
       readonly store: ChainStore;
-      /** Why the executor could not run this transaction; null if it could. */
-      readonly checkTx: (tx: Uint8Array) => string | null;
+      readonly executor: TxRules;
       /** The term of the leader, this node or another; null without one. */
       readonly leaderTerm: () => number | null;
       readonly onAdded: () => void;
@@ -49,7 +51,7 @@ export class Submissions {
     this.#options = options;
     this.#pool = dependencies.pool;
     this.#store = dependencies.store;
-    this.#checkTx = dependencies.checkTx;
+    this.#executor = dependencies.executor;
     this.#leaderTerm = dependencies.leaderTerm;
     this.#onAdded = dependencies.onAdded;
   }
@@ -58,9 +60,11 @@ export class Submissions {
     if (tx.length > this.#options.txMaxBytes) {
       return { kind: "tooLarge", maxBytes: this.#options.txMaxBytes };
     }
-    const problem = this.#checkTx(tx);
+    const problem = this.#executor.checkTx(tx);
     if (problem !== null) return { kind: "invalid", reason: problem };
-    const txId = idempotencyKey === null ? freshId() : idOfKey(idempotencyKey);
+    const keyId = idempotencyKey === null ? null : idOfKey(idempotencyKey);
+    // An Ethereum transaction is executed once by itself, whatever it is called.
+    const txId = this.#executor.identityOf(tx) ?? keyId ?? freshId();
     const location = this.#store.txLocation(txId);
     if (location !== null) return { kind: "committed", txId, location };
 

@@ -125,10 +125,10 @@ const configuration: readonly Mistake[] = [
     says: [/evnode\.yaml:\d+:\d+: /],
   },
   {
-    name: "an execution client, which this version does not drive",
+    name: "an execution client without its secret",
     flags: ["--evm.eth-url=http://127.0.0.1:8545"],
     code: 78,
-    says: [/execution\.type: engine is not available in this version/],
+    says: [/evm\.jwt_secret_file: is required .*--evm\.jwt-secret-file=FILE/],
   },
 ];
 

@@ -47,15 +47,14 @@ describe("usage", () => {
     expect(stdout).toContain("Usage: evm");
   });
 
-  it.each([["start"], ["config", "check"]])(
-    "%s refuses an execution client with 78",
-    async (...args) => {
-      const flags = [`--home=${home}/engine`, "--evm.genesis-hash", "ab".repeat(32)];
-      const { exitCode, stdout, stderr } = await evm([...args, ...flags]);
-      expect({ exitCode, stdout }).toEqual({ exitCode: 78, stdout: "" });
-      expect(stderr).toContain("execution.type: engine is not available in this version");
-    },
-  );
+  it("start refuses an execution client without its secret with 78", async () => {
+    const client = ["--evnode.node.aggregator", "--evm.genesis-hash", "ab".repeat(32)];
+    const flags = [`--home=${home}/engine`, ...client];
+    const environment = { EV_SIGNER_PASSPHRASE: "a passphrase" };
+    const { exitCode, stdout, stderr } = await evm(["start", ...flags], { environment });
+    expect({ exitCode, stdout }).toEqual({ exitCode: 78, stdout: "" });
+    expect(stderr).toMatch(/evm\.jwt_secret_file: is required .*--evm\.jwt-secret-file=FILE/);
+  });
 
   it("the help of init lists the settings", async () => {
     const { stdout } = await evm(["init", "--help"]);

@@ -31,7 +31,7 @@ function newGeth(options: { readonly genesis?: unknown } = {}): Geth {
 function connect(geth: Geth, overrides: Partial<EngineOptions> = {}) {
   const { ethUrl, engineUrl, jwtSecret } = geth;
   const options = { ethUrl, engineUrl, jwtSecret, genesisHash: null, feeRecipient: null };
-  const lags = { safeLag: 2, finalizedLag: 3 };
+  const lags = { safeLag: 2, finalizedLag: 3, blockTimeNs: 1_000_000_000n };
   const executor = new EngineExecutor({ ...options, ...lags, ...overrides }, { connected() {} });
   closers.push(() => executor.close());
   return { executor, chain: new ChainDriver(executor) };
@@ -119,8 +119,8 @@ describe.skipIf(!hasGeth())(needingGeth("an execution client"), () => {
     await other.start();
     const { executor } = connect(other, { genesisHash: "0x".padEnd(66, "1") });
     const failure = await failureOf(executor.initChain(genesis));
-    expect(failure.code).toBe("EXECUTION_FOREIGN");
-    expect(failure.message).toMatch(/its genesis block is 0x\w{64}, evm\.genesis_hash is 0x1{64}/);
+    expect(failure.code).toBe("EXECUTION_UNSUITABLE");
+    expect(failure.message).toMatch(/its genesis block is 0x\w{64}, and evm\.genesis_hash 0x1{64}/);
   });
 
   it("disagrees about a block: the node must stop, and says which block", async () => {
@@ -140,12 +140,21 @@ describe.skipIf(!hasGeth())(needingGeth("an execution client"), () => {
     await chain.execute(block);
   });
 
+  it("is too slow for the blocks: it knows seconds only", async () => {
+    const { executor } = connect(geth, { blockTimeNs: 999_000_000n });
+    const failure = await failureOf(executor.initChain(genesis));
+    expect(failure.code).toBe("EXECUTION_UNSUITABLE");
+    expect(failure.message).toContain(
+      "it needs 1 s from a block to the next; raise node.block_time",
+    );
+  });
+
   it("lacks the forks: it says which", async () => {
     const { pragueTime: _, ...config } = exampleGenesis.config;
     const old = newGeth({ genesis: { ...exampleGenesis, config } });
     await old.start();
     const failure = await failureOf(connect(old).executor.initChain(genesis));
-    expect(failure.code).toBe("EXECUTION_FOREIGN");
+    expect(failure.code).toBe("EXECUTION_UNSUITABLE");
     expect(failure.message).toContain("its genesis has not all forks up to Prague at time 0");
   });
 });

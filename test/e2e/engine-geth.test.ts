@@ -45,7 +45,7 @@ async function startGeth(options: { readonly genesis?: unknown } = {}): Promise<
 function connect(geth: Geth, overrides: Partial<EngineOptions> = {}) {
   const clients: ClientFacts[] = [];
   const { ethUrl, engineUrl, jwtSecret } = geth;
-  const lags = { safeLag: 2, finalizedLag: 3 };
+  const lags = { safeLag: 2, finalizedLag: 3, blockTimeNs: 1_000_000_000n };
   const options = { ethUrl, engineUrl, jwtSecret, genesisHash: null, feeRecipient, ...lags };
   const executor = new EngineExecutor(
     { ...options, ...overrides },

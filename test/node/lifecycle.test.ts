@@ -42,6 +42,7 @@ async function nodeOf(home: string): Promise<Node> {
     home: await openHome(config, "devnet"),
     version: "test",
     adminToken: null,
+    jwtSecret: null,
   };
   const log = createLogger({ level: "error", format: "text" });
   return new Node(options, { log, onFailure: (error) => failures.push(error) });

@@ -202,7 +202,6 @@ export function startSequencer(
       store: chain.store,
       source,
       executor: chain.executor,
-      checkTx: (tx) => chain.executor.checkTx(tx),
       signer,
       signatures: new SignatureChecker(),
       listener,

@@ -42,7 +42,7 @@ it("clients that wait are told when their time is up, without a look at all that
     {
       pool,
       store: chain.store,
-      checkTx: () => null,
+      executor: chain.executor,
       leaderTerm: () => term,
       onAdded: () => {},
     },

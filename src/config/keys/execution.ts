@@ -9,6 +9,7 @@ import {
   secret,
   size,
   text,
+  whole,
 } from "../key.ts";
 
 export const executionKeys = {
@@ -43,6 +44,12 @@ export const evmKeys = {
   genesis_hash: optionalText("Hash of the execution chain's genesis block.", {
     example: "0x2b8bbb1ea1e04f9c9809b4b278a8687806edc061a356c7dbc491930d8e922503",
     variables: ["EVM_GENESIS_HASH"],
+  }),
+  safe_lag: whole(2, "The block that is reported as safe is this many below the head.", {
+    isUnsetByDefault: true,
+  }),
+  finalized_lag: whole(3, "The block that is reported as finalized is this many below the head.", {
+    isUnsetByDefault: true,
   }),
   fee_recipient: optionalText("Address that receives the fees.", {
     example: "0x0000000000000000000000000000000000000001",

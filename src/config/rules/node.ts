@@ -131,6 +131,12 @@ function checkExecution({ config, isSet }: RuleContext): readonly Finding[] {
     if (URL.canParse(url) && /^https?:\/\//i.test(url)) continue;
     findings.push(finding("error", [name], `"${url}" is no HTTP URL; write http://HOST:PORT`));
   }
+  if (config.execution.type === "engine" && config.pruning.pruningMode === "all") {
+    const message =
+      "cannot be all with an execution client: one that is killed or wiped gets the blocks that it " +
+      "lost from here; write disabled";
+    findings.push(finding("error", ["pruning.pruning_mode", "execution.type"], message));
+  }
   const hex = [
     ["evm.genesis_hash", evm.genesisHash, 32],
     ["evm.fee_recipient", evm.feeRecipient, 20],

@@ -5,7 +5,7 @@
  */
 
 import { assert, defined } from "../../base/assert.ts";
-import { clientDiverged, foreignChain, gap, rejected, unavailable, unrunnable } from "../errors.ts";
+import { clientDiverged, gap, rejected, unavailable, unrunnable, unsuitable } from "../errors.ts";
 import type {
   BlockToBuild,
   BlockToExecute,
@@ -16,7 +16,7 @@ import type {
   IdentifiedTx,
 } from "../executor.ts";
 import { bytesOf, type ClientBlock, formatData } from "./answers.ts";
-import { type BlockMaker, secondsOf } from "./block-maker.ts";
+import { type BlockMaker, type MakerTools, secondsOf } from "./block-maker.ts";
 import { EngineApi, type Judgement, type Submission } from "./engine-api.ts";
 import { EngineError, malformed, moved } from "./errors.ts";
 import { EthApi } from "./eth-api.ts";
@@ -24,7 +24,7 @@ import { type ForkchoiceLags, ForkchoiceRule } from "./forkchoice.ts";
 import { JsonRpcClient } from "./json-rpc.ts";
 import { mintToken } from "./jwt.ts";
 import { ListMaker } from "./list-maker.ts";
-import { decodePayload, holdsPayload } from "./payload-block.ts";
+import { decodePayload, holdsPayload, transactionHash, whyNoTransaction } from "./payload-block.ts";
 import { PayloadMaker } from "./payload-maker.ts";
 
 export interface EngineOptions extends ForkchoiceLags {
@@ -35,6 +35,8 @@ export interface EngineOptions extends ForkchoiceLags {
   readonly genesisHash: string | null;
   /** An address in hexadecimal; null burns the fees. */
   readonly feeRecipient: string | null;
+  /** From a block to the next. */
+  readonly blockTimeNs: bigint;
   /** For the tokens; the system's clock unless it is given. */
   readonly unixSeconds?: () => number;
 }
@@ -60,6 +62,7 @@ export class EngineExecutor implements Executor {
   readonly #engine: EngineApi;
   readonly #eth: EthApi;
   readonly #forkchoice: ForkchoiceRule;
+  readonly #tools: MakerTools;
   /** Null until `initChain` has found out what the client can do. */
   #maker: BlockMaker | null = null;
   /** Null where it must be read first: at the start, and after a failure. */
@@ -78,11 +81,26 @@ export class EngineExecutor implements Executor {
     this.#engine = new EngineApi(engineRpc);
     this.#eth = new EthApi(ethRpc);
     this.#forkchoice = new ForkchoiceRule(options);
+    this.#tools = {
+      engine: this.#engine,
+      eth: this.#eth,
+      feeRecipient: normalised(options.feeRecipient ?? "00".repeat(20)),
+      forkchoiceOf: (block) => this.#forkchoiceOf(block),
+    };
   }
 
   /** One nanosecond before `initChain`, which finds out whether the client knows only seconds. */
   get timestampStepNs(): bigint {
     return this.#maker?.timestampStepNs ?? 1n;
+  }
+
+  /** Whether it is worth a sequencer's memory; what it is worth to the client, the client says. */
+  checkTx(tx: Uint8Array): string | null {
+    return whyNoTransaction(tx);
+  }
+
+  identityOf(tx: Uint8Array): Uint8Array {
+    return transactionHash(tx);
   }
 
   initChain(genesis: GenesisParameters): Promise<ExecutionResult> {
@@ -123,39 +141,46 @@ export class EngineExecutor implements Executor {
     await this.#last;
   }
 
-  async #initChain({ initialHeight }: GenesisParameters): Promise<ExecutionResult> {
+  /** What the client is, and whether it can run this chain. */
+  async #connect(): Promise<{ readonly genesisBlock: ClientBlock }> {
     const { url } = this.#eth;
-    if (initialHeight !== 1) {
-      throw foreignChain(
-        url,
-        `its first block is 1, the genesis' initial_height is ${initialHeight}`,
-      );
-    }
     await this.#engine.exchangeCapabilities();
     const version = await this.#eth.clientVersion();
-    const first = await this.#eth.blockAt(0);
-    if (first === null) throw malformed(url, "eth_getBlockByNumber", "it has no genesis block");
+    const genesisBlock = await this.#eth.blockAt(0);
+    if (genesisBlock === null) {
+      throw malformed(url, "eth_getBlockByNumber", "it has no genesis block");
+    }
     const expected = this.#options.genesisHash && normalised(this.#options.genesisHash);
-    if (expected !== null && first.hash !== expected) {
-      throw foreignChain(
+    if (expected !== null && genesisBlock.hash !== expected) {
+      throw unsuitable(
         url,
-        `its genesis block is ${first.hash}, evm.genesis_hash is ${expected}`,
+        `its genesis block is ${genesisBlock.hash}, and evm.genesis_hash ${expected}. Initialise it ` +
+          "with the genesis of the other nodes' clients, or correct the key",
       );
     }
-    if (!first.requestsHash) {
-      throw foreignChain(url, "its genesis has not all forks up to Prague at time 0");
+    if (!genesisBlock.requestsHash) {
+      throw unsuitable(url, "its genesis has not all forks up to Prague at time 0; add them");
     }
     const buildsBlocks = (await this.#eth.pooledTransactions()) === null;
-    const head = await this.#readHead();
-    const tools = {
-      engine: this.#engine,
-      eth: this.#eth,
-      feeRecipient: normalised(this.#options.feeRecipient ?? "00".repeat(20)),
-      forkchoiceOf: (block: ClientBlock) => this.#forkchoiceOf(block),
-    };
-    this.#maker = buildsBlocks ? new PayloadMaker(tools) : new ListMaker(tools);
-    this.#listener.connected({ version, buildsBlocks, headHeight: head.number });
-    return { appHash: bytesOf(first.stateRoot) };
+    const maker = buildsBlocks ? new PayloadMaker(this.#tools) : new ListMaker(this.#tools);
+    const { blockTimeNs } = this.#options;
+    if (blockTimeNs < maker.timestampStepNs) {
+      const problem = `it needs ${Number(maker.timestampStepNs) / 1e9} s from a block to the next`;
+      throw unsuitable(url, `${problem}; raise node.block_time, or use ev-reth`);
+    }
+    const { number } = await this.#readHead();
+    this.#maker = maker;
+    this.#listener.connected({ version, buildsBlocks, headHeight: number });
+    return { genesisBlock };
+  }
+
+  async #initChain({ initialHeight }: GenesisParameters): Promise<ExecutionResult> {
+    if (initialHeight !== 1) {
+      const problem = `its first block is 1, and genesis.json has initial_height ${initialHeight}`;
+      throw unsuitable(this.#eth.url, `${problem}; write 1`);
+    }
+    const { genesisBlock } = await this.#connect();
+    return { appHash: bytesOf(genesisBlock.stateRoot) };
   }
 
   async #execute(block: BlockToExecute): Promise<ExecutionResult> {

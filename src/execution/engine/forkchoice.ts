@@ -1,6 +1,5 @@
 /** Which committed blocks the client is told to be its head, safe and finalized. */
 
-import { assert } from "../../base/assert.ts";
 import type { Forkchoice } from "./engine-api.ts";
 
 export interface ForkchoiceLags {
@@ -22,7 +21,6 @@ export class ForkchoiceRule {
   #finalHeight = 0;
 
   constructor(lags: ForkchoiceLags) {
-    assert(lags.safeLag <= lags.finalizedLag, "a finalized block is safe", { ...lags });
     this.#lags = lags;
   }
 
@@ -46,6 +44,7 @@ export class ForkchoiceRule {
       head.height - finalizedLag,
       Math.min(this.#finalHeight, head.height),
     );
+    // A finalized block is safe, whatever the lags are.
     const safe = Math.max(head.height - safeLag, finalized);
     return {
       headBlockHash: head.hash,

@@ -27,6 +27,10 @@ import {
 import type { Submission } from "./engine-api.ts";
 
 const marker = 0x80;
+/** EIP-4844. */
+const blobType = 3;
+/** RLP: what a list begins with. */
+const listFrom = 0xc0;
 /** EIP-4844: what a versioned hash begins with. */
 const kzgVersion = Uint8Array.of(1);
 
@@ -39,6 +43,16 @@ const frameSchema = z.strictObject({
 /** Of an Ethereum transaction; a blob transaction in the form without its blobs. */
 export function transactionHash(tx: Uint8Array): Uint8Array {
   return keccak_256(tx);
+}
+
+/** Null if the bytes may be a transaction that a block can hold. */
+export function whyNoTransaction(tx: Uint8Array): string | null {
+  const [type] = tx;
+  if (type === undefined) return "the transaction is empty";
+  if (type === blobType) return "a blob transaction: no node of this chain keeps blobs";
+  // EIP-2718: a typed transaction, or a legacy one, which is an RLP list.
+  if (type < marker || type >= listFrom) return null;
+  return `no Ethereum transaction begins with 0x${type.toString(16)}`;
 }
 
 /** Whether the block's data is a payload that a client built, and no list of transactions to build from. */

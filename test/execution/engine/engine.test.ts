@@ -31,7 +31,7 @@ function connect(
   overrides: Partial<EngineOptions> = {},
 ) {
   const found: ClientFacts[] = [];
-  const lags = { safeLag: 2, finalizedLag: 3 };
+  const lags = { safeLag: 2, finalizedLag: 3, blockTimeNs: 100_000_000n };
   const options = { ...urls, jwtSecret, genesisHash: null, feeRecipient: null, ...lags };
   const listener = { connected: (facts: ClientFacts) => found.push(facts) };
   const executor = new EngineExecutor({ ...options, ...overrides }, listener);
@@ -121,9 +121,9 @@ describe("a client that is not where the chain is", () => {
   it("has another genesis: both hashes, and which of the two to correct", async () => {
     const genesisHash = "ab".repeat(32);
     const failure = await failureOf(begin({ genesisHash }));
-    expect(failure.code).toBe("EXECUTION_FOREIGN");
+    expect(failure.code).toBe("EXECUTION_UNSUITABLE");
     expect(failure.message).toMatch(
-      /its genesis block is 0x\w{64}, evm\.genesis_hash is 0x(ab){32}/,
+      /its genesis block is 0x\w{64}, and evm\.genesis_hash 0x(ab){32}/,
     );
   });
 
@@ -136,7 +136,7 @@ describe("a client that is not where the chain is", () => {
   it("cannot begin at another height than 1", async () => {
     const { executor } = await begin();
     const failure = await failureOf(executor.initChain({ ...genesis, initialHeight: 5 }));
-    expect(failure.message).toContain("initial_height is 5");
+    expect(failure.message).toContain("initial_height 5; write 1");
   });
 
   it("is behind: what lies between has to be run first", async () => {

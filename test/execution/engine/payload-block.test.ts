@@ -5,6 +5,7 @@ import {
   encodePayload,
   holdsPayload,
   transactionHash,
+  whyNoTransaction,
 } from "../../../src/execution/engine/payload-block.ts";
 
 const hash = (digit: string) => `0x${digit.repeat(64)}`;
@@ -69,6 +70,21 @@ describe("a payload as a block's data", () => {
     const frame = Buffer.concat([Uint8Array.of(0x80), Buffer.from(text, "latin1")]);
     const decoded = decodePayload([frame]);
     expect(decoded).toEqual({ kind: "malformed", reason: expect.stringMatching(reason) });
+  });
+});
+
+describe("what no block can hold", () => {
+  it.each([
+    ["nothing", "", /empty/],
+    ["a blob transaction", "03f8", /blob/],
+    ["a frame", "807b", /begins with 0x80/],
+    ["text", "bf61", /begins with 0xbf/],
+  ])("%s is refused", (_name, hex, reason) => {
+    expect(whyNoTransaction(Buffer.from(hex, "hex"))).toMatch(reason);
+  });
+
+  it.each(["01f8", "02f8", "04f8", "f86c", "c0"])("0x%s may be a transaction", (hex) => {
+    expect(whyNoTransaction(Buffer.from(hex, "hex"))).toBeNull();
   });
 });
 

@@ -1,0 +1,73 @@
+/** The executor, from the configuration: the embedded store, or an Ethereum client. */
+
+import { defined } from "../base/assert.ts";
+import { sleep } from "../base/task-group.ts";
+import { EngineExecutor } from "../execution/engine/engine.ts";
+import { parseJwtSecret } from "../execution/engine/jwt.ts";
+import { ExecutionError } from "../execution/errors.ts";
+import type { Executor } from "../execution/executor.ts";
+import { KvExecutor } from "../execution/kv.ts";
+import type { NodeContext } from "./context.ts";
+
+export interface Execution {
+  readonly executor: Executor;
+  /** null where the state is in an execution client. */
+  readonly kv: KvExecutor | null;
+}
+
+const retryMs = 1_000;
+const tellEveryMs = 10_000;
+
+/** Throws StorageError or ExecutionError if the embedded store cannot be used. */
+export function createExecution(context: NodeContext): Execution {
+  const { config } = context.options;
+  if (config.execution.type === "engine") return { executor: createEngine(context), kv: null };
+  const kv = new KvExecutor({ directory: config.dbPath });
+  return { executor: kv, kv };
+}
+
+function createEngine({ options, log }: NodeContext): EngineExecutor {
+  const { evm, node } = options.config;
+  const { engineUrl, ethUrl, genesisHash, feeRecipient, safeLag, finalizedLag } = evm;
+  const jwtSecret = defined(options.jwtSecret, "an execution client comes with a secret");
+  return new EngineExecutor(
+    {
+      engineUrl,
+      ethUrl,
+      jwtSecret: parseJwtSecret(jwtSecret),
+      genesisHash,
+      feeRecipient,
+      safeLag,
+      finalizedLag,
+      blockTimeNs: BigInt(Math.round(node.blockTimeMs * 1e6)),
+    },
+    {
+      connected: ({ version, buildsBlocks, headHeight }) => {
+        const builder = buildsBlocks ? "the client" : "this node";
+        log.info({ client: version, builder, height: headHeight }, "execution client connected");
+      },
+    },
+  );
+}
+
+/** What `ask` answers, once the executor is there to answer. Throws what no wait can mend, or once `signal` aborts. */
+export async function untilAvailable<T>(
+  { log }: NodeContext,
+  signal: AbortSignal,
+  ask: () => Promise<T>,
+): Promise<T> {
+  let toldAtMs = Number.NEGATIVE_INFINITY;
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      const isTransient = error instanceof ExecutionError && error.code === "EXECUTION_UNAVAILABLE";
+      if (!isTransient || signal.aborted) throw error;
+      if (performance.now() - toldAtMs >= tellEveryMs) {
+        toldAtMs = performance.now();
+        log.warn({ reason: error.message }, "waiting for the execution client");
+      }
+      await sleep(retryMs, signal);
+    }
+  }
+}
