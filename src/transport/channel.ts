@@ -36,6 +36,9 @@ export interface ChannelOptions {
   readonly random: Random;
 }
 
+/** How long a connection that was opened ahead waits for its first call. */
+const unusedMaxMs = 2_000;
+
 interface OpenCall {
   readonly call: Call;
   sentAtMs: number;
@@ -54,6 +57,8 @@ interface Open {
   readonly socket: Socket;
   readonly reader: FrameReader;
   isProven: boolean;
+  /** Whether anything was sent on it. */
+  isUsed: boolean;
 }
 
 type State = { readonly kind: "idle" } | Connecting | Open | { readonly kind: "closed" };
@@ -109,6 +114,12 @@ export class Channel {
     this.#calls.push(openCall);
     if (this.#state.kind === "open") this.#write(this.#state, openCall);
     else this.#queuedBytes += call.sizeBytes;
+  }
+
+  /** Dials for a call that is likely to come, which then need not wait for it. */
+  openAhead(): void {
+    if (this.#state.kind === "idle" && performance.now() >= this.#dialNotBeforeMs)
+      this.#startDial();
   }
 
   /** The peer is known to be there: the next call may dial at once. */
@@ -176,6 +187,7 @@ export class Channel {
       socket,
       reader: new FrameReader("response", this.#options.limits.frameSizeMaxBytes),
       isProven: false,
+      isUsed: false,
     };
     this.#state = open;
     socket.on("data", (chunk: Buffer) => this.#onData(open, chunk));
@@ -186,10 +198,19 @@ export class Channel {
     this.#queuedBytes = 0;
     this.#headSinceMs = performance.now();
     for (const openCall of this.#calls) this.#write(open, openCall);
+    if (!open.isUsed) setTimeout(() => this.#closeUnused(open), unusedMaxMs).unref();
+  }
+
+  /** Before the peer wonders who connects and says nothing. */
+  #closeUnused(open: Open): void {
+    if (this.#state !== open || open.isUsed) return;
+    this.#state = idle;
+    closeSoon(open.socket);
   }
 
   #write(open: Open, openCall: OpenCall): void {
     openCall.sentAtMs = performance.now();
+    open.isUsed = true;
     const { call } = openCall;
     if (call.isBulk === true) {
       writeInPieces(open.socket, call.encode(), (takenBytes) => {

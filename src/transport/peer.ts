@@ -46,6 +46,8 @@ export interface PeerDependencies {
   readonly identity: () => Identity;
   onResponse(response: ResponseMessage): void;
   onRpcFailed(failure: RpcFailure): void;
+  /** The peer has closed a connection: it may be gone. */
+  onSuspect(peerId: ServerId): void;
   onProcessGone(peerId: ServerId): void;
   onEvent(event: TransportEvent): void;
   /** Our end of a new connection. */
@@ -114,6 +116,10 @@ export class Peer {
       case "appendEntriesRequest":
         return this.#call(this.#append, request, payloadBytes(request));
       case "requestVoteRequest":
+        // Who wins has entries and heartbeats to send at once.
+        this.#append.openAhead();
+        this.#heartbeat.openAhead();
+        return this.#call(this.#vote, request, 0);
       case "requestPreVoteRequest":
       case "timeoutNowRequest":
         return this.#call(this.#vote, request, 0);
@@ -156,8 +162,13 @@ export class Peer {
     for (const channel of this.#channels()) channel.endBackoff();
   }
 
+  /** There may be an election soon. */
+  expectCampaign(): void {
+    this.#vote.openAhead();
+  }
+
   inboundLost(): void {
-    this.#crash.lost(true);
+    this.#lost(true);
   }
 
   stats(): PeerStats {
@@ -263,7 +274,7 @@ export class Peer {
         this.#counts.disconnected++;
         const count = this.#counts.disconnected;
         onEvent({ kind: "disconnected", peerId, purpose, reason, count });
-        this.#crash.lost(isByPeer);
+        this.#lost(isByPeer);
       },
       onDialFailed: ({ address, reason, isRefused, retryInMs }) => {
         this.#counts.dialFailed++;
@@ -290,6 +301,11 @@ export class Peer {
         channel.drop("stuck since before the heartbeats were back");
       }
     }
+  }
+
+  #lost(isByPeer: boolean): void {
+    if (isByPeer) this.#dependencies.onSuspect(this.peerId);
+    this.#crash.lost(isByPeer);
   }
 
   #processGone(): void {

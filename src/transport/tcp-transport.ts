@@ -198,6 +198,7 @@ export class TcpTransport {
         onRpcFailed: (failure) => {
           if (!this.#isStopped) this.#handlers.onRpcFailed(failure);
         },
+        onSuspect: (suspect) => this.#expectCampaign(suspect),
         onProcessGone: (gone) => {
           if (!this.#isStopped) this.#handlers.onProcessGone(gone);
         },
@@ -207,6 +208,14 @@ export class TcpTransport {
         },
       },
     );
+  }
+
+  /** If it led, the others are asked for their votes: a dial now is a round trip less then. */
+  #expectCampaign(suspect: ServerId): void {
+    if (this.#isStopped) return;
+    for (const [peerId, peer] of this.#peers) {
+      if (peerId !== suspect) peer.expectCampaign();
+    }
   }
 
   /** The member that a request's header names. */

@@ -181,6 +181,19 @@ export function heartbeat(from: string, to: string, sentAtMs = 1): RequestMessag
   return { kind: "heartbeatRequest", from, to, id: ++lastId, term: 7, sentAtMs };
 }
 
+export function requestVote(from: string, to: string): RequestMessage {
+  const last = { index: 5, term: 7 };
+  return {
+    kind: "requestVoteRequest",
+    from,
+    to,
+    id: ++lastId,
+    term: 8,
+    last,
+    leadershipTransfer: false,
+  };
+}
+
 export function preVote(from: string, to: string): RequestMessage {
   return {
     kind: "requestPreVoteRequest",
