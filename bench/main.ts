@@ -7,7 +7,6 @@ import type { Figure } from "./figure.ts";
 import { describeMachine } from "./machine.ts";
 import { machineLine, type Report, tableOf, writeReport } from "./report.ts";
 import type { Effort, Section, SectionContext } from "./section.ts";
-import { backfillSection } from "./sections/backfill.ts";
 import { blocksSection } from "./sections/blocks.ts";
 import { catchUpSection } from "./sections/catch-up.ts";
 import { coldStartSection } from "./sections/cold-start.ts";
@@ -15,6 +14,7 @@ import { costSection } from "./sections/cost.ts";
 import { failoverSection } from "./sections/failover.ts";
 import { floorSection } from "./sections/floor.ts";
 import { latencySection } from "./sections/latency.ts";
+import { logCatchUpSection } from "./sections/log-catch-up.ts";
 import { peersSection } from "./sections/peers.ts";
 import { restartSection } from "./sections/restart.ts";
 import { throughputSection } from "./sections/throughput.ts";
@@ -23,7 +23,7 @@ const sections: readonly Section[] = [
   floorSection,
   latencySection,
   throughputSection,
-  catchUpSection,
+  logCatchUpSection,
   costSection,
   coldStartSection,
   failoverSection,
@@ -31,7 +31,7 @@ const sections: readonly Section[] = [
 ];
 
 /** Run when they are asked for: they take long, or need what not every machine has. */
-const moreSections: readonly Section[] = [backfillSection, peersSection, restartSection];
+const moreSections: readonly Section[] = [catchUpSection, peersSection, restartSection];
 
 const allSections = [...sections, ...moreSections];
 
