@@ -29,6 +29,8 @@ export interface LocalClusterOptions {
   readonly hostOf?: (nth: number) => string;
   /** Flags after `evm start` besides `--home`. */
   readonly flags?: readonly string[];
+  /** Where `from` finds the Raft port of `to`; its own address unless this is given. */
+  readonly peerAddressOf?: (from: LocalNodePlace, to: LocalNodePlace) => Promise<string>;
   /** Whether all nodes listen on 0.0.0.0 for Raft, as in the tutorial. */
   readonly hasWildcardRaftAddress?: boolean;
   /** Kills the nodes should this process end without doing so. */
@@ -39,13 +41,16 @@ export interface LocalClusterOptions {
 const passphrase = "devnet";
 
 /** A leader that dies is replaced within tens of milliseconds on loopback. */
-const defaultSettings = {
-  "node.aggregator": "true",
-  "raft.enable": "true",
+const timeouts = {
   "raft.heartbeat_timeout": "92ms",
   "raft.election_timeout": "368ms",
   "raft.leader_lease_timeout": "46ms",
   "raft.send_timeout": "50ms",
+};
+
+const defaultSettings = {
+  "node.aggregator": "true",
+  "raft.enable": "true",
   "instrumentation.prometheus": "true",
   // A folder under /tmp may be in memory; nothing of value is in these homes.
   "storage.allow_volatile": "true",
@@ -91,7 +96,7 @@ export class LocalCluster {
       const settings = new Map([
         // One list for all: a node skips its own entry.
         ["p2p.peers", p2pPeers.join(",")],
-        ...Object.entries(settingsOf(place, places, options)),
+        ...Object.entries(await settingsOf(place, places, options)),
       ]);
       const { configFile } = homeLayout(place.home);
       await writePrivateFile(configFile, printConfig(settings), { overwrite: false });
@@ -138,21 +143,34 @@ async function removeHomes(directory: string): Promise<void> {
   for (const home of homes) await rm(join(directory, home), { recursive: true, force: true });
 }
 
-function settingsOf(
+async function settingsOf(
   place: LocalNodePlace,
   places: readonly LocalNodePlace[],
-  { settings = {}, hasWildcardRaftAddress = false }: LocalClusterOptions,
-): Record<string, string> {
+  {
+    settings = {},
+    hasWildcardRaftAddress = false,
+    peerAddressOf = ownAddress,
+  }: LocalClusterOptions,
+): Promise<Record<string, string>> {
   const { id, host, raftPort, rpcPort, metricsPort, p2pPort } = place;
-  const others = places.filter((other) => other.id !== id);
+  const peers: string[] = [];
+  for (const other of places) {
+    if (other.id !== id) peers.push(`${other.id}@${await peerAddressOf(place, other)}`);
+  }
   return {
     ...defaultSettings,
+    // They follow from the longest round trip where that is given.
+    ...("raft.rtt_max" in settings ? {} : timeouts),
     "raft.node_id": id,
     "raft.raft_addr": `${hasWildcardRaftAddress ? "0.0.0.0" : host}:${raftPort}`,
-    "raft.peers": others.map((peer) => `${peer.id}@${peer.host}:${peer.raftPort}`).join(","),
+    "raft.peers": peers.join(","),
     "rpc.address": `${host}:${rpcPort}`,
     "instrumentation.prometheus_listen_addr": `${host}:${metricsPort}`,
     "p2p.listen_address": `/ip4/${host}/tcp/${p2pPort}`,
     ...settings,
   };
+}
+
+async function ownAddress(_from: LocalNodePlace, { host, raftPort }: LocalNodePlace) {
+  return `${host}:${raftPort}`;
 }

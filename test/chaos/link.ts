@@ -1,0 +1,120 @@
+/**
+ * The way from one node to another's Raft port: a proxy that the one dials in place of the other. Bytes
+ * come late, or wait; none is lost or changed, as TCP would not let a node see that.
+ */
+
+import { once } from "node:events";
+import { createConnection, createServer, type Server, type Socket } from "node:net";
+
+/** One direction of the network between two machines. */
+export interface Way {
+  /** How long a byte is on its way. */
+  delayMs(): number;
+  /** Nothing passes. */
+  isCut: boolean;
+}
+
+export interface LinkOptions {
+  readonly host: string;
+  /** Where the node really listens. */
+  readonly targetPort: number;
+  readonly there: Way;
+  readonly back: Way;
+}
+
+/** Beyond it the sender is made to wait: what a wide window holds. */
+const underWayMaxBytes = 4 * 1024 * 1024;
+/** How often a way that is cut is looked at again. */
+const cutPollMs = 10;
+
+export class Link {
+  readonly #options: LinkOptions;
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+  #port = 0;
+
+  constructor(options: LinkOptions) {
+    this.#options = options;
+    // A connection ends each way on its own, as it does without a proxy.
+    this.#server = createServer({ allowHalfOpen: true }, (socket) => this.#accept(socket));
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  /** The process behind it lives: its port accepts. */
+  async open(): Promise<void> {
+    if (this.#server.listening) return;
+    this.#server.listen(this.#port, this.#options.host);
+    await once(this.#server, "listening");
+    const address = this.#server.address();
+    if (address === null || typeof address === "string") throw new Error("a TCP port has a number");
+    this.#port = address.port;
+  }
+
+  /** The process behind it is gone: its port refuses. What it had sent still arrives. */
+  close(): void {
+    this.#server.close();
+  }
+
+  destroy(): void {
+    this.close();
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  #accept(near: Socket): void {
+    const { host, targetPort, there, back } = this.#options;
+    const far = createConnection({ host, port: targetPort, allowHalfOpen: true });
+    for (const socket of [near, far]) {
+      socket.setNoDelay(true);
+      this.#sockets.add(socket);
+      socket.once("close", () => this.#sockets.delete(socket));
+    }
+    carry(near, far, there);
+    carry(far, near, back);
+  }
+}
+
+/** Bytes, the end, and a reset, each after its time on the way, in their order. */
+function carry(from: Socket, to: Socket, way: Way): void {
+  let lastDueMs = 0;
+  let underWayBytes = 0;
+  const queue: { readonly dueMs: number; readonly bytes: number; readonly arrive: () => void }[] =
+    [];
+  let isWaiting = false;
+  const send = (bytes: number, arrive: () => void) => {
+    // One way has one order, however its delay changes.
+    lastDueMs = Math.max(lastDueMs, performance.now() + way.delayMs());
+    queue.push({ dueMs: lastDueMs, bytes, arrive });
+    underWayBytes += bytes;
+    if (underWayBytes > underWayMaxBytes) from.pause();
+    if (!isWaiting) look();
+  };
+  const look = () => {
+    isWaiting = false;
+    for (let head = queue[0]; head !== undefined; head = queue[0]) {
+      const waitMs = way.isCut ? cutPollMs : head.dueMs - performance.now();
+      if (waitMs > 0) {
+        isWaiting = true;
+        setTimeout(look, waitMs);
+        return;
+      }
+      queue.shift();
+      underWayBytes -= head.bytes;
+      head.arrive();
+    }
+    if (underWayBytes <= underWayMaxBytes) from.resume();
+  };
+  let isOver = false;
+  const end = (arrive: () => void) => {
+    if (isOver) return;
+    isOver = true;
+    send(0, arrive);
+  };
+  from.on("data", (chunk) => send(chunk.length, () => void to.write(chunk)));
+  from.once("end", () => end(() => to.end()));
+  // A process that is killed resets, and so does a port that refuses.
+  from.once("error", () => end(() => to.destroy()));
+  from.once("close", () => end(() => to.destroy()));
+}
