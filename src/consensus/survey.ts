@@ -89,19 +89,23 @@ export class Survey {
           `blocks only once all members have answered. Silent: ${silent.join(", ")}`,
       );
     }
-    const answered = this.#settled().length;
-    const needed = majorityOf(voters.length) - 1;
-    if (answered >= needed && this.#hasSettled(nowMs)) return begin;
+    // Where there were elections a silent member may have entries that were committed with this server's
+    // lost copy. Where nobody knows of any it is a new cluster, and a majority may begin.
+    const wereElections = this.#highestTerm() > bootstrapTerm;
+    const enough = wereElections
+      ? this.#witnesses().length >= this.#witnessesNeeded
+      : this.#settled().length >= majorityOf(voters.length) - 1;
+    if (enough && this.#hasSettled(nowMs)) return begin;
     if (silent.length === 0) return wait("waiting for elections that may be under way to end");
-    return wait(`${this.#others.length - silent.length} of ${needed} needed members have answered; \
-silent: ${silent.join(", ")}`);
+    const needed = wereElections ? this.#witnessesNeeded : majorityOf(voters.length) - 1;
+    const heard = this.#others.length - silent.length;
+    const why = wereElections ? `, as there were elections up to term ${this.#highestTerm()}` : "";
+    const silentText = silent.join(", ");
+    return wait(`${heard} of ${needed} needed members have answered${why}; silent: ${silentText}`);
   }
 
   #regainOrWait(withLog: readonly ServerId[], nowMs: number): SurveyOutcome {
-    const { voters } = this.#options;
-    const needed = voters.length - majorityOf(voters.length) + 1;
-    const witnesses = this.#settled().filter((id) => this.#remembersAll(id));
-    if (witnesses.length >= needed && this.#hasSettled(nowMs)) {
+    if (this.#witnesses().length >= this.#witnessesNeeded && this.#hasSettled(nowMs)) {
       return {
         kind: "recover",
         recovery: { minTerm: this.#highestTerm(), untilIndex: this.#highestIndex() },
@@ -113,11 +117,22 @@ silent: ${silent.join(", ")}`);
     const parts = [
       `${withLog.join(", ")} ${withLog.length === 1 ? "has" : "have"} a log up to entry ` +
         `${this.#highestIndex()}, which may be committed`,
-      `what this node has promised is known once ${needed} members answer that kept their raft_dir`,
+      `what this node has promised is known once ${this.#witnessesNeeded} members answer that kept ` +
+        "their raft_dir",
     ];
     if (lost.length > 0) parts.push(`${lost.join(", ")} lost theirs too`);
     if (silent.length > 0) parts.push(`silent: ${silent.join(", ")}`);
     return wait(parts.join("; "));
+  }
+
+  /** One more than a majority can do without. */
+  get #witnessesNeeded(): number {
+    const { length } = this.#options.voters;
+    return length - majorityOf(length) + 1;
+  }
+
+  #witnesses(): readonly ServerId[] {
+    return this.#settled().filter((id) => this.#remembersAll(id));
   }
 
   /** Those that answered a question sent after the survey had settled. */

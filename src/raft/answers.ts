@@ -20,6 +20,12 @@ import {
 import type { RaftServer } from "./server.ts";
 import { endTransfer } from "./transfer.ts";
 
+const requestOf = {
+  heartbeatResponse: "heartbeatRequest",
+  appendEntriesResponse: "appendEntriesRequest",
+  installSnapshotResponse: "installSnapshotRequest",
+} as const;
+
 export function handleFollowerAnswer(
   server: RaftServer,
   response: HeartbeatResponse | AppendEntriesResponse | InstallSnapshotResponse,
@@ -27,11 +33,14 @@ export function handleFollowerAnswer(
   if (response.term > server.currentTerm) {
     return becomeFollower(server, response.term, `${response.from} is in term ${response.term}`);
   }
-  // An answer to an earlier leadership of ours says nothing about this one.
-  if (server.role.kind !== "leader" || response.term < server.currentTerm) return;
+  if (server.role.kind !== "leader") return;
   const { leadership } = server.role;
   const progress = leadership.progress.get(response.from);
   if (progress === undefined) return;
+  // It has lost its disk and asks how to begin: it takes nothing yet, and must be sent this again.
+  if (response.term === 0) return onReplicationFailed(server, progress, requestOf[response.kind]);
+  // An answer to an earlier leadership of ours says nothing about this one.
+  if (response.term < server.currentTerm) return;
   const silentMs = server.nowMs - progress.lastContactMs;
   if (silentMs >= server.options.leaderLeaseTimeoutMs) progress.retryNow();
   progress.lastContactMs = server.nowMs;

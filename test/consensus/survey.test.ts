@@ -132,6 +132,13 @@ describe("it waits", () => {
       /elections that may be under way/,
     ],
     [
+      "for a second witness where there were elections, though nobody who answers has a log",
+      3,
+      { n3: whole(2, 1) },
+      {},
+      /1 of 2 needed members have answered, as there were elections up to term 2; silent: n2/,
+    ],
+    [
       "for witnesses that were asked after that",
       3,
       { n2: early(whole(5, 90)), n3: whole(4, 100) },

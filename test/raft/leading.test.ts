@@ -144,6 +144,28 @@ describe("a failed RPC", () => {
     expect(bench.sentOf("appendEntriesRequest").map((m) => m.to)).toContain("2");
   });
 
+  it("is what an answer in term 0 is: that server lost its disk and took nothing (P6)", () => {
+    const bench = leader();
+    bench.wait(5);
+    bench.acknowledge("2");
+    bench.wait(20);
+    heartbeatAnswered(bench, "2", 0);
+    const { sentAtMs, prev, to } = bench.answer("appendEntriesRequest");
+    expect([to, prev.index]).toEqual(["2", 0]);
+    bench.receive("2", {
+      kind: "appendEntriesResponse",
+      term: 0,
+      success: false,
+      lastLogIndex: 0,
+      noRetryBackoff: false,
+      matchIndex: 0,
+      prevLogIndex: 0,
+      sentAtMs,
+    });
+    bench.wait(10);
+    expect(bench.sentOf("appendEntriesRequest").map((m) => m.to)).toContain("2");
+  });
+
   it("of an earlier term says nothing", () => {
     const bench = leader();
     bench.step({ kind: "rpcFailed", request: { kind: "appendEntriesRequest", to: "2", term: 1 } });
