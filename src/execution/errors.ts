@@ -104,7 +104,9 @@ export function unrunnable(height: number, problem: string): ExecutionError {
 }
 
 export function unavailable(height: number, cause: Error): ExecutionError {
-  return new ExecutionError({ code: "EXECUTION_UNAVAILABLE", height }, cause.message, { cause });
+  // It says all that `cause` says; what stands behind that is new.
+  const deeper = cause.cause === undefined ? {} : { cause: cause.cause };
+  return new ExecutionError({ code: "EXECUTION_UNAVAILABLE", height }, cause.message, deeper);
 }
 
 export function gap(height: number, nextHeight: number): ExecutionError {

@@ -31,6 +31,14 @@ export interface IdentifiedTx {
   readonly id: Uint8Array;
 }
 
+/** A transaction that no block can take. */
+export interface Unfit {
+  /** For its sender, in the executor's words. */
+  readonly reason: string;
+  /** Nor can a later block: another transaction has taken its place. */
+  readonly isFinal: boolean;
+}
+
 /** The block that the leader is about to propose, on the executor's head. */
 export interface BlockToBuild {
   readonly height: number;
@@ -46,6 +54,18 @@ export interface Executor {
   checkTx(tx: Uint8Array): string | null;
   /** The identity that a transaction has by itself; null where its sender gives it one, or nobody does. */
   identityOf(tx: Uint8Array): Uint8Array | null;
+  /**
+   * Shows a transaction to the executor's own pool, before it is accepted and again while it waits. Null if a
+   * block may take it, or nobody can tell now.
+   */
+  screenTx(tx: Uint8Array): Promise<Unfit | null>;
+  /** A transaction that no block has taken for so long is given up; null: never. */
+  readonly txLifetimeMs: number | null;
+  /**
+   * The call that has gone without an answer for the longest time, by a number of its own; null if none is under way, or
+   * the executor asks nobody.
+   */
+  readonly oldestCall: number | null;
   /** The state before the first block. Idempotent. */
   initChain(genesis: GenesisParameters): Promise<ExecutionResult>;
   /**

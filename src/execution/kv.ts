@@ -15,6 +15,7 @@ import type {
   Executor,
   GenesisParameters,
   IdentifiedTx,
+  Unfit,
 } from "./executor.ts";
 import { KvStore, type KvStoreOptions, type KvValue, resultsKept } from "./kv-store.ts";
 import { parseKvTransaction } from "./kv-transaction.ts";
@@ -22,6 +23,8 @@ import { emptyRoot, leafOf, updateTree } from "./kv-tree.ts";
 
 export class KvExecutor implements Executor {
   readonly timestampStepNs = 1n;
+  readonly txLifetimeMs: number | null = null;
+  readonly oldestCall: number | null = null;
   readonly #store: KvStore;
   #genesis: GenesisParameters | null;
   #head: ExecutionHead;
@@ -42,6 +45,11 @@ export class KvExecutor implements Executor {
 
   /** Whoever sends the same bytes twice means two transactions. */
   identityOf(_tx: Uint8Array): null {
+    return null;
+  }
+
+  /** A block takes whatever is well formed. */
+  async screenTx(_tx: Uint8Array): Promise<Unfit | null> {
     return null;
   }
 

@@ -15,15 +15,13 @@ const handOverRetryMs = 500;
 
 export class NodeListener implements SequencerListener {
   readonly #narrator: Narrator;
-  readonly #metrics: Metrics;
   #role: RoleReport | null = null;
   readonly #backlogTeller: BacklogTeller;
   #onRole: () => void = () => {};
 
   constructor(narrator: Narrator, metrics: Metrics) {
     this.#narrator = narrator;
-    this.#metrics = metrics;
-    this.#metrics.execution.healthy.set(1);
+    metrics.execution.healthy.set(1);
     this.#backlogTeller = new BacklogTeller((event) => narrator.nodeEvent(event));
   }
 
@@ -60,6 +58,10 @@ export class NodeListener implements SequencerListener {
         if (isSo()) finish(true);
       };
     });
+  }
+
+  txDropped(txId: Uint8Array, reason: string): void {
+    this.#narrator.nodeEvent({ kind: "txDropped", txId, reason });
   }
 
   offerRefused(leaderId: string, reason: string): void {
@@ -107,13 +109,10 @@ export class NodeListener implements SequencerListener {
   }
 
   executionFailed(height: number, error: Error): void {
-    this.#metrics.execution.healthy.set(0);
-    this.#metrics.execution.failures.inc();
     this.#narrator.nodeEvent({ kind: "executionFailed", height, error });
   }
 
   executionRecovered(height: number, downMs: number): void {
-    this.#metrics.execution.healthy.set(1);
     this.#narrator.nodeEvent({ kind: "executionRecovered", height, downMs });
   }
 }

@@ -10,6 +10,7 @@ import type { KvExecutor } from "../execution/kv.ts";
 import type { RaftStatus } from "../raft/status.ts";
 import type {
   ClusterStatus,
+  EthereumClient,
   Health,
   NetworkFacts,
   NodeApi,
@@ -37,6 +38,7 @@ const transferPollMs = 5;
 
 export class NodeView implements NodeApi {
   readonly blocks: BlockReader;
+  readonly ethereum: EthereumClient | null;
   readonly #facts: NodeFacts;
   readonly #consensus: Consensus;
   readonly #sequencer: Sequencer;
@@ -53,10 +55,13 @@ export class NodeView implements NodeApi {
       readonly p2p: NetworkFacts;
       /** null where the executor keeps no readable state. */
       readonly kv: KvExecutor | null;
+      /** null where there is no such client. */
+      readonly ethereum: EthereumClient | null;
     },
   ) {
     this.#facts = facts;
     this.blocks = dependencies.blocks;
+    this.ethereum = dependencies.ethereum;
     this.#consensus = dependencies.consensus;
     this.#sequencer = dependencies.sequencer;
     this.#p2p = dependencies.p2p;

@@ -133,7 +133,7 @@ export class Node {
 
   async #startParts(): Promise<void> {
     const context = this.#context;
-    const { executor, kv, store } = await this.#openChain();
+    const { executor, kv, wallets, store } = await this.#openChain();
     const listener = new NodeListener(context.narrator, context.metrics);
     const { host, source } = createP2p(context, {
       store,
@@ -151,7 +151,13 @@ export class Node {
       listener,
       sequencer: () => this.#running.sequencer,
       view: () =>
-        new NodeView(factsOf(context), { ...this.#running, blocks: store, p2p: host, kv: null }),
+        new NodeView(factsOf(context), {
+          ...this.#running,
+          blocks: store,
+          p2p: host,
+          kv: null,
+          ethereum: null,
+        }),
     });
     const sequencer = createSequencer(context, { consensus, executor, store, source, listener });
     this.#parts = { consensus, sequencer, listener };
@@ -166,6 +172,7 @@ export class Node {
       sequencer,
       p2p: host,
       kv,
+      ethereum: wallets,
     });
     const rpc = createRpc(context, view);
     this.#rpcAddress = await rpc.start();
@@ -192,7 +199,8 @@ export class Node {
     const lock = await lockDirectory(config.dbPath);
     this.#began("data directory", () => lock.release());
     const execution = createExecution(this.#context);
-    const { executor } = execution;
+    const { executor, wallets } = execution;
+    this.#began("wallets", async () => wallets?.close());
     this.#began("executor", () => executor.close());
     const { appHash } = await this.#untilAvailable(() => executor.initChain(genesis));
     const store = await openBlockStore({

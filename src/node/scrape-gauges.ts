@@ -44,7 +44,9 @@ function setLoopDelay({ process }: Metrics, loopDelay: EventLoopDelay): void {
 }
 
 /** Events change these too, but a node that has just started has had none. */
-function setChain(metrics: Metrics, { state, head, pool, unreadyReason }: Sequencer): void {
+function setChain(metrics: Metrics, sequencer: Sequencer): void {
+  const { state, head, pool, unreadyReason, failingMs } = sequencer;
+  metrics.execution.failingSeconds.set(failingMs / 1000);
   setSequencerState(metrics, state.kind);
   metrics.sequencer.ready.set(unreadyReason === null ? 1 : 0);
   metrics.sequencer.height.set(head.height);

@@ -4,6 +4,7 @@ import { defined } from "../base/assert.ts";
 import { sleep } from "../base/task-group.ts";
 import { EngineExecutor } from "../execution/engine/engine.ts";
 import { parseJwtSecret } from "../execution/engine/jwt.ts";
+import { WalletCalls } from "../execution/engine/wallet-calls.ts";
 import { ExecutionError } from "../execution/errors.ts";
 import type { Executor } from "../execution/executor.ts";
 import { KvExecutor } from "../execution/kv.ts";
@@ -13,6 +14,8 @@ export interface Execution {
   readonly executor: Executor;
   /** null where the state is in an execution client. */
   readonly kv: KvExecutor | null;
+  /** null where there is no Ethereum client. */
+  readonly wallets: WalletCalls | null;
 }
 
 const retryMs = 1_000;
@@ -21,14 +24,17 @@ const tellEveryMs = 10_000;
 /** Throws StorageError or ExecutionError if the embedded store cannot be used. */
 export function createExecution(context: NodeContext): Execution {
   const { config } = context.options;
-  if (config.execution.type === "engine") return { executor: createEngine(context), kv: null };
+  if (config.execution.type === "engine") {
+    const wallets = new WalletCalls(config.evm.ethUrl);
+    return { executor: createEngine(context), kv: null, wallets };
+  }
   const kv = new KvExecutor({ directory: config.dbPath });
-  return { executor: kv, kv };
+  return { executor: kv, kv, wallets: null };
 }
 
-function createEngine({ options, log }: NodeContext): EngineExecutor {
+function createEngine({ options, log, metrics }: NodeContext): EngineExecutor {
   const { evm, node } = options.config;
-  const { engineUrl, ethUrl, genesisHash, feeRecipient, safeLag, finalizedLag } = evm;
+  const { engineUrl, ethUrl, genesisHash, feeRecipient, safeLag, finalizedLag, txLifetimeMs } = evm;
   const jwtSecret = defined(options.jwtSecret, "an execution client comes with a secret");
   return new EngineExecutor(
     {
@@ -40,11 +46,17 @@ function createEngine({ options, log }: NodeContext): EngineExecutor {
       safeLag,
       finalizedLag,
       blockTimeNs: BigInt(Math.round(node.blockTimeMs * 1e6)),
+      txLifetimeMs,
     },
     {
       connected: ({ version, buildsBlocks, headHeight }) => {
         const builder = buildsBlocks ? "the client" : "this node";
         log.info({ client: version, builder, height: headHeight }, "execution client connected");
+      },
+      called: ({ method, seconds, hasFailed }) => {
+        const { callDuration, callsFailed } = metrics.execution;
+        callDuration.observe({ method }, seconds);
+        callsFailed.inc({ method }, hasFailed ? 1 : 0);
       },
     },
   );

@@ -9,6 +9,9 @@ import type { BlockStore } from "../storage/block-store.ts";
 import { asError, type NodeContext } from "./context.ts";
 import type { NodeListener } from "./node-listener.ts";
 
+/** A transaction whose place another has taken is in nobody's way for so long. */
+const txReviewEveryMs = 15_000;
+
 export interface SequencerParts {
   readonly consensus: Consensus;
   readonly executor: Executor;
@@ -46,6 +49,7 @@ export function createSequencer(context: NodeContext, parts: SequencerParts): Se
         maxOffers: 1 + cluster.commitRetries,
       },
       acceptsBlocksWithoutTxIds: true,
+      txReviewEveryMs,
       unreadyAfterMs: config.execution.unreadyAfterMs,
       catchUpTimeoutMs: 10 * raft.electionTimeoutMs,
       priority: raft.priority,

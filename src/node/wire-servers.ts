@@ -7,6 +7,8 @@ import { asError, type NodeContext } from "./context.ts";
 import type { NodeView } from "./node-view.ts";
 import { rpcMetrics } from "./rpc-metrics.ts";
 
+const jsonRpcFrameBytes = 1024;
+
 export function createRpc(context: NodeContext, view: NodeView): RpcServer {
   const { config, adminToken } = context.options;
   const address = parseSocketAddress(config.rpc.address);
@@ -19,7 +21,8 @@ export function createRpc(context: NodeContext, view: NodeView): RpcServer {
       adminToken,
       txRate: perSecond === 0 ? null : { perSecond, burst: perSecond },
       limits: {
-        bodyMaxBytes: 2 * config.rpc.txMaxBytes,
+        // In hexadecimal it is twice as long, and there is something around it.
+        bodyMaxBytes: 2 * config.rpc.txMaxBytes + jsonRpcFrameBytes,
         connectionTimeoutMs:
           2 * (config.cluster.waitForLeaderTimeoutMs + config.cluster.txCommitTimeoutMs) + 60_000,
       },

@@ -13,7 +13,7 @@ export class NodeEventCounter {
   }
 
   count(event: NodeEvent): void {
-    const { sequencer, execution, raft, p2p } = this.#metrics;
+    const { sequencer, transactions, execution, raft, p2p } = this.#metrics;
     switch (event.kind) {
       case "blockProduced":
         this.#countBlock(event.block);
@@ -62,6 +62,9 @@ export class NodeEventCounter {
       case "blocksPruned":
         sequencer.blocksPruned.inc(event.removed);
         sequencer.earliestHeight.set(event.earliest);
+        break;
+      case "txDropped":
+        transactions.dropped.inc();
         break;
       case "offerRefused":
         break;

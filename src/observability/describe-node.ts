@@ -83,6 +83,11 @@ export function describeNodeEvent(event: NodeEvent): Narration {
       );
       return repeated(`offerRefused/${leader}/${reason}`, narration);
     }
+    case "txDropped": {
+      const { txId, reason } = event;
+      const facts = { tx: `0x${toHex(txId)}`, reason };
+      return line("", "warn", facts, "transaction dropped, no block can take it");
+    }
     case "blockDamaged": {
       const { height, reason } = event;
       return line("", "error", { height, reason }, "stored block is damaged, fetching it again");

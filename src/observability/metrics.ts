@@ -155,6 +155,10 @@ function transactionMetrics({ gauge, counter, histogram }: MetricMaker) {
     refused: counter("sequencer_txs_refused_total", "Transactions that were not taken, by reason", [
       "reason",
     ]),
+    dropped: counter(
+      "sequencer_txs_dropped_total",
+      "Accepted transactions given up: their nonce was used by another, or no block took them in time",
+    ),
     commitDuration: histogram(
       "sequencer_tx_commit_duration_seconds",
       "From a transaction's arrival on this node to its execution in a committed block",
@@ -163,7 +167,7 @@ function transactionMetrics({ gauge, counter, histogram }: MetricMaker) {
   };
 }
 
-function executionMetrics({ gauge, counter }: MetricMaker) {
+function executionMetrics({ gauge, counter, histogram }: MetricMaker) {
   return {
     healthy: gauge(
       "execution_healthy",
@@ -173,7 +177,25 @@ function executionMetrics({ gauge, counter }: MetricMaker) {
       "execution_replay_remaining_blocks",
       "Stored blocks that the execution client has not got yet",
     ),
-    failures: counter("execution_failures_total", "Calls to the execution client that failed"),
+    failures: counter(
+      "execution_failures_total",
+      "Attempts to build or execute a block that failed",
+    ),
+    failingSeconds: gauge(
+      "execution_failing_seconds",
+      "How long the execution client has failed or been silent, 0 while it answers. Beyond execution.unready_after the node is not ready",
+    ),
+    callDuration: histogram(
+      "execution_call_duration_seconds",
+      "Calls to the execution client, answered or not, by method",
+      operationSeconds,
+      ["method"],
+    ),
+    callsFailed: counter(
+      "execution_calls_failed_total",
+      "Calls to the execution client without a result, by method: no answer, a malformed one, or a refusal",
+      ["method"],
+    ),
   };
 }
 

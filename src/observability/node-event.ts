@@ -90,6 +90,8 @@ export type NodeEvent =
       readonly earliest: number;
       readonly latest: number;
     }
+  /** This node had accepted it, and no block can take it any more. */
+  | { readonly kind: "txDropped"; readonly txId: Uint8Array; readonly reason: string }
   /** The leader does not take the transactions of this node's clients; they are offered again. */
   | { readonly kind: "offerRefused"; readonly leaderId: string; readonly reason: string }
   | { readonly kind: "blockDamaged"; readonly height: number; readonly reason: string }

@@ -86,8 +86,23 @@ export type TransferOutcome =
   | { readonly kind: "notLeader"; readonly leaderId: string | null }
   | { readonly kind: "failed"; readonly reason: string };
 
+/** The Ethereum client beside the node, for wallets. */
+export interface EthereumClient {
+  /** Passes a JSON-RPC call on, unchanged. Never rejects for what the client does. */
+  pass(call: {
+    readonly method: string;
+    readonly json: string;
+    readonly signal: AbortSignal;
+  }): Promise<
+    | { readonly kind: "answered"; readonly json: string }
+    | { readonly kind: "unavailable"; readonly error: Error }
+  >;
+}
+
 export interface NodeApi {
   readonly blocks: BlockReader;
+  /** null where there is none. */
+  readonly ethereum: EthereumClient | null;
   status(): Promise<StatusFacts>;
   cluster(): Promise<ClusterStatus>;
   network(): Promise<NetworkFacts>;

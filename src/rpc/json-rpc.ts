@@ -6,10 +6,13 @@ import { type Answer, json, jsonType, type Route, refusalHeaders } from "./answe
 import { bodyBytes, decodeJson } from "./decode.ts";
 import { badRequest, httpStatusOf, Refusal, type RefusalCode } from "./errors.ts";
 import type { MethodTable } from "./json-rpc-methods.ts";
+import { isWalletMethod, type Wallets, walletMethods } from "./wallets.ts";
 
 export interface JsonRpcOptions {
   readonly batchMax: number;
   readonly batchAnswerMaxBytes: number;
+  /** null where there is no Ethereum client. */
+  readonly wallets: Wallets | null;
   /** What to tell a client of an error that is not its fault. */
   readonly refusalOf: (error: unknown, request: FastifyRequest) => Refusal;
 }
@@ -31,11 +34,15 @@ export function jsonRpcRoutes(methods: MethodTable, options: JsonRpcOptions): re
     {
       method: "POST",
       path: "/",
-      summary: `JSON-RPC 2.0: ${[...methods.keys()].join(", ")}`,
+      summary: `JSON-RPC 2.0: ${methodNames(methods, options).join(", ")}`,
       refuse: transportRefusal,
       handle: (request) => server.handle(request),
     },
   ];
+}
+
+function methodNames(methods: MethodTable, { wallets }: JsonRpcOptions): string[] {
+  return [...methods.keys(), ...(wallets === null ? [] : walletMethods)];
 }
 
 class JsonRpcServer {
@@ -109,17 +116,22 @@ class JsonRpcServer {
 
   /** The answer, serialised; null to a notification. Never rejects. */
   async #call(call: Call, request: FastifyRequest): Promise<string | null> {
-    const id = call.id ?? null;
-    let answer: string;
+    const answer = await this.#answer({ ...call, id: call.id ?? null }, request);
+    return call.id === undefined ? null : answer;
+  }
+
+  async #answer(call: Call & { readonly id: JsonRpcId }, request: FastifyRequest): Promise<string> {
+    const { wallets, refusalOf } = this.#options;
+    if (wallets !== null && isWalletMethod(call.method)) return await wallets.answer(call, request);
+    const { id } = call;
     try {
       const method = this.#methods.get(call.method);
       if (method === undefined) throw this.#unknownMethod(call.method);
       const result = await method.run(call.params, request);
-      answer = JSON.stringify({ jsonrpc: "2.0", id, result });
+      return JSON.stringify({ jsonrpc: "2.0", id, result });
     } catch (error) {
-      answer = refusalText(id, this.#options.refusalOf(error, request));
+      return refusalText(id, refusalOf(error, request));
     }
-    return call.id === undefined ? null : answer;
   }
 
   #parse(item: unknown): Call | Refusal {
@@ -131,7 +143,7 @@ class JsonRpcServer {
   }
 
   #unknownMethod(name: string): Refusal {
-    const known = [...this.#methods.keys()].join(", ");
+    const known = methodNames(this.#methods, this.#options).join(", ");
     return new Refusal(
       { code: "METHOD_NOT_FOUND" },
       `There is no method ${JSON.stringify(name.slice(0, 100))}; there are ${known}.`,

@@ -56,7 +56,8 @@ export const defaultRpcLimits: RpcLimits = {
   connectionsMax: 1024,
   requestsInFlightMax: 16_384,
   bodiesInFlightMaxBytes: 128 * 1024 * 1024,
-  batchMax: 50,
+  // ethers puts up to so many into one.
+  batchMax: 100,
   batchAnswerMaxBytes: 16 * 1024 * 1024,
   headersTimeoutMs: 5_000,
   requestTimeoutMs: 10_000,

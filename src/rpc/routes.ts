@@ -17,6 +17,7 @@ import { stateRoutes } from "./state.ts";
 import { createStatusResult, statusRoutes } from "./status.ts";
 import { createSubmit } from "./submission.ts";
 import { txRoutes } from "./tx.ts";
+import { Wallets } from "./wallets.ts";
 
 interface RouteDependencies {
   readonly api: NodeApi;
@@ -39,6 +40,9 @@ export function createRoutes(
   const guard = adminGuard(options.adminToken);
   const transferLeadership = createTransferLeadership(api, guard, log);
   const methods = createMethods({ api, submit, clientSignal, statusResult, transferLeadership });
+  const { ethereum } = api;
+  const wallets =
+    ethereum === null ? null : new Wallets({ ethereum, submit, clientSignal, refusalOf, log });
   const routes = [
     ...statusRoutes(api, statusResult),
     ...clusterRoutes(api),
@@ -47,7 +51,7 @@ export function createRoutes(
     ...blockRoutes(api.blocks),
     ...stateRoutes(api, clientSignal),
     ...txRoutes(submit, clientSignal),
-    ...jsonRpcRoutes(methods, { ...limits, refusalOf }),
+    ...jsonRpcRoutes(methods, { ...limits, wallets, refusalOf }),
     ...adminRoutes(transferLeadership),
   ];
   return [listingRoute(routes), ...routes];

@@ -81,6 +81,8 @@ export class Applier {
   /** Ends a fetch whose target a newer snapshot has overtaken. */
   #overtaken = new AbortController();
   #backlog: Backlog | null = null;
+  /** What is interrupted while the executor gets blocks again that it had. */
+  #interrupted: Backlog | null = null;
   /** Whether the head is a block of this log: then none can be missing below the next one. */
   #isAnchored = false;
 
@@ -99,7 +101,14 @@ export class Applier {
     this.#store = store;
     this.#source = source;
     this.#listener = listener;
-    this.#chain = new ChainWriter(options.head, dependencies);
+    this.#chain = new ChainWriter(options.head, {
+      ...dependencies,
+      listener: {
+        executionFailed: (height, error) => listener.executionFailed(height, error),
+        executed: (height) => listener.executed(height),
+        refilling: (gap) => this.#refilling(gap),
+      },
+    });
     this.#expected = {
       chainId: options.chainId,
       proposerAddress: signer.signer.address,
@@ -283,6 +292,12 @@ export class Applier {
     const isAbove = height > this.head.height + 1;
     if (isAbove || codesOfDivergence.has(code))
       throw headDiverged(this.head, lastHeaderHash, reason);
+  }
+
+  #refilling(gap: { readonly height: Height; readonly targetHeight: Height } | null): void {
+    if (gap === null) return this.#setBacklog(this.#interrupted);
+    if (this.#backlog?.kind !== "replaying") this.#interrupted = this.#backlog;
+    this.#setBacklog({ kind: "replaying", ...gap });
   }
 
   #setBacklog(backlog: Backlog | null): void {

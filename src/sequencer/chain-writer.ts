@@ -35,7 +35,12 @@ export interface NextBlock {
 
 export interface ExecutionListener {
   executionFailed(height: number, error: Error): void;
-  executionRecovered(height: number, downMs: number): void;
+  executed(height: number): void;
+}
+
+export interface ChainListener extends ExecutionListener {
+  /** The executor has lost blocks, and gets them again; null: it has them. */
+  refilling(gap: { readonly height: Height; readonly targetHeight: Height } | null): void;
 }
 
 /** After so long the thread is given to heartbeats of peers and to clients for a moment (P13). */
@@ -48,7 +53,7 @@ export class ChainWriter {
   readonly #store: ChainStore;
   readonly #executor: Executor;
   readonly #signer: BlockSigner;
-  readonly #listener: ExecutionListener;
+  readonly #listener: ChainListener;
   #head: ChainHead;
   #breathedAtMs = 0;
 
@@ -58,7 +63,7 @@ export class ChainWriter {
       readonly store: ChainStore;
       readonly executor: Executor;
       readonly signer: BlockSigner;
-      readonly listener: ExecutionListener;
+      readonly listener: ChainListener;
     },
   ) {
     this.#head = head;
@@ -99,23 +104,21 @@ export class ChainWriter {
   /** The state after the block; null only if `signal` aborts first. Throws what no retry can mend. */
   async execute(block: BlockToExecute, signal: AbortSignal): Promise<Uint8Array | null> {
     const { height } = block;
-    let failingSinceMs: number | null = null;
     await this.#breathe();
     for (let retryMs = retryMinMs; !signal.aborted; retryMs = Math.min(retryMaxMs, 2 * retryMs)) {
       try {
         const { appHash } = await this.#executor.executeTxs(block);
-        if (failingSinceMs !== null) {
-          this.#listener.executionRecovered(height, performance.now() - failingSinceMs);
-        }
+        this.#listener.executed(height);
         return appHash;
       } catch (error) {
         const isBehind = error instanceof ExecutionError && error.detail.code === "EXECUTION_GAP";
         if (!isBehind && !isTransient(error)) throw error;
-        failingSinceMs ??= performance.now();
-        this.#listener.executionFailed(height, error);
         // A client that was killed or wiped has lost blocks: it gets them from here.
         if (isBehind) await this.#fillGap(error.detail.nextHeight, height, signal);
-        else await sleep(retryMs, signal);
+        else {
+          this.#listener.executionFailed(height, error);
+          await sleep(retryMs, signal);
+        }
       }
     }
     return null;
@@ -123,7 +126,9 @@ export class ChainWriter {
 
   /** Runs the stored blocks from height `from` to the one below `to`. Throws STATE_DIVERGENCE if one gives another state. */
   async #fillGap(from: Height, to: Height, signal: AbortSignal): Promise<void> {
+    const targetHeight = to - 1;
     for (let height = from; height < to; height++) {
+      this.#listener.refilling({ height: height - 1, targetHeight });
       const block = this.#store.blockAt(height);
       if (block === null) throw blockMissing(height);
       const appHash = await this.execute(blockToExecute(block), signal);
@@ -132,6 +137,7 @@ export class ChainWriter {
         throw executorDiverged(height, appHash, block.appHash);
       }
     }
+    this.#listener.refilling(null);
   }
 
   /** Thousands of blocks may come with nothing to wait for between them. */

@@ -20,12 +20,18 @@ import {
   unknownRole,
 } from "./ports.ts";
 import { type ProducerOptions, produceBlocks } from "./producer.ts";
-import { leaderlessReason, readyWord, unreadyDetail, whyUnready } from "./readiness.ts";
+import {
+  type Readiness,
+  type ReadinessListener,
+  type ReadinessOptions,
+  ReadinessWatch,
+} from "./readiness-watch.ts";
 import { isSameWork, type SequencerState, stateFrom } from "./state.ts";
 import { type SubmissionOptions, Submissions } from "./submission.ts";
 import { type PoolLimits, TxPool } from "./tx-pool.ts";
+import { TxReview } from "./tx-review.ts";
 
-export interface SequencerOptions {
+export interface SequencerOptions extends ReadinessOptions {
   readonly nodeId: string;
   readonly genesis: GenesisParameters;
   readonly head: ChainHead;
@@ -34,34 +40,26 @@ export interface SequencerOptions {
   readonly forwarding: ForwarderOptions;
   readonly pool: PoolLimits;
   readonly acceptsBlocksWithoutTxIds: boolean;
-  /** An executor that fails for so long makes this node unready (P5). */
-  readonly unreadyAfterMs: number;
+  /** How often transactions that nobody waits for are looked after. */
+  readonly txReviewEveryMs: number;
   /** A leader that has not caught up after so long hands over. */
   readonly catchUpTimeoutMs: number;
-  readonly priority: number;
 }
 
-export interface SequencerListener {
+export interface SequencerListener extends ReadinessListener {
   stateChanged(from: SequencerState, to: SequencerState): void;
   applied(applied: AppliedBlock & { readonly isOwn: boolean; readonly isLive: boolean }): void;
   refused(entry: CommittedEntry, payload: BlockPayload | null, reason: string): void;
-  readinessChanged(isReady: boolean, reason: string): void;
   /** The leader does not take what this node's clients sent; it is offered again and again. */
   offerRefused(leaderId: string, reason: string): void;
-  executionFailed(height: number, error: Error): void;
-  executionRecovered(height: number, downMs: number): void;
+  /** A transaction that this node had accepted will be in no block. */
+  txDropped(txId: Uint8Array, reason: string): void;
   /** Each block of a backlog, its end (null), and what it was before. */
   backlogChanged(backlog: Backlog | null, last: Backlog | null): void;
 }
 
 export interface SequencerDependencies {
-  readonly consensus: ConsensusPort & {
-    setReadiness(readiness: {
-      readonly isReady: boolean;
-      readonly appliedHeight: number;
-      readonly priority: number;
-    }): void;
-  };
+  readonly consensus: ConsensusPort & { setReadiness(readiness: Readiness): void };
   readonly store: ChainStore;
   /** The blocks of other nodes. */
   readonly source: BlockSource;
@@ -80,6 +78,8 @@ export class Sequencer {
   readonly #applier: Applier;
   readonly #submissions: Submissions;
   readonly #forwarder: Forwarder;
+  readonly #review: TxReview;
+  readonly #readiness: ReadinessWatch;
   readonly #tasks: TaskGroup;
 
   #state: SequencerState = { kind: "following" };
@@ -91,10 +91,6 @@ export class Sequencer {
   /** null until it is known what log this node goes on with. */
   #baseHeight: number | null = null;
   #appliedAtMs = performance.now();
-  #failingSinceMs: number | null = null;
-  #readiness: { readonly appliedHeight: number; readonly reason: string | null } | null = null;
-  /** What was last said of it in the log; at the start everybody knows that there is no leader yet. */
-  #toldReadiness = leaderlessReason;
   #production: { readonly abort: AbortController; readonly done: Promise<void> } | null = null;
   readonly #whenReached = new Set<{ readonly index: number; readonly finish: () => void }>();
 
@@ -104,6 +100,12 @@ export class Sequencer {
     this.#dependencies = dependencies;
     this.#tasks = new TaskGroup(dependencies.onFailure);
     this.#pool = new TxPool(options.pool);
+    this.#readiness = new ReadinessWatch(options, {
+      executor: dependencies.executor,
+      setReadiness: (readiness) => consensus.setReadiness(readiness),
+      listener,
+      facts: () => this.#readinessFacts(),
+    });
     this.#applier = new Applier(
       {
         chainId: options.genesis.chainId,
@@ -116,14 +118,11 @@ export class Sequencer {
           applied: (applied) => this.#onApplied(applied),
           refused: (entry, payload, reason) => listener.refused(entry, payload, reason),
           reached: (index) => this.#onReached(index),
-          executionFailed: (height, error) => this.#executionFailed(height, error),
-          executionRecovered: (height, downMs) => {
-            this.#failingSinceMs = null;
-            listener.executionRecovered(height, downMs);
-          },
+          executionFailed: (height, error) => this.#readiness.executionFailed(height, error),
+          executed: (height) => this.#readiness.executed(height),
           backlogChanged: (backlog, last) => {
             listener.backlogChanged(backlog, last);
-            if (backlog?.kind !== last?.kind) this.#reportReadiness();
+            if (backlog?.kind !== last?.kind) this.#readiness.report();
           },
         },
       },
@@ -134,6 +133,12 @@ export class Sequencer {
       executor: dependencies.executor,
       leaderTerm: () => (this.#raft.leaderId === null ? null : this.#raft.term),
       onAdded: () => this.#forwarder.wake(),
+    });
+    this.#review = new TxReview(options.txReviewEveryMs, {
+      pool: this.#pool,
+      store,
+      executor: dependencies.executor,
+      onDropped: (txId, reason) => listener.txDropped(txId, reason),
     });
     this.#forwarder = new Forwarder(options.forwarding, {
       pool: this.#pool,
@@ -168,7 +173,12 @@ export class Sequencer {
 
   /** null if this node is fit to lead; else why not, and how far it is. */
   get unreadyReason(): string | null {
-    return unreadyDetail(this.#whyUnready(), this.#applier.backlog);
+    return this.#readiness.reason;
+  }
+
+  /** How long the executor has failed, or has been silent; 0 while it answers. */
+  get failingMs(): number {
+    return this.#readiness.failingMs;
   }
 
   start(kept: Iterable<{ readonly txId: Uint8Array; readonly tx: Uint8Array }>): void {
@@ -176,13 +186,14 @@ export class Sequencer {
     this.#tasks.spawn("applier", (signal) => this.#applier.run(signal));
     this.#tasks.spawn("forwarder", (signal) => this.#forwarder.run(signal));
     this.#tasks.spawn("submissions", (signal) => this.#submissions.run(signal));
-    this.#tasks.spawn("readiness", (signal) => this.#watchReadiness(signal));
+    this.#tasks.spawn("readiness", (signal) => this.#readiness.run(signal));
+    this.#tasks.spawn("review", (signal) => this.#review.run(signal));
   }
 
   /** Ends production for good; applying goes on. The node hands leadership over meanwhile. */
   async drain(): Promise<void> {
     this.#isDraining = true;
-    this.#reportReadiness();
+    this.#readiness.report();
     this.#update();
     await this.#production?.done;
   }
@@ -202,7 +213,7 @@ export class Sequencer {
     this.#commitIndex = Math.max(this.#commitIndex, appliedIndex);
     this.#baseHeight = baseHeight;
     this.#applier.begin(appliedIndex);
-    this.#reportReadiness();
+    this.#readiness.report();
   }
 
   onRole(role: RaftRole): void {
@@ -212,7 +223,7 @@ export class Sequencer {
     this.#commitIndex = Math.max(this.#commitIndex, role.commitIndex);
     if (hasLostLead) this.#pool.dropForwarded();
     this.#update();
-    this.#reportReadiness();
+    this.#readiness.report();
     if (hasNewLeader) this.#forwarder.wake();
   }
 
@@ -263,20 +274,9 @@ export class Sequencer {
     });
   }
 
-  #executionFailed(height: number, error: Error): void {
-    this.#failingSinceMs ??= performance.now();
-    this.#dependencies.listener.executionFailed(height, error);
-  }
-
   #onApplied(applied: AppliedBlock): void {
     const { block } = applied;
     this.#appliedAtMs = performance.now();
-    if (this.#failingSinceMs !== null) {
-      // It could not build, and now it has executed.
-      const downMs = this.#appliedAtMs - this.#failingSinceMs;
-      this.#failingSinceMs = null;
-      this.#dependencies.listener.executionRecovered(block.height, downMs);
-    }
     for (const [index, txId] of block.txIds.entries()) {
       this.#submissions.committed(txId, { height: block.height, index });
     }
@@ -300,7 +300,7 @@ export class Sequencer {
       leads: leads ? { term: this.#raft.term, firstCommitIndex: this.#raft.commitIndex } : null,
       appliedIndex: this.#appliedIndex,
       lacksBlocks: this.#lacksBlocks,
-      canExecute: this.#failingSinceMs === null,
+      canExecute: this.#readiness.canExecute,
     });
     const last = this.#state;
     if (isSameWork(last, next)) return;
@@ -325,7 +325,7 @@ export class Sequencer {
         {
           pool: this.#pool,
           executor,
-          buildFailed: (height, error) => this.#executionFailed(height, error),
+          buildFailed: (height, error) => this.#readiness.executionFailed(height, error),
           consensus,
           head: () => this.#applier.head,
           isKnownTx: (txId) => store.txLocation(txId) !== null,
@@ -351,45 +351,20 @@ export class Sequencer {
     });
   }
 
-  async #watchReadiness(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      this.#reportReadiness();
-      await sleep(100, signal);
-    }
-  }
-
-  #reportReadiness(): void {
-    const reason = this.#whyUnready();
-    const appliedHeight = this.#applier.head.height;
-    const last = this.#readiness;
-    if (last?.reason !== reason || last.appliedHeight !== appliedHeight) {
-      this.#readiness = { appliedHeight, reason };
-      const { priority } = this.#options;
-      const isReady = reason === null;
-      this.#dependencies.consensus.setReadiness({ isReady, appliedHeight, priority });
-    }
-    // Fit to lead is one thing, of use to clients another: for that a leader must be there as well.
-    const told = reason ?? (this.#raft.hasJoined ? readyWord : leaderlessReason);
-    if (told === this.#toldReadiness) return;
-    this.#toldReadiness = told;
-    this.#dependencies.listener.readinessChanged(told === readyWord, told);
-  }
-
   get #lacksBlocks(): boolean {
     return this.#baseHeight === null || this.#applier.head.height < this.#baseHeight;
   }
 
-  #whyUnready(): string | null {
-    const nowMs = performance.now();
-    return whyUnready({
+  #readinessFacts() {
+    return {
       isDraining: this.#isDraining,
       isRecovering: this.#raft.isRecovering,
       hasLog: this.#baseHeight !== null,
       missingHeight: this.#lacksBlocks ? this.#baseHeight : null,
       backlog: this.#applier.backlog,
-      failingMs: nowMs - (this.#failingSinceMs ?? nowMs),
-      unreadyAfterMs: this.#options.unreadyAfterMs,
       behind: this.#commitIndex - this.#appliedIndex,
-    });
+      appliedHeight: this.#applier.head.height,
+      hasJoined: this.#raft.hasJoined,
+    };
   }
 }

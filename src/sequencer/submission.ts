@@ -20,7 +20,7 @@ export interface SubmissionOptions {
 
 const sweepMs = 50;
 
-type TxRules = Pick<Executor, "checkTx" | "identityOf">;
+type TxRules = Pick<Executor, "checkTx" | "identityOf" | "screenTx">;
 
 export class Submissions {
   readonly #options: SubmissionOptions;
@@ -65,6 +65,8 @@ export class Submissions {
     const keyId = idempotencyKey === null ? null : idOfKey(idempotencyKey);
     // An Ethereum transaction is executed once by itself, whatever it is called.
     const txId = this.#executor.identityOf(tx) ?? keyId ?? freshId();
+    const unfit = this.#isKnown(txId) ? null : await this.#executor.screenTx(tx);
+    if (unfit !== null) return { kind: "invalid", reason: unfit.reason };
     const location = this.#store.txLocation(txId);
     if (location !== null) return { kind: "committed", txId, location };
 
@@ -79,6 +81,10 @@ export class Submissions {
     }
     const fate = await this.#fateOf(this.#pend(txId, tx), signal);
     return { ...fate, txId };
+  }
+
+  #isKnown(txId: Uint8Array): boolean {
+    return this.#pool.get(txId) !== null || this.#store.txLocation(txId) !== null;
   }
 
   /** What is on disk from before a restart, and is still to be committed. */

@@ -30,6 +30,8 @@ export interface PendingTx {
   /** Kept on disk until it is committed (`wait=accept`). */
   isDurable: boolean;
   readonly waiters: Set<Waiter>;
+  /** By a monotonic clock, since this process started. */
+  readonly addedAtMs: number;
   /** The term of the last leader that was offered it, whether or not the leader answered. */
   offeredTerm: number | null;
   /** Leaders it was offered to so far. */
@@ -89,8 +91,13 @@ export class TxPool {
   }
 
   /** Takes a transaction in that is not there yet. The caller has checked for room. */
-  add(tx: Omit<PendingTx, "waiters" | "offeredTerm" | "offers" | "takenTerm">): PendingTx {
-    const untried = { offeredTerm: null, offers: 0, takenTerm: null };
+  add(tx: Pick<PendingTx, "id" | "tx" | "origin" | "isDurable">): PendingTx {
+    const untried = {
+      addedAtMs: performance.now(),
+      offeredTerm: null,
+      offers: 0,
+      takenTerm: null,
+    };
     const pending: PendingTx = { ...tx, waiters: new Set<Waiter>(), ...untried };
     this.#pending.set(toHex(tx.id), pending);
     this.#bytes += tx.tx.length;

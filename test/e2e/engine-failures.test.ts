@@ -31,8 +31,16 @@ function newGeth(options: { readonly genesis?: unknown } = {}): Geth {
 function connect(geth: Geth, overrides: Partial<EngineOptions> = {}) {
   const { ethUrl, engineUrl, jwtSecret } = geth;
   const options = { ethUrl, engineUrl, jwtSecret, genesisHash: null, feeRecipient: null };
-  const lags = { safeLag: 2, finalizedLag: 3, blockTimeNs: 1_000_000_000n };
-  const executor = new EngineExecutor({ ...options, ...lags, ...overrides }, { connected() {} });
+  const lags = {
+    safeLag: 2,
+    finalizedLag: 3,
+    txLifetimeMs: 3_600_000,
+    blockTimeNs: 1_000_000_000n,
+  };
+  const executor = new EngineExecutor(
+    { ...options, ...lags, ...overrides },
+    { connected() {}, called() {} },
+  );
   closers.push(() => executor.close());
   return { executor, chain: new ChainDriver(executor) };
 }

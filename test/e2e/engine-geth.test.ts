@@ -45,11 +45,16 @@ async function startGeth(options: { readonly genesis?: unknown } = {}): Promise<
 function connect(geth: Geth, overrides: Partial<EngineOptions> = {}) {
   const clients: ClientFacts[] = [];
   const { ethUrl, engineUrl, jwtSecret } = geth;
-  const lags = { safeLag: 2, finalizedLag: 3, blockTimeNs: 1_000_000_000n };
+  const lags = {
+    safeLag: 2,
+    finalizedLag: 3,
+    txLifetimeMs: 3_600_000,
+    blockTimeNs: 1_000_000_000n,
+  };
   const options = { ethUrl, engineUrl, jwtSecret, genesisHash: null, feeRecipient, ...lags };
   const executor = new EngineExecutor(
     { ...options, ...overrides },
-    { connected: (client) => clients.push(client) },
+    { connected: (client) => clients.push(client), called() {} },
   );
   closers.push(() => executor.close());
   return { executor, clients, chain: new ChainDriver(executor) };

@@ -33,6 +33,8 @@ export class Geth {
   readonly jwtSecret: Uint8Array = randomBytes(32);
   readonly #jwtPath: string;
   readonly #options: GethOptions;
+  /** How often its process was started. */
+  starts = 0;
   /** Chosen by the system at the first start, and kept. */
   #ports = { http: 0, auth: 0 };
   #running: Running | null = null;
@@ -63,6 +65,7 @@ export class Geth {
   /** Resolves once both ports answer. */
   async start(): Promise<void> {
     const { recommitMs = 2_000 } = this.#options;
+    this.starts++;
     const flags = {
       datadir: this.#dataDirectory,
       networkid: String(exampleGenesis.config.chainId),

@@ -22,8 +22,10 @@ export interface Harness {
 }
 
 /** Starts a server on a free port of the loopback. */
-export async function startServer(options: Partial<RpcOptions> = {}): Promise<Harness> {
-  const node = new MemoryNode();
+export async function startServer(
+  options: Partial<RpcOptions> = {},
+  node: MemoryNode = new MemoryNode(),
+): Promise<Harness> {
   const log: LogLine[] = [];
   const failures: unknown[] = [];
   const server = createRpcServer({ ...defaults(log, failures), ...options }, node);

@@ -15,6 +15,7 @@ import type {
 import type {
   ClusterMember,
   ClusterStatus,
+  EthereumClient,
   Health,
   NetworkFacts,
   NodeApi,
@@ -30,6 +31,8 @@ export const queueMax = 3;
 
 export class MemoryNode implements NodeApi {
   readonly blocks = new MemoryChain();
+  /** To be set before the server is made. */
+  ethereum: EthereumClient | null = null;
   readonly members: ClusterMember[] = ["node-1", "node-2", "node-3"].map(member);
   /** Of every submission that was abandoned by its client. */
   readonly abandoned: string[] = [];

@@ -3,6 +3,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { toHex } from "../../src/base/bytes.ts";
 import { privateKeyFromSeed } from "../../src/block/ed25519.ts";
 import { BlockSigner, SignatureChecker } from "../../src/block/sign.ts";
 import { KvExecutor } from "../../src/execution/kv.ts";
@@ -139,6 +140,7 @@ export interface Recorded {
   readonly blocks: AppliedBlock[];
   readonly refusals: string[];
   readonly offersRefused: string[];
+  readonly dropped: string[];
   readonly backlogs: (Backlog | null)[];
   readonly failures: unknown[];
 }
@@ -161,6 +163,7 @@ export function startSequencer(
     blocks: [],
     refusals: [],
     offersRefused: [],
+    dropped: [],
     backlogs: [],
     failures: [],
   };
@@ -172,6 +175,7 @@ export function startSequencer(
     offerRefused: (leaderId, reason) => recorded.offersRefused.push(`${leaderId}: ${reason}`),
     executionFailed: () => {},
     executionRecovered: () => {},
+    txDropped: (txId, reason) => recorded.dropped.push(`${toHex(txId)}: ${reason}`),
     backlogChanged: (backlog) => recorded.backlogs.push(backlog),
   };
   const sequencer = new Sequencer(
@@ -192,6 +196,7 @@ export function startSequencer(
       forwarding: { retryDelayMs: 10, answerTimeoutMs: 1000 },
       pool: { maxTxs: 3, maxBytes: 10_000, maxOffers: 2 },
       acceptsBlocksWithoutTxIds: false,
+      txReviewEveryMs: 20,
       unreadyAfterMs: 1000,
       catchUpTimeoutMs: 100,
       priority: 0,

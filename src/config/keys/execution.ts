@@ -51,6 +51,11 @@ export const evmKeys = {
   finalized_lag: whole(3, "The block that is reported as finalized is this many below the head.", {
     isUnsetByDefault: true,
   }),
+  tx_lifetime: duration(
+    "3h",
+    "A transaction that no block has taken for this long is dropped, as execution clients do.",
+    { isUnsetByDefault: true },
+  ),
   fee_recipient: optionalText("Address that receives the fees.", {
     example: "0x0000000000000000000000000000000000000001",
   }),

@@ -69,6 +69,9 @@ export const clientBlockSchema = z
   .nullable();
 export type ClientBlock = NonNullable<z.infer<typeof clientBlockSchema>>;
 
+/** Of eth_getTransactionByHash: that there is one. */
+export const transactionSchema = z.object({ hash }).nullable();
+
 export const hashSchema = hash;
 export const rawTransactionsSchema = z.array(data);
 export const textSchema = z.string();

@@ -14,9 +14,11 @@ import type {
   Executor,
   GenesisParameters,
   IdentifiedTx,
+  Unfit,
 } from "../executor.ts";
 import { bytesOf, type ClientBlock, formatData } from "./answers.ts";
 import { type BlockMaker, type MakerTools, secondsOf } from "./block-maker.ts";
+import { CallWatch, type FinishedCall } from "./call-watch.ts";
 import { EngineApi, type Judgement, type Submission } from "./engine-api.ts";
 import { EngineError, malformed, moved } from "./errors.ts";
 import { EthApi } from "./eth-api.ts";
@@ -37,6 +39,7 @@ export interface EngineOptions extends ForkchoiceLags {
   readonly feeRecipient: string | null;
   /** From a block to the next. */
   readonly blockTimeNs: bigint;
+  readonly txLifetimeMs: number;
   /** For the tokens; the system's clock unless it is given. */
   readonly unixSeconds?: () => number;
 }
@@ -53,6 +56,7 @@ export interface ClientFacts {
 export interface EngineListener {
   /** The client answers: at the start, and when it is another one than before. */
   connected(client: ClientFacts): void;
+  called(call: FinishedCall): void;
 }
 
 export class EngineExecutor implements Executor {
@@ -61,6 +65,9 @@ export class EngineExecutor implements Executor {
   readonly #rpcs: readonly JsonRpcClient[];
   readonly #engine: EngineApi;
   readonly #eth: EthApi;
+  /** With connections of its own: however many transactions come, no block waits behind them. */
+  readonly #pool: EthApi;
+  readonly #watch: CallWatch;
   readonly #forkchoice: ForkchoiceRule;
   readonly #tools: MakerTools;
   /** Null until `initChain` has found out what the client can do. */
@@ -75,11 +82,20 @@ export class EngineExecutor implements Executor {
     this.#listener = listener;
     const { jwtSecret, unixSeconds = () => Math.floor(Date.now() / 1000) } = options;
     const token = () => mintToken(jwtSecret, unixSeconds());
-    const engineRpc = new JsonRpcClient({ url: options.engineUrl, token });
-    const ethRpc = new JsonRpcClient({ url: options.ethUrl, token: null });
-    this.#rpcs = [engineRpc, ethRpc];
+    const called = (call: FinishedCall) => listener.called(call);
+    const watch = new CallWatch(called);
+    const engineRpc = new JsonRpcClient({ url: options.engineUrl, token, watch });
+    const ethRpc = new JsonRpcClient({ url: options.ethUrl, token: null, watch });
+    const poolRpc = new JsonRpcClient({
+      url: options.ethUrl,
+      token: null,
+      watch: new CallWatch(called),
+    });
+    this.#rpcs = [engineRpc, ethRpc, poolRpc];
+    this.#watch = watch;
     this.#engine = new EngineApi(engineRpc);
     this.#eth = new EthApi(ethRpc);
+    this.#pool = new EthApi(poolRpc);
     this.#forkchoice = new ForkchoiceRule(options);
     this.#tools = {
       engine: this.#engine,
@@ -94,6 +110,15 @@ export class EngineExecutor implements Executor {
     return this.#maker?.timestampStepNs ?? 1n;
   }
 
+  get txLifetimeMs(): number {
+    return this.#options.txLifetimeMs;
+  }
+
+  /** Of those that blocks depend on. */
+  get oldestCall(): number | null {
+    return this.#watch.oldest;
+  }
+
   /** Whether it is worth a sequencer's memory; what it is worth to the client, the client says. */
   checkTx(tx: Uint8Array): string | null {
     return whyNoTransaction(tx);
@@ -101,6 +126,10 @@ export class EngineExecutor implements Executor {
 
   identityOf(tx: Uint8Array): Uint8Array {
     return transactionHash(tx);
+  }
+
+  screenTx(tx: Uint8Array): Promise<Unfit | null> {
+    return this.#pool.offer(tx, transactionHash(tx));
   }
 
   initChain(genesis: GenesisParameters): Promise<ExecutionResult> {

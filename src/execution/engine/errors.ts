@@ -11,7 +11,13 @@ export class EngineError extends CodedError<
   /** An answer that is not what the specification says. */
   | { readonly code: "ENGINE_MALFORMED"; readonly method: string }
   /** A JSON-RPC error: the client understood, and will not. */
-  | { readonly code: "ENGINE_REFUSED"; readonly method: string; readonly rpcCode: number }
+  | {
+      readonly code: "ENGINE_REFUSED";
+      readonly method: string;
+      readonly rpcCode: number;
+      /** The client's own words. */
+      readonly said: string;
+    }
   /** SYNCING or ACCEPTED: the client lacks what it needs to judge the block. */
   | { readonly code: "ENGINE_SYNCING"; readonly method: string; readonly status: string }
   /** The client's head is not where it was left: it was restarted, and has lost or gained blocks. */
@@ -72,7 +78,7 @@ export function refused(method: string, rpcCode: number, said: string): EngineEr
       ? "it lacks a fork that its genesis, or that of another node, has; compare them and the client's version"
       : "look at its log";
   return new EngineError(
-    { code: "ENGINE_REFUSED", method, rpcCode },
+    { code: "ENGINE_REFUSED", method, rpcCode, said: oneLine(said) },
     `the execution client refuses ${method} with error ${rpcCode}${quoted(said)}: ${advice}`,
   );
 }
@@ -110,8 +116,12 @@ export function closed(): EngineError {
 /** What a client says is foreign text: one line, and not much of it. */
 const saidMaxLength = 200;
 
-function quoted(said: string): string {
+function oneLine(said: string): string {
   const line = said.replace(/[^\x20-\x7e]+/g, " ").trim();
-  if (line === "") return "";
-  return line.length <= saidMaxLength ? ` ("${line}")` : ` ("${line.slice(0, saidMaxLength)}...")`;
+  return line.length <= saidMaxLength ? line : `${line.slice(0, saidMaxLength)}...`;
+}
+
+function quoted(said: string): string {
+  const line = oneLine(said);
+  return line === "" ? "" : ` ("${line}")`;
 }

@@ -1,5 +1,6 @@
 /** What the execution client tells without a token: blocks, and the transactions in its pool. */
 
+import type { Unfit } from "../executor.ts";
 import {
   bytesOf,
   type ClientBlock,
@@ -9,11 +10,18 @@ import {
   hashSchema,
   rawTransactionsSchema,
   textSchema,
+  transactionSchema,
 } from "./answers.ts";
 import { EngineError, isRefusal, malformed, methodNotFound } from "./errors.ts";
 import type { JsonRpcClient } from "./json-rpc.ts";
 
 const timeoutMs = 5_000;
+
+/** A sender waits for it. */
+const offerTimeoutMs = 2_000;
+
+/** geth's and reth's words, Nethermind's, Besu's: there is no code for it. */
+const nonceIsUsed = /nonce too low|OldNonce|nonce below/i;
 
 /** Transactions that are offered to the client's pool at the same time. */
 const offersAtOnce = 8;
@@ -77,6 +85,38 @@ export class EthApi {
         }
       });
       await Promise.all(offers);
+    }
+  }
+
+  /**
+   * Puts one into the client's pool. Why it does not belong there, in the client's words; null where it does, where the
+   * client has it already, in its pool or in a block, and where it does not answer.
+   */
+  async offer(tx: Uint8Array, hash: Uint8Array): Promise<Unfit | null> {
+    try {
+      const params = [formatData(tx)];
+      const method = "eth_sendRawTransaction";
+      await this.#rpc.call({ method, params, timeoutMs: offerTimeoutMs, result: hashSchema });
+      return null;
+    } catch (error) {
+      if (!(error instanceof EngineError)) throw error;
+      if (error.detail.code !== "ENGINE_REFUSED") return null;
+      const { said } = error.detail;
+      if (await this.#mayHave(hash)) return null;
+      return { reason: said, isFinal: nonceIsUsed.test(said) };
+    }
+  }
+
+  /** Whether the client has the transaction; true where it does not answer. */
+  async #mayHave(hash: Uint8Array): Promise<boolean> {
+    const method = "eth_getTransactionByHash";
+    try {
+      const params = [formatData(hash)];
+      const result = transactionSchema;
+      return (await this.#rpc.call({ method, params, timeoutMs, result })) !== null;
+    } catch (error) {
+      if (error instanceof EngineError) return true;
+      throw error;
     }
   }
 

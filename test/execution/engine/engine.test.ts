@@ -31,9 +31,9 @@ function connect(
   overrides: Partial<EngineOptions> = {},
 ) {
   const found: ClientFacts[] = [];
-  const lags = { safeLag: 2, finalizedLag: 3, blockTimeNs: 100_000_000n };
+  const lags = { safeLag: 2, finalizedLag: 3, txLifetimeMs: 3_600_000, blockTimeNs: 100_000_000n };
   const options = { ...urls, jwtSecret, genesisHash: null, feeRecipient: null, ...lags };
-  const listener = { connected: (facts: ClientFacts) => found.push(facts) };
+  const listener = { connected: (facts: ClientFacts) => found.push(facts), called() {} };
   const executor = new EngineExecutor({ ...options, ...overrides }, listener);
   closers.push(() => executor.close());
   return { executor, found, chain: new ChainDriver(executor) };

@@ -68,7 +68,13 @@ describe("a call", () => {
   it("is refused with the client's own code and words", async () => {
     const { client } = await connect(() => new Refusal(-38005, "Unsupported fork"));
     const error = await failureOf(ask(client));
-    expect(error.detail).toEqual({ code: "ENGINE_REFUSED", method: "m_ask", rpcCode: -38005 });
+    const said = "Unsupported fork";
+    expect(error.detail).toEqual({
+      code: "ENGINE_REFUSED",
+      method: "m_ask",
+      rpcCode: -38005,
+      said,
+    });
     expect(error.message).toContain('-38005 ("Unsupported fork")');
   });
 

@@ -1,0 +1,103 @@
+/** Transactions on their way into the client's own pool, and how long calls stay without an answer. */
+
+import { afterEach, describe, expect, it } from "vitest";
+import { CallWatch, type FinishedCall } from "../../../src/execution/engine/call-watch.ts";
+import { EthApi } from "../../../src/execution/engine/eth-api.ts";
+import { JsonRpcClient } from "../../../src/execution/engine/json-rpc.ts";
+import { type Handler, Refusal, ScriptedServer } from "./scripted-server.ts";
+
+const closers: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+async function connect(handler: Handler) {
+  const server = new ScriptedServer(handler);
+  const url = await server.start();
+  closers.push(() => server.stop());
+  const calls: FinishedCall[] = [];
+  const watch = new CallWatch((call) => calls.push(call));
+  const rpc = new JsonRpcClient({ url, token: null, watch });
+  closers.push(() => rpc.close());
+  return { server, eth: new EthApi(rpc), watch, calls };
+}
+
+const tx = Uint8Array.of(2, 3);
+const hash = new Uint8Array(32).fill(7);
+const hashText = `0x${"07".repeat(32)}`;
+
+/** The client refuses the transaction with these words, and has it or not. */
+function refusing(said: string, known: unknown): Handler {
+  return ({ method }) => (method === "eth_sendRawTransaction" ? new Refusal(-32000, said) : known);
+}
+
+describe("a transaction that is offered", () => {
+  it("belongs into a block if the client takes it", async () => {
+    const { server, eth } = await connect(() => hashText);
+    expect(await eth.offer(tx, hash)).toBeNull();
+    expect(server.asked).toMatchObject([{ method: "eth_sendRawTransaction", params: ["0x0203"] }]);
+  });
+
+  it.each([
+    ["nonce too low: next nonce 5, tx nonce 3", true],
+    ["insufficient funds for gas * price + value", false],
+    ["replacement transaction underpriced", false],
+    ["txpool is full", false],
+  ])("does not if the client refuses it: %s", async (said, isFinal) => {
+    const { server, eth } = await connect(refusing(said, null));
+    expect(await eth.offer(tx, hash)).toEqual({ reason: said, isFinal });
+    const asked = { method: "eth_getTransactionByHash", params: [hashText] };
+    expect(server.asked.at(-1)).toMatchObject(asked);
+  });
+
+  it.each(["already known", "nonce too low: next nonce 4, tx nonce 3"])(
+    "does if the client has it, whatever it says: %s",
+    async (said) => {
+      const { eth } = await connect(refusing(said, { hash: hashText, blockNumber: "0x1" }));
+      expect(await eth.offer(tx, hash)).toBeNull();
+    },
+  );
+
+  it("may belong into one if the client does not answer, or not as it should", async () => {
+    const { server, eth } = await connect((_asked, response) => void response.destroy());
+    expect(await eth.offer(tx, hash)).toBeNull();
+    server.handler = () => "no hash";
+    expect(await eth.offer(tx, hash)).toBeNull();
+    server.handler = ({ method }, response) =>
+      method === "eth_sendRawTransaction" ? new Refusal(-32000) : void response.destroy();
+    expect(await eth.offer(tx, hash)).toBeNull();
+  });
+});
+
+describe("calls", () => {
+  it("are known by their number until they are answered, the oldest first", async () => {
+    const answers: (() => void)[] = [];
+    const { eth, watch } = await connect(
+      () => new Promise((resolve) => answers.push(() => resolve("name"))),
+    );
+    expect(watch.oldest).toBeNull();
+    const first = eth.clientVersion();
+    const oldest = watch.oldest;
+    expect(oldest).not.toBeNull();
+    const second = eth.clientVersion();
+    expect(watch.oldest).toBe(oldest);
+    while (answers.length < 2) await new Promise((resolve) => setTimeout(resolve, 2));
+    for (const answer of answers) answer();
+    await Promise.all([first, second]);
+    expect(watch.oldest).toBeNull();
+  });
+
+  it("are told with their method and what they took, whether or not they failed", async () => {
+    const { server, eth, watch, calls } = await connect(() => "name");
+    await eth.clientVersion();
+    server.handler = () => new Refusal(-32000);
+    await eth.clientVersion().catch(() => null);
+    const method = "web3_clientVersion";
+    expect(calls).toMatchObject([
+      { method, hasFailed: false },
+      { method, hasFailed: true },
+    ]);
+    for (const { seconds } of calls) expect(seconds).toBeGreaterThan(0);
+    expect(watch.oldest).toBeNull();
+  });
+});
