@@ -2,7 +2,7 @@
 
 import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import type { Command } from "commander";
 import { equalBytes } from "../base/bytes.ts";
 import { sha256 } from "../block/hash.ts";
@@ -12,6 +12,7 @@ import { overridesFrom, printConfig } from "../config/print.ts";
 import type { NodeConfig } from "../config/schema.ts";
 import { type ResolvedSecret, requirePassphrase, resolvePassphrase } from "../config/secrets.ts";
 import { existing, fieldError } from "../home/errors.ts";
+import { type EthereumGenesis, readEthereumGenesis } from "../home/ethereum-genesis.ts";
 import { newGenesis, readGenesis, writeGenesis } from "../home/genesis.ts";
 import { type HomeLayout, homeLayout } from "../home/layout.ts";
 import { createNodeKey } from "../home/node-key.ts";
@@ -26,12 +27,21 @@ export function registerInitCommand(program: Command, context: CliContext): void
   program
     .command("init")
     .description("make a home directory: evnode.yaml, signer.json, node_key.json, genesis.json")
-    .option("--chain_id <id>", "the chain that genesis.json begins", defaultChainId)
+    .option("--chain_id <id>", `the chain that genesis.json begins (default ${defaultChainId})`)
+    .option(
+      "--evm.genesis <file>",
+      "an Ethereum genesis: its chain is the one that genesis.json begins, and execution.type is engine",
+    )
     .addHelpText("after", `\n${printFlagHelp()}`)
-    .action(({ chain_id }: { chain_id: string }) => init(context, chain_id));
+    .action((options: InitOptions) => init(context, options));
 }
 
-async function init(context: CliContext, chainId: string): Promise<void> {
+interface InitOptions {
+  readonly chain_id?: string;
+  readonly "evm.genesis"?: string;
+}
+
+async function init(context: CliContext, options: InitOptions): Promise<void> {
   const layout = homeLayout(resolveHome({ ...context, home: context.flags.home }));
   // These two make a node this node. A signer or genesis that is there was put there to be shared.
   for (const path of [layout.configFile, layout.nodeKeyFile]) {
@@ -43,9 +53,14 @@ async function init(context: CliContext, chainId: string): Promise<void> {
     ? requirePassphrase(config, context.environment)
     : resolvePassphrase(config, context.environment);
   for (const warning of passphrase?.warnings ?? []) context.warn(`evm: warning: ${warning}`);
+  const { chain_id: chainId = null, "evm.genesis": ethereumFile } = options;
+  const ethereum =
+    ethereumFile === undefined
+      ? null
+      : await readEthereumGenesis(resolve(context.workingDirectory, ethereumFile));
   const created: string[] = [];
   try {
-    await makeHome({ context, layout, config, passphrase, chainId, created });
+    await makeHome({ context, layout, config, passphrase, chainId, ethereum, created });
   } catch (error) {
     // Half a home would make the next attempt fail: what this one made goes again.
     for (const path of created) await rm(path, { force: true });
@@ -58,19 +73,24 @@ interface Making {
   readonly layout: HomeLayout;
   readonly config: NodeConfig;
   readonly passphrase: ResolvedSecret | null;
-  readonly chainId: string;
+  /** As it was asked for; null where it was not. */
+  readonly chainId: string | null;
+  /** null unless the chain executes in an Ethereum client. */
+  readonly ethereum: EthereumGenesis | null;
   /** Files made so far. */
   readonly created: string[];
 }
 
 async function makeHome(making: Making): Promise<void> {
-  const { context, layout, config, created } = making;
+  const { context, layout, config, ethereum, created } = making;
   const signerFile = join(config.signer.signerPath, "signer.json");
   const publicKey = await makeSigner(signerFile, making);
   const genesis = await makeGenesis(publicKey, making);
   const { peerId } = await createNodeKey(layout.nodeKeyFile);
   created.push(layout.nodeKeyFile);
-  const text = printConfig(overridesFrom(context.flags.settings, context.workingDirectory));
+  const overrides = overridesFrom(context.flags.settings, context.workingDirectory);
+  const settings = new Map([...(ethereum === null ? [] : [engine]), ...overrides]);
+  const text = printConfig(settings);
   await writePrivateFile(layout.configFile, text, { overwrite: false });
   created.push(layout.configFile);
 
@@ -84,8 +104,12 @@ async function makeHome(making: Making): Promise<void> {
   }
   context.print(`peer_id: ${peerId}`);
   const isFirst = created.includes(signerFile);
-  context.print(nextSteps(config, { signerFile, layout, hasSigner: publicKey !== null, isFirst }));
+  const hasSigner = publicKey !== null;
+  const hasClient = ethereum !== null;
+  context.print(nextSteps(config, { signerFile, layout, hasSigner, isFirst, hasClient }));
 }
+
+const engine = ["execution.type", "engine"] as const;
 
 /** The signer's public key; null for a node without a signer. */
 async function makeSigner(
@@ -115,11 +139,16 @@ async function makeGenesis(publicKey: Uint8Array | null, making: Making): Promis
     );
   }
   if (publicKey === null) return null;
-  const startTimeNs = BigInt(Date.now()) * 1_000_000n;
+  const { ethereum } = making;
+  const chainId = making.chainId ?? ethereum?.chainId ?? defaultChainId;
+  const nowNs = BigInt(Date.now()) * 1_000_000n;
+  // A client takes no block that is not later than its genesis, in seconds.
+  const earliestNs = ethereum === null ? 0n : ethereum.timeNs + 1_000_000_000n;
+  const startTimeNs = nowNs > earliestNs ? nowNs : earliestNs;
   const proposerAddress = sha256(publicKey);
-  await writeGenesis(path, newGenesis({ chainId: making.chainId, proposerAddress, startTimeNs }));
+  await writeGenesis(path, newGenesis({ chainId, proposerAddress, startTimeNs }));
   making.created.push(path);
-  return making.chainId;
+  return chainId;
 }
 
 function nextSteps(
@@ -130,9 +159,11 @@ function nextSteps(
     readonly hasSigner: boolean;
     /** Whether its signer is new, and not another member's. */
     readonly isFirst: boolean;
+    /** Whether the chain executes in an Ethereum client. */
+    readonly hasClient: boolean;
   },
 ): string {
-  const { layout, signerFile, hasSigner, isFirst } = facts;
+  const { layout, signerFile, hasSigner, isFirst, hasClient } = facts;
   const steps: string[] = [];
   if (!hasSigner) {
     steps.push(`copy signer.json and genesis.json from the first member to ${layout.configDir}`);
@@ -140,6 +171,12 @@ function nextSteps(
     steps.push(`copy ${signerFile} and ${layout.genesisFile} to the other members: all share them`);
   }
   steps.push(`set raft.node_id, raft.raft_addr, raft.peers and p2p.peers in ${layout.configFile}`);
+  if (hasClient) {
+    steps.push(
+      "initialise this node's execution client with the same genesis, and set evm.jwt_secret_file, " +
+        `and evm.genesis_hash to the hash of its block 0, in ${layout.configFile}`,
+    );
+  }
   steps.push(`evm config check --home=${config.home}`, `evm start --home=${config.home}`);
   return ["next:", ...steps.map((step, at) => `  ${at + 1}. ${step}`)].join("\n");
 }

@@ -29,7 +29,7 @@ export function readFlags(args: readonly string[]): FlagSource {
     const { flag, inline } = splitFlag(argument);
     const key = keyOfFlag(flag);
     if (key === null && flag !== "--home") {
-      if (isOurs(flag)) {
+      if (isOurs(flag) && !commandFlags.has(flag)) {
         const advice = didYouMean(suggestFlag(flag), "evm start --help lists every flag");
         usageProblems.push(`unknown flag ${flag}${advice}`);
       } else rest.push(argument);
@@ -62,6 +62,9 @@ function splitFlag(argument: string): { readonly flag: string; readonly inline: 
   if (!argument.startsWith("--") || equals < 0) return { flag: argument, inline: null };
   return { flag: argument.slice(0, equals), inline: argument.slice(equals + 1) };
 }
+
+/** They look like settings, and belong to a command. */
+const commandFlags: ReadonlySet<string> = new Set(["--evm.genesis"]);
 
 /** Flags with these beginnings are all ours, so that a misspelt one is not taken for a command's. */
 function isOurs(flag: string): boolean {

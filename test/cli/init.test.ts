@@ -206,6 +206,34 @@ describe("other homes", () => {
     rmSync(path, { recursive: true });
   });
 
+  it("an Ethereum genesis names the chain, and is told what is left to do", async () => {
+    const path = join(directory, "ethereum");
+    const genesis = join(import.meta.dirname, "../../config/evm-genesis.json");
+    const args = ["init", "--home", path, "--evnode.node.aggregator", `--evm.genesis=${genesis}`];
+    const { exitCode, stdout, stderr } = await evm(args, { environment });
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+    expect(stdout).toContain("chain_id: 1234");
+    expect(stdout).toMatch(/initialise this node's execution client.*evm\.genesis_hash/);
+    const file = JSON.parse(readFileSync(join(path, "config", "genesis.json"), "utf8"));
+    expect(file).toMatchObject({ chain_id: "1234", initial_height: 1 });
+    const yaml = readFileSync(join(path, "config", "evnode.yaml"), "utf8");
+    expect(yaml).toMatch(/^ {2}type: engine$/m);
+  });
+
+  it("an Ethereum genesis that is none makes nothing, and is no flag of a start", async () => {
+    const path = join(directory, "no-ethereum");
+    const none = join(configDir, "genesis.json");
+    const args = ["--home", path, "--evnode.node.aggregator", "--evm.genesis", none];
+    const refused = await evm(["init", ...args], { environment });
+    expect(refused).toMatchObject({
+      exitCode: 78,
+      stderr: expect.stringContaining("config is missing"),
+    });
+    expect(() => statSync(path)).toThrow("ENOENT");
+    const started = await evm(["start", ...args], { environment });
+    expect(started.exitCode).toBe(64);
+  });
+
   it("net-info before init says what to do", async () => {
     const path = join(directory, "none");
     const { exitCode, stderr } = await evm(["net-info", "--home", path]);
