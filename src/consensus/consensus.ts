@@ -214,7 +214,7 @@ export class Consensus {
       case "snapshotWanted":
         this.#listener.snapshotWanted().then(
           (snapshot) => this.#postSnapshot(snapshot),
-          (error: unknown) => this.#fail(errorFrom(error)),
+          (error: unknown) => this.#hostFailed(error),
         );
         return;
       case "proposal":
@@ -231,7 +231,7 @@ export class Consensus {
         const { requestId, peerId, method, body } = message;
         this.#listener.peerAsks(peerId, method, body).then(
           (answer) => this.#post({ kind: "answerPeer", requestId, ...answer }),
-          (error: unknown) => this.#fail(errorFrom(error)),
+          (error: unknown) => this.#hostFailed(error),
         );
         return;
       }
@@ -252,6 +252,11 @@ export class Consensus {
     if (snapshot === null) return this.#post({ kind: "snapshotTaken", snapshot });
     const data = new Uint8Array(snapshot.data);
     this.#post({ kind: "snapshotTaken", snapshot: { ...snapshot, data } }, data.buffer);
+  }
+
+  /** What was asked of the node before it closed its stores, nobody waits for any more. */
+  #hostFailed(error: unknown): void {
+    if (!this.#isEnding && !this.#isOver) this.#fail(errorFrom(error));
   }
 
   #fail(error: Error): void {

@@ -48,6 +48,8 @@ export class Snapshotter {
   readonly #dependencies: SnapshotterDependencies;
   #state: "idle" | "asked" | "resting" | "saving" | "compacting" = "idle";
   #appliedIndex: LogIndex;
+  /** Where the last one ended that was too large. */
+  #refusedIndex: LogIndex = 0;
   #askedMs = 0;
   /** How far each follower was behind when the log was last shortened. */
   #lags = new Map<ServerId, number>();
@@ -76,11 +78,16 @@ export class Snapshotter {
       state: this.#state,
     });
     if (snapshot === null || !this.#isNews(snapshot)) return this.#askLater();
-    const { core, save } = this.#dependencies;
+    const { core, save, emit } = this.#dependencies;
     const { index, term, data } = snapshot;
     const last = { index, term };
     const sizeBytes = data.length;
-    assert(sizeBytes <= snapshotSizeMaxBytes, "a snapshot can be sent", { sizeBytes });
+    if (sizeBytes > snapshotSizeMaxBytes) {
+      // Nobody could be sent it, so the log must stay. The next one may be smaller.
+      this.#refusedIndex = index;
+      emit({ kind: "snapshotTooLarge", index, sizeBytes, limitBytes: snapshotSizeMaxBytes });
+      return this.#rest();
+    }
     this.#state = "saving";
     save({ last, data, ...core.configurationAt(index) }, () => this.#saved(last, sizeBytes));
   }
@@ -88,7 +95,7 @@ export class Snapshotter {
   #askIfDue(): void {
     if (this.#state !== "idle") return;
     const { core, now, want } = this.#dependencies;
-    const newEntries = this.#appliedIndex - core.status.snapshotIndex;
+    const newEntries = this.#appliedIndex - Math.max(core.status.snapshotIndex, this.#refusedIndex);
     if (newEntries < this.#options.snapshotThreshold) return;
     this.#state = "asked";
     this.#askedMs = now();

@@ -89,8 +89,11 @@ export class Startup {
 
   /** Answers what is asked, and promises nothing: this server has no term, no vote and no log. */
   receive(message: Message): void {
-    if (this.#isOver) return;
-    if (message.kind === "requestPreVoteResponse") return this.#heard(message);
+    if (message.kind === "requestPreVoteResponse") {
+      if (!this.#isOver) this.#heard(message);
+      return;
+    }
+    // Also while the outcome is written: a request without an answer would hold up those behind it.
     const answer = this.#answerTo(message);
     if (answer !== null) this.#dependencies.send(answer);
   }

@@ -57,7 +57,8 @@ const codec: ConfigurationCodec = {
 const clock: Clock = {
   now: monotonicMs,
   at: (atMs, callback) => {
-    setTimeout(callback, Math.max(0, Math.ceil(atMs - monotonicMs())));
+    // The port keeps the thread alive; once it is closed no timer may hold up the end.
+    setTimeout(callback, Math.max(0, Math.ceil(atMs - monotonicMs()))).unref();
   },
   soon: (callback) => {
     setImmediate(callback);
@@ -164,7 +165,9 @@ class ConsensusThread {
   take(message: ToConsensus): void {
     // May come while the start is under way, or after it failed.
     if (message.kind === "stop") {
-      this.#end().catch((error: unknown) => this.fail(error));
+      this.#end()
+        .catch((error: unknown) => this.fail(error))
+        .finally(closePort);
       return;
     }
     const driver = this.#driver;
@@ -214,7 +217,6 @@ class ConsensusThread {
     await this.#starting;
     await this.stop();
     post({ kind: "stopped" });
-    closePort();
   }
 
   async #createTransport(): Promise<TcpTransport | null> {

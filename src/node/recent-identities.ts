@@ -59,9 +59,15 @@ export async function fetchTxIds(
   peerIds: readonly string[],
   signal: AbortSignal,
 ): Promise<readonly TxIdsAt[]> {
+  const aborted = new Promise<null>((resolve) => {
+    signal.addEventListener("abort", () => resolve(null), { once: true });
+  });
   while (!signal.aborted) {
     for (const peerId of peerIds) {
-      const found = await pagesOf(height, (body) => ask(peerId, body, askTimeoutMs));
+      const asking = pagesOf(height, (body) => ask(peerId, body, askTimeoutMs));
+      // A member that does not answer must not hold up a stop.
+      const found = await Promise.race([asking, aborted]);
+      if (signal.aborted) return [];
       if (found !== null) return found;
     }
     await sleep(askAgainMs, signal);

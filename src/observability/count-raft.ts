@@ -91,6 +91,9 @@ export class RaftEventCounter {
         raft.snapshotSize.set(event.sizeBytes);
         raft.logEntriesRemoved.inc(event.entriesRemoved);
         break;
+      case "snapshotTooLarge":
+        raft.snapshotsTooLarge.inc();
+        break;
       case "snapshotDamaged":
         raft.snapshotsDamaged.inc();
         break;

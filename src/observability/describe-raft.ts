@@ -75,6 +75,12 @@ export function describeRaftEvent(event: RaftEvent, nodeId: ServerId): Narration
       const facts = { index, term, bytes, durationMs: Math.round(durationMs), entriesRemoved };
       return raft("info", facts, "snapshot taken");
     }
+    case "snapshotTooLarge":
+      return raft(
+        "error",
+        { index: event.index, bytes: event.sizeBytes, limit: event.limitBytes },
+        "snapshot is too large to be sent, the log grows: lower cluster.tx_identity_window on all nodes",
+      );
     case "snapshotDamaged":
       return raft(
         "error",

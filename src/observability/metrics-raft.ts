@@ -105,6 +105,10 @@ function raftLogMetrics({ gauge, counter, histogram }: MetricMaker) {
       "raft_log_entries_removed_total",
       "Log entries removed because a snapshot covers them",
     ),
+    snapshotsTooLarge: counter(
+      "raft_snapshot_too_large_total",
+      "Snapshots that were not kept as no peer would take one so large; the log grows meanwhile",
+    ),
     snapshotsDamaged: counter(
       "raft_snapshot_damaged_total",
       "Snapshots on disk that were damaged and passed over for an older one",

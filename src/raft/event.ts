@@ -67,6 +67,13 @@ export type RaftEvent =
       readonly durationMs: number;
       readonly entriesRemoved: number;
     }
+  /** No peer would take it, so it is not kept, and the log is not shortened. */
+  | {
+      readonly kind: "snapshotTooLarge";
+      readonly index: LogIndex;
+      readonly sizeBytes: number;
+      readonly limitBytes: number;
+    }
   /** A snapshot cannot be read; an older one is in use. */
   | { readonly kind: "snapshotDamaged"; readonly path: string; readonly reason: string }
   /** It says what no server that keeps to the protocol can say. */

@@ -23,6 +23,7 @@ import { byHeight, fetchBlocks, type Target } from "./catch-up.ts";
 import { ChainWriter, type ExecutionListener } from "./chain-writer.ts";
 import { headDiverged, snapshotUnusable } from "./errors.ts";
 import type { BlockSource, ChainStore, CommittedEntry, ReceivedSnapshot } from "./ports.ts";
+import { repairedBlock } from "./repaired-block.ts";
 import { replayStoredBlocks } from "./replay.ts";
 
 export interface AppliedBlock {
@@ -191,7 +192,7 @@ export class Applier {
   async #applyEntry(entry: CommittedEntry, signal: AbortSignal): Promise<void> {
     const payload = decodeEntry(entry);
     if (typeof payload === "string") return this.#listener.refused(entry, null, payload);
-    if (this.#isHeld(payload)) return;
+    if ((await this.#isHeld(payload, signal)) || signal.aborted) return;
     if (this.#isAbove(payload)) {
       const identities = await this.#source.txIds(payload.height - 1, signal);
       await this.#fetchTo(parentOf(payload, byHeight(identities)), signal);
@@ -204,9 +205,9 @@ export class Applier {
   }
 
   /** Whether the block is in the store: its entry comes once more, after a restart in the middle of a backfill. */
-  #isHeld({ height, hash }: BlockPayload): boolean {
+  async #isHeld({ height, hash }: BlockPayload, signal: AbortSignal): Promise<boolean> {
     if (height > this.head.height) return false;
-    const held = this.#store.blockAt(height);
+    const held = await repairedBlock(this.#store, height, signal);
     return held !== null && equalBytes(held.hash, hash);
   }
 

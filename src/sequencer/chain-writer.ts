@@ -17,6 +17,7 @@ import { ExecutionError } from "../execution/errors.ts";
 import type { BlockToExecute, Executor } from "../execution/executor.ts";
 import { blockMissing, executorDiverged } from "./errors.ts";
 import type { ChainStore } from "./ports.ts";
+import { repairedBlock } from "./repaired-block.ts";
 
 /** A checked block, ready to be executed. */
 export interface NextBlock {
@@ -129,7 +130,8 @@ export class ChainWriter {
     const targetHeight = to - 1;
     for (let height = from; height < to; height++) {
       this.#listener.refilling({ height: height - 1, targetHeight });
-      const block = this.#store.blockAt(height);
+      const block = await repairedBlock(this.#store, height, signal);
+      if (signal.aborted) return;
       if (block === null) throw blockMissing(height);
       const appHash = await this.execute(blockToExecute(block), signal);
       if (appHash === null) return;

@@ -63,6 +63,8 @@ export async function produceBlocks(
   const { consensus } = dependencies;
   for (let failures = 0; !signal.aborted; ) {
     const preparing = prepare(term, options, dependencies);
+    // What is wrong is heard where the block is built, which is later, or never.
+    preparing.catch(() => {});
     const dueMs = await untilDue(term, options, dependencies, signal);
     if (dueMs === null) return;
     const building = preparing.then(() => build(term, dueMs, options, dependencies));

@@ -72,20 +72,43 @@ export class Repairer {
   }
 
   async #repair(signal: AbortSignal): Promise<void> {
-    const { store, fetch } = this.#dependencies;
+    const { store } = this.#dependencies;
     while (!signal.aborted) {
       const run = store.damagedRun();
       if (run === null) {
         await sleep(lookEveryMs, signal);
         continue;
       }
-      let below: FetchedAgain | null = null;
-      for await (const block of fetch(run, signal)) {
+      const over = new AbortController();
+      const either = AbortSignal.any([signal, over.signal]);
+      const end = () => over.abort();
+      await Promise.all([
+        this.#fetchRun(run, either).finally(end),
+        this.#untilForgotten(run, either).finally(end),
+      ]);
+    }
+  }
+
+  async #fetchRun(run: BlocksToFetch, signal: AbortSignal): Promise<void> {
+    let below: FetchedAgain | null = null;
+    try {
+      for await (const block of this.#dependencies.fetch(run, signal)) {
         // The state after a block is in the header above it.
         if (below !== null) await this.#restore(below, block.header.header.appHash);
         below = block;
       }
       if (below !== null) await this.#restore(below, run.target.appHash);
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+  }
+
+  /** What has been pruned meanwhile need not be fetched; nor may any peer have it still. */
+  async #untilForgotten({ parent, target }: BlocksToFetch, signal: AbortSignal): Promise<void> {
+    const { damagedBlocks } = this.#dependencies.store;
+    const isInRun = (height: Height) => height > parent.height && height <= target.height;
+    while (!signal.aborted && [...damagedBlocks.keys()].some(isInRun)) {
+      await sleep(lookEveryMs, signal);
     }
   }
 

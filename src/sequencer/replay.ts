@@ -7,6 +7,7 @@ import { equalBytes } from "../base/bytes.ts";
 import type { BlockReader, Height } from "../block/types.ts";
 import { blockToExecute, type ChainWriter } from "./chain-writer.ts";
 import { blockMissing, executorDiverged } from "./errors.ts";
+import { repairedBlock } from "./repaired-block.ts";
 
 /**
  * Runs the stored blocks that the executor lacks, and in any case the last one: running a block again
@@ -26,7 +27,8 @@ export async function replayStoredBlocks(
   // Before its first block an executor is at 0, whatever the chain's first height is.
   const first = executed === 0 ? blocks.earliestHeight : Math.min(executed + 1, target);
   for (let height = first; height <= target; height++) {
-    const block = blocks.blockAt(height);
+    const block = await repairedBlock(blocks, height, signal);
+    if (signal.aborted) return 0;
     if (block === null) throw blockMissing(height);
     const appHash = await chain.execute(blockToExecute(block), signal);
     if (appHash === null) return 0;

@@ -189,11 +189,12 @@ export class BlockStore implements BlockReader {
 
   /**
    * Puts a block in the place of a damaged one. The caller has proven that it is the one that was there,
-   * and `appHash` that of the header above it. Durable when it resolves.
+   * and `appHash` that of the header above it. Durable when it resolves. Nothing happens to one that has
+   * been pruned meanwhile.
    */
   async restore({ height, hash, header, data }: FetchedAgain, appHash: Uint8Array): Promise<void> {
     this.#checkUsable();
-    assert(this.#holds(height), "only a block that is held is restored", { height });
+    if (!this.#holds(height)) return;
     const isHead = height === this.#head.height;
     assert(!isHead || equalBytes(hash, this.#head.hash), "a restored head is the same", { height });
     const { raftIndex, raftTerm } = isHead ? this.#head : { raftIndex: 0, raftTerm: 0 };

@@ -22,9 +22,11 @@ export interface ChannelObserver {
   /** Where to dial now; rejects if that is not known. */
   endpoint(): Promise<Endpoint>;
   onOpen(socket: Socket, address: string): void;
+  /** The first call on a connection: one that was opened ahead and is closed unused is never told of. */
+  onUsed(address: string): void;
   /** The first answer on a connection: the peer serves us. */
   onProven(): void;
-  onLost(reason: string, isByPeer: boolean): void;
+  onLost(reason: string, isByPeer: boolean, wasUsed: boolean): void;
   onDialFailed(failure: {
     readonly address: string;
     readonly reason: string;

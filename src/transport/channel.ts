@@ -57,7 +57,8 @@ interface Open {
   readonly socket: Socket;
   readonly reader: FrameReader;
   isProven: boolean;
-  /** Whether anything was sent on it. */
+  readonly address: string;
+  /** Whether anything was sent on it; before, it is nobody's connection yet. */
   isUsed: boolean;
 }
 
@@ -187,6 +188,7 @@ export class Channel {
       socket,
       reader: new FrameReader("response", this.#options.limits.frameSizeMaxBytes),
       isProven: false,
+      address: attempt.address,
       isUsed: false,
     };
     this.#state = open;
@@ -210,8 +212,11 @@ export class Channel {
 
   #write(open: Open, openCall: OpenCall): void {
     openCall.sentAtMs = performance.now();
-    open.isUsed = true;
     const { call } = openCall;
+    if (!open.isUsed) {
+      open.isUsed = true;
+      this.#observer.onUsed(open.address);
+    }
     if (call.isBulk === true) {
       writeInPieces(open.socket, call.encode(), (takenBytes) => {
         this.#progressMs = performance.now();
@@ -278,9 +283,9 @@ export class Channel {
     if (this.#state !== open) return;
     this.#state = idle;
     open.socket.destroy();
-    if (!open.isProven) this.#backOff();
+    if (open.isUsed && !open.isProven) this.#backOff();
     this.#failAll(failure, reason);
-    this.#observer.onLost(reason, isByPeer);
+    this.#observer.onLost(reason, isByPeer, open.isUsed);
   }
 
   #backOff(): number {

@@ -266,14 +266,16 @@ export class Peer {
         this.#provenAddress = address;
         this.#crash.connected();
         if (socket.localAddress !== undefined) onLocalAddress(socket.localAddress);
-        onEvent({ kind: "connected", peerId, purpose, address });
       },
+      onUsed: (address) => onEvent({ kind: "connected", peerId, purpose, address }),
       onProven: () => this.#onProven(purpose),
-      onLost: (reason, isByPeer) => {
+      onLost: (reason, isByPeer, wasUsed) => {
         if (purpose === "heartbeat" && !isByPeer) this.#missedHeartbeats = true;
-        this.#counts.disconnected++;
-        const count = this.#counts.disconnected;
-        onEvent({ kind: "disconnected", peerId, purpose, reason, count });
+        if (wasUsed) {
+          this.#counts.disconnected++;
+          const count = this.#counts.disconnected;
+          onEvent({ kind: "disconnected", peerId, purpose, reason, count });
+        }
         this.#lost(isByPeer);
       },
       onDialFailed: ({ address, reason, isRefused, retryInMs }) => {

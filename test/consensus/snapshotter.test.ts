@@ -1,6 +1,7 @@
 /** When snapshots are taken, with what, and what the log loses and keeps. */
 
 import { describe, expect, it } from "vitest";
+import { snapshotSizeMaxBytes } from "../../src/base/limits.ts";
 import type { Configuration, Snapshot } from "../../src/raft/types.ts";
 import { append, entry, entryAt, timeouts } from "../raft/lab/bench.ts";
 import { configurationText, parseConfiguration, textCodec } from "../raft/lab/words.ts";
@@ -54,6 +55,27 @@ describe("a snapshot", () => {
       durationMs: 0,
       entriesRemoved: 6,
     });
+  });
+
+  it("that no peer would take is not kept, nor the log shortened; the next may be smaller", () => {
+    const table = followerOf(9);
+    const tooLarge = new Uint8Array(snapshotSizeMaxBytes + 1);
+    table.driver.snapshotTaken({ index: 8, term: 1, data: tooLarge });
+    table.flush();
+    expect(table.driver.status).toMatchObject({ firstIndex: 1, snapshotIndex: 0 });
+    expect(table.events).toContainEqual({
+      kind: "snapshotTooLarge",
+      index: 8,
+      sizeBytes: tooLarge.length,
+      limitBytes: snapshotSizeMaxBytes,
+    });
+    expect(table.wanted).toBe(1);
+    table.receive("2", append(1, { term: 1, index: 9 }, [1, 1, 1, 1], 13));
+    table.flush();
+    table.driver.applied(12);
+    expect(table.wanted).toBe(1);
+    table.driver.applied(13);
+    expect(table.wanted).toBe(2);
   });
 
   it("has the configuration that was in force at its last entry", () => {

@@ -132,6 +132,10 @@ const otherRaftLines: readonly (readonly [RaftEvent, string])[] = [
     "INF raft: snapshot taken index=9 term=3 bytes=10 durationMs=2 entriesRemoved=4",
   ],
   [
+    { kind: "snapshotTooLarge", index: 9, sizeBytes: 12, limitBytes: 10 },
+    "ERR raft: snapshot is too large to be sent, the log grows: lower cluster.tx_identity_window on all nodes index=9 bytes=12 limit=10",
+  ],
+  [
     { kind: "snapshotDamaged", path: "3-9.snp", reason: "checksum" },
     "ERR raft: snapshot is damaged, using an older one path=3-9.snp reason=checksum",
   ],

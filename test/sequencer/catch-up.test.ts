@@ -11,6 +11,8 @@ import type { BlockSource } from "../../src/sequencer/ports.ts";
 import type { Sequencer } from "../../src/sequencer/sequencer.ts";
 import { type SequencerSnapshot, takeSnapshot } from "../../src/sequencer/snapshot.ts";
 import { idOfKey } from "../../src/sequencer/submission.ts";
+import { blockFileName } from "../../src/storage/block-tables.ts";
+import { flipBit } from "../storage/flip-bit.ts";
 import { bytes, openChain, startSequencer, TestLog, until } from "./fixtures.ts";
 
 type OpenChain = Awaited<ReturnType<typeof openChain>>;
@@ -363,6 +365,24 @@ describe("an executor that is behind the block store", () => {
     expect(await executor.head()).toMatchObject({ height: 20, appHash: chain.store.head.appHash });
     expect(recorded.blocks).toEqual([]);
     await until(() => sequencer.unreadyReason === null);
+  });
+
+  it("waits for a stored block that is damaged until it has been fetched again", async () => {
+    const whole = await foreignChain(20);
+    const { hash, header, data, appHash } = defined(whole.store.blockAt(7), "block 7 is stored");
+    open.splice(open.indexOf(whole), 1);
+    await whole.close();
+    flipBit(join(whole.directory, blockFileName), header.signature);
+    for (const name of ["kv.mdb", "kv.mdb-lock"]) rmSync(join(whole.directory, name));
+    const chain = await openChain(whole.directory);
+    open.push(chain);
+    const { sequencer, recorded } = start(chain);
+    await until(() => sequencer.unreadyReason?.includes("height 6 of 20") === true);
+    await until(() => chain.store.damagedBlocks.has(7));
+    await chain.store.restore({ height: 7, hash, header, data }, appHash);
+    await until(() => sequencer.unreadyReason === null);
+    expect((await chain.executor.head()).height).toBe(20);
+    expect(recorded.failures).toEqual([]);
   });
 
   it("that holds another state is divergence", async () => {

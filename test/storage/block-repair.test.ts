@@ -91,6 +91,17 @@ describe("a damaged block", () => {
     await store.close();
   });
 
+  it("that has been pruned meanwhile is not restored", async () => {
+    const { store, blocks } = await damaged([2]);
+    expect(() => store.blockAt(2)).toThrow("is damaged");
+    await store.prune(3);
+    const { hash, header, data, appHash } = at(blocks, 2);
+    await store.restore({ height: 2, hash, header, data }, appHash);
+    expect(store.blockAt(2)).toBeNull();
+    expect(store.damagedBlocks.size).toBe(0);
+    await store.close();
+  });
+
   it("is as it was once it is restored, also on disk", async () => {
     const { store, blocks, directory } = await damaged([4, 5]);
     expect(() => store.blockAt(4)).toThrow("is damaged");

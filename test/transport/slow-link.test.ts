@@ -109,6 +109,7 @@ describe("a snapshot", () => {
       {
         endpoint: () => Promise.resolve({ host: "127.0.0.1", port }),
         onOpen: () => {},
+        onUsed: () => {},
         onProven: () => {},
         onLost: () => {},
         onDialFailed: () => {},

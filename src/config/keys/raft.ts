@@ -58,7 +58,7 @@ export const raftKeys = {
   ),
   leader_lease_timeout: duration(
     "175ms",
-    "A leader that no majority answers for this long stops leading. Half of heartbeat_timeout.",
+    "A leader that no majority answers for this long builds no blocks until one does. Half of heartbeat_timeout.",
     fromRtt,
   ),
   send_timeout: duration(
