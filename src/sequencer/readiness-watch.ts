@@ -61,10 +61,6 @@ export class ReadinessWatch {
     return unreadyDetail(this.#why(), this.#dependencies.facts().backlog);
   }
 
-  get canExecute(): boolean {
-    return this.#failingSinceMs === null;
-  }
-
   /** How long the executor has failed, or has been silent; 0 while it answers. */
   get failingMs(): number {
     const sinceMs = this.#failingSinceMs;

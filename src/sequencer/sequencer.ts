@@ -300,7 +300,6 @@ export class Sequencer {
       leads: leads ? { term: this.#raft.term, firstCommitIndex: this.#raft.commitIndex } : null,
       appliedIndex: this.#appliedIndex,
       lacksBlocks: this.#lacksBlocks,
-      canExecute: this.#readiness.canExecute,
     });
     const last = this.#state;
     if (isSameWork(last, next)) return;

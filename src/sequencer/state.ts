@@ -17,7 +17,6 @@ export interface SequencerFacts {
   readonly appliedIndex: number;
   /** Blocks that are older than the log are not all here: what this node built would fork the chain. */
   readonly lacksBlocks: boolean;
-  readonly canExecute: boolean;
 }
 
 export function stateFrom(facts: SequencerFacts): SequencerState {
@@ -25,8 +24,7 @@ export function stateFrom(facts: SequencerFacts): SequencerState {
   if (facts.isRecovering) return { kind: "recovering" };
   if (facts.leads === null) return { kind: "following" };
   const { term, firstCommitIndex } = facts.leads;
-  const isCaughtUp =
-    facts.appliedIndex >= firstCommitIndex && !facts.lacksBlocks && facts.canExecute;
+  const isCaughtUp = facts.appliedIndex >= firstCommitIndex && !facts.lacksBlocks;
   return { kind: isCaughtUp ? "producing" : "catchingUp", term };
 }
 

@@ -84,6 +84,21 @@ describe("a client that fails", () => {
     await until(() => isReady() === true);
   });
 
+  it("that was down when this node last led is asked again when it leads again", async () => {
+    const build = chain.executor.build.bind(chain.executor);
+    chain.executor.build = async ({ height }) => {
+      throw unavailable(height, new Error("down"));
+    };
+    lead(1);
+    await until(() => isReady() === false);
+    const commitIndex = log.entries.length;
+    const following = { role: "follower", leaderId: "b", hasJoined: true } as const;
+    sequencer.onRole({ ...following, term: 2, commitIndex, isRecovering: false });
+    chain.executor.build = build;
+    lead(3);
+    await until(() => recorded.blocks.length > 2 && isReady() === true);
+  });
+
   it("counts as silent only as often as one has listened (P13)", () => {
     const silence = new Silence(100);
     for (const call of [null, 1, 1, 1]) silence.look(call);

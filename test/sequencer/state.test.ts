@@ -8,7 +8,6 @@ const facts: SequencerFacts = {
   leads: null,
   appliedIndex: 10,
   lacksBlocks: false,
-  canExecute: true,
 };
 
 it.each([
@@ -18,12 +17,7 @@ it.each([
     { leads, appliedIndex: 9 },
     { kind: "catchingUp", term: 3 },
   ],
-  [
-    "catches up while the executor fails (P5)",
-    { leads, canExecute: false },
-    { kind: "catchingUp", term: 3 },
-  ],
-  ["produces once both hold", { leads }, { kind: "producing", term: 3 }],
+  ["produces once they are", { leads }, { kind: "producing", term: 3 }],
   [
     "neither leads nor follows while it recovers (P6)",
     { leads, isRecovering: true },
