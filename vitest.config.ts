@@ -11,7 +11,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/e2e/**", "test/bad-input/**"],
+          exclude: ["test/e2e/**", "test/bad-input/**", "test/interop/**"],
           maxWorkers: 2,
         },
       },
@@ -19,7 +19,11 @@ export default defineConfig({
         extends: true,
         test: {
           name: "e2e",
-          include: ["test/e2e/**/*.test.ts", "test/bad-input/**/*.test.ts"],
+          include: [
+            "test/e2e/**/*.test.ts",
+            "test/bad-input/**/*.test.ts",
+            "test/interop/**/*.test.ts",
+          ],
           // Each test is a cluster that wants the machine for itself: one after the other, after all else.
           fileParallelism: false,
           sequence: { groupOrder: 1 },

@@ -27,6 +27,8 @@ export interface LocalClusterOptions {
   readonly settings?: Readonly<Record<string, string>>;
   /** The address of the n-th node (from 1). */
   readonly hostOf?: (nth: number) => string;
+  /** Members that are not this cluster's to start, as `id@host:port`. */
+  readonly otherMembers?: readonly string[];
   /** Flags after `evm start` besides `--home`. */
   readonly flags?: readonly string[];
   /** Where `from` finds the Raft port of `to`; its own address unless this is given. */
@@ -150,10 +152,11 @@ async function settingsOf(
     settings = {},
     hasWildcardRaftAddress = false,
     peerAddressOf = ownAddress,
+    otherMembers = [],
   }: LocalClusterOptions,
 ): Promise<Record<string, string>> {
   const { id, host, raftPort, rpcPort, metricsPort, p2pPort } = place;
-  const peers: string[] = [];
+  const peers = [...otherMembers];
   for (const other of places) {
     if (other.id !== id) peers.push(`${other.id}@${await peerAddressOf(place, other)}`);
   }

@@ -1,0 +1,105 @@
+/** What all members of a mixed cluster must agree on: the log, entry by entry, and what was applied of it. */
+
+import { join } from "node:path";
+import { expect } from "vitest";
+import { toHex } from "../../src/base/bytes.ts";
+import { decodeBlockPayload } from "../../src/block/codec.ts";
+import type { LocalNode } from "../../src/devnet/local-node.ts";
+import { bootstrapIndex } from "../../src/raft/membership.ts";
+import type { EntryKind } from "../../src/raft/types.ts";
+import { openRaftStore } from "../../src/storage/open-raft-store.ts";
+import { auditChain, type Block } from "../e2e/harness/chain.ts";
+import { endCleanly } from "../e2e/harness/cluster.ts";
+import type { HashicorpMember, MemberEntry } from "./hashicorp-member.ts";
+import type { MixedCluster } from "./mixed-cluster.ts";
+
+/** hashicorp's number of each kind, in order. */
+const kinds: readonly EntryKind[] = [
+  "command",
+  "noop",
+  "addPeer",
+  "removePeer",
+  "barrier",
+  "configuration",
+];
+
+export interface Agreement {
+  /** From height 1. */
+  readonly chain: readonly Block[];
+  /** Of the members' logs, as far as any of them reaches back. */
+  readonly entries: ReadonlyMap<number, MemberEntry>;
+}
+
+/**
+ * Every member runs and has applied the same committed entries. Ends our nodes, without an error in
+ * their logs, and reads what they have on disk.
+ */
+export async function checkAgreement(cluster: MixedCluster): Promise<Agreement> {
+  expect(cluster.running).toEqual(cluster.members);
+  // Whoever has nothing to propose: from here on the logs stand still.
+  const [quiet] = cluster.hashicorp;
+  if (quiet !== undefined) await cluster.handOverTo(quiet.id);
+  const through = await cluster.untilApplied();
+  const chain = await auditChain(cluster.ours);
+  const foreignLogs = await Promise.all(cluster.hashicorp.map((member) => member.log()));
+  for (const member of cluster.hashicorp) await checkStateMachine(member, chain);
+  await endCleanly(cluster.ours);
+  const ourLogs = await Promise.all(cluster.ours.nodes.map(logOf));
+  const entries = new Map<number, MemberEntry>();
+  for (const log of [...foreignLogs, ...ourLogs]) {
+    const committed = log.filter(({ index }) => index > bootstrapIndex && index <= through);
+    expect(committed.length).toBeGreaterThan(0);
+    for (const entry of committed) {
+      const known = entries.get(entry.index);
+      if (known === undefined) entries.set(entry.index, entry);
+      else expect(readable(entry)).toEqual(readable(known));
+    }
+  }
+  return { chain, entries };
+}
+
+/** Its state machine was given the blocks that our nodes have stored, at the same places in the log. */
+async function checkStateMachine(member: HashicorpMember, chain: readonly Block[]): Promise<void> {
+  const { fsm } = await member.status();
+  const applied = await member.applied();
+  for (const { index, term, data } of applied) {
+    const { height, hash } = decodeBlockPayload(data ?? new Uint8Array());
+    const block = chain[height - 1];
+    if (block === undefined) continue;
+    expect(toHex(hash)).toBe(block.hash);
+    // A block that came from a peer has no place in the log that its node knows.
+    if (block.raft_index === 0) continue;
+    expect({ index, term }).toEqual({ index: block.raft_index, term: block.raft_term });
+  }
+  if (applied.length > 0) expect(applied.map((entry) => textOf(entry.data))).toContain(textOf(fsm));
+}
+
+/** What an ended node of ours has on disk. */
+export async function logOf(node: LocalNode): Promise<readonly MemberEntry[]> {
+  const store = await openRaftStore({
+    directory: join(node.place.home, "raft"),
+    allowVolatile: true,
+  });
+  try {
+    const { log } = store;
+    if (log.lastIndex < log.firstIndex) return [];
+    const entries = log.entries(log.firstIndex, log.lastIndex, Number.POSITIVE_INFINITY);
+    return entries.map(({ index, term, kind, data, extensions }) => ({
+      index,
+      term,
+      type: kinds.indexOf(kind),
+      data: data?.slice() ?? null,
+      extensions: extensions?.slice() ?? null,
+    }));
+  } finally {
+    await store.close();
+  }
+}
+
+function readable({ index, term, type, data, extensions }: MemberEntry) {
+  return { index, term, type, data: textOf(data), extensions: textOf(extensions) };
+}
+
+function textOf(bytes: Uint8Array | null): string | null {
+  return bytes === null ? null : toHex(bytes);
+}

@@ -1,0 +1,268 @@
+/** ev-node's own code on what our nodes write and serve, ours on what it serves, and both in one cluster. */
+
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { fromHex } from "../../src/base/bytes.ts";
+import {
+  decodeBlockPayload,
+  encodeBlockPayload,
+  encodeData,
+  encodeSignedHeader,
+} from "../../src/block/codec.ts";
+import { BlockSigner } from "../../src/block/sign.ts";
+import type { LocalCluster } from "../../src/devnet/local-cluster.ts";
+import type { LocalNode } from "../../src/devnet/local-node.ts";
+import { newGenesis, readGenesis, writeGenesis } from "../../src/home/genesis.ts";
+import { homeLayout } from "../../src/home/layout.ts";
+import { createNodeKey, readNodeKey } from "../../src/home/node-key.ts";
+import { openSigner } from "../../src/home/signer-file.ts";
+import { auditChain, readBlock } from "../e2e/harness/chain.ts";
+import {
+  type ClusterOptions,
+  createCluster,
+  endCleanly,
+  producingLeader,
+  startCluster,
+  untilAllFollow,
+  untilGrown,
+} from "../e2e/harness/cluster.ts";
+import { sendTx } from "../e2e/harness/transactions.ts";
+import { until } from "../e2e/harness/until.ts";
+import { buildChain, chainId, signer as chainSigner, headAfter } from "../p2p/chain.ts";
+import { createBackfill, createNode } from "../p2p/nodes.ts";
+import { logOf } from "./agreement.ts";
+import { EvNode } from "./evnode.ts";
+import { askToHandOver, settingsBesideGo, timeouts } from "./mixed-cluster.ts";
+import { hasProgram, needing } from "./programs.ts";
+import { host, reservePorts } from "./reserved-ports.ts";
+
+const timeout = 120_000;
+
+/** A directory for one test, and an ev-node that logs into it. */
+async function startEvNode(): Promise<{ evnode: EvNode; directory: string }> {
+  const directory = await mkdtemp(join(tmpdir(), "evm-evnode-"));
+  const logFile = join(directory, "evnode.log");
+  const evnode = await EvNode.start(logFile);
+  onTestFinished(async ({ task }) => {
+    await evnode.kill();
+    if (task.result?.state === "fail") process.stderr.write(await readFile(logFile, "utf8"));
+    await rm(directory, { recursive: true, force: true });
+  });
+  return { evnode, directory };
+}
+
+describe.skipIf(!hasProgram("evnode"))(needing("evnode", "ev-node"), () => {
+  it("reads our genesis and keys, and takes our blocks from the log as its own", {
+    timeout,
+  }, async () => {
+    const { evnode } = await startEvNode();
+    const node = await startAlone();
+    const { genesisFile, signerFile, nodeKeyFile } = homeLayout(node.place.home);
+    const { passphrase } = node.place;
+
+    const genesis = await readGenesis(genesisFile);
+    const { chainId: id, initialHeight, startTimeNs, proposerAddress } = genesis;
+    const facts = { chainId: id, initialHeight, startTimeNs, proposerAddress };
+    expect(await evnode.genesis(genesisFile)).toEqual(facts);
+
+    const { peerId } = await readNodeKey(nodeKeyFile);
+    expect(await evnode.nodeKey(dirname(nodeKeyFile))).toBe(peerId);
+
+    for (const tx of ["a=1", "b=2", "a=3"]) {
+      expect((await sendTx(node, tx)).kind).toBe("committed");
+    }
+    await untilGrown(node, 20);
+    const { height } = (await node.status()) ?? { height: 0 };
+    const stored = await Promise.all(
+      Array.from({ length: height }, (_, at) => readBlock(node, at + 1)),
+    );
+    await node.stop(20_000);
+    const entries = (await logOf(node)).filter(({ type }) => type === 0).slice(0, height);
+    const blocks = entries.map(({ data }, at) => ({
+      entry: data ?? new Uint8Array(),
+      appHash: bytesOf(stored[at]?.app_hash),
+    }));
+    const judged = await evnode.judge(genesisFile, blocks);
+    expect(judged.map(({ headerHash }) => headerHash)).toEqual(
+      stored.map(({ hash }) => bytesOf(hash)),
+    );
+
+    const pair = await openSigner(signerFile, passphrase);
+    const { header } = decodeBlockPayload(blocks.at(-1)?.entry ?? new Uint8Array());
+    const signer = new BlockSigner(pair.privateKey);
+    const message = new TextEncoder().encode("any bytes");
+    const { address, publicKey } = await evnode.signer(dirname(signerFile), passphrase, message);
+    expect({ address, publicKey }).toEqual({
+      address: signer.signer.address,
+      publicKey: pair.publicKey,
+    });
+    expect(signer.sign(header.header)).toEqual(header);
+  });
+
+  it("refuses a block of ours in which one byte is another", { timeout }, async () => {
+    const { evnode, directory } = await startEvNode();
+    const { genesis, blocks } = await writeChain(directory, 3);
+    const entries = blocks.map(({ entry, appHash }) => ({ entry, appHash }));
+    await expect(evnode.judge(genesis, entries)).resolves.toHaveLength(3);
+    const [, , last] = entries;
+    const at = (last?.entry.length ?? 0) - 3;
+    const changed = last?.entry.slice() ?? new Uint8Array();
+    changed[at] = (changed[at] ?? 0) ^ 1;
+    const spoilt = entries.with(2, { entry: changed, appHash: new Uint8Array(32) });
+    await expect(evnode.judge(genesis, spoilt)).rejects.toThrow();
+  });
+
+  it("fetches our chain over libp2p", { timeout }, async () => {
+    const { evnode, directory } = await startEvNode();
+    const { peerId } = await createNodeKey(join(directory, "node_key.json"));
+    const allowed = `/ip4/127.0.0.1/tcp/1/p2p/${peerId}`;
+    const node = await startAlone({ settings: { "p2p.allowed_peers": allowed } });
+    expect((await sendTx(node, "a=1")).kind).toBe("committed");
+    // More than one request may ask for.
+    const to = 150;
+    await until(`height ${to}`, async () => ((await node.status())?.height ?? 0) >= to);
+    const { genesisFile, nodeKeyFile } = homeLayout(node.place.home);
+    const { peerId: itsId } = await readNodeKey(nodeKeyFile);
+    const peers = `/ip4/127.0.0.1/tcp/${node.place.p2pPort}/p2p/${itsId}`;
+    const fetched = await evnode.sync({ genesis: genesisFile, nodeKey: directory, peers }, to);
+    await node.stop(20_000);
+    const entries = (await logOf(node)).filter(({ type }) => type === 0).slice(0, to);
+    const written = entries.map(({ data }) => {
+      const { header, data: txs } = decodeBlockPayload(data ?? new Uint8Array());
+      return { header: encodeSignedHeader(header), data: encodeData(txs) };
+    });
+    expect(fetched).toEqual(written);
+  });
+
+  it("serves a chain that we fetch", { timeout }, async () => {
+    const { evnode, directory } = await startEvNode();
+    const { genesis, blocks } = await writeChain(directory, 200);
+    await createNodeKey(join(directory, "node_key.json"));
+    const peering = { genesis, nodeKey: directory, peers: "" };
+    const address = await evnode.serve(peering, blocks);
+    const us = createNode(0, { peers: [address] });
+    await us.host.start();
+    await until("it is connected", () => us.host.peers.length === 1);
+    const target = blocks[149];
+    if (target === undefined) throw new Error("the chain is longer");
+    const gap = { parent: headAfter([], 0), target: target.block };
+    const fetched = [];
+    for await (const block of createBackfill(us).blocks(gap, AbortSignal.timeout(timeout))) {
+      fetched.push(block);
+    }
+    const expected = blocks.slice(0, 150).map(({ block: { height, hash, header, data } }) => {
+      return { height, hash, header, data };
+    });
+    expect(fetched).toMatchObject(expected);
+  });
+});
+
+describe.skipIf(!hasProgram("evnode"))(needing("evnode", "a member that is an ev-node"), () => {
+  it("follows ours, leads them, and hands over", { timeout }, async () => {
+    const { evnode, directory } = await startEvNode();
+    const reserved = await reservePorts(1);
+    const address = `${host}:${reserved.ports[0]}`;
+    const cluster = await createCluster({
+      nodeCount: 2,
+      otherMembers: [`ev@${address}`],
+      settings: settingsBesideGo,
+    });
+    await reserved.release();
+    await cluster.start();
+    const [first] = cluster.nodes;
+    if (first === undefined) throw new Error("a cluster of two");
+    const { genesisFile, signerFile } = homeLayout(first.place.home);
+    await evnode.join({
+      id: "ev",
+      address,
+      directory: join(directory, "raft"),
+      peers: cluster.nodes.map(({ id, place }) => `${id}@${place.host}:${place.raftPort}`),
+      ...timeouts,
+      sendTimeoutMs: 200,
+      genesis: genesisFile,
+      signer: dirname(signerFile),
+      passphrase: first.place.passphrase,
+    });
+    for (const round of [1, 2]) {
+      await until("one of ours leads", async () => {
+        // It may have been elected first.
+        if ((await evnode.status()).isLeader) await evnode.resign();
+        return (await cluster.leader()) !== null;
+      });
+      const leader = await producingLeader(cluster);
+      expect((await sendTx(leader, `ours=${round}`)).kind).toBe("committed");
+      await handOverTo("ev", cluster);
+      await until("the ev-node leads", async () => (await evnode.status()).isLeader);
+      await produceByEvNode(evnode, first, [`theirs=${round}`]);
+      for (let nth = 0; nth < 5; nth++) await produceByEvNode(evnode, first, []);
+      await evnode.resign();
+    }
+    await untilAllFollow(cluster);
+    const chain = await auditChain(cluster);
+    const txs = chain.flatMap(({ data }) => data.txs.map((hex) => textOf(hex)));
+    expect(txs).toEqual(["ours=1", "theirs=1", "ours=2", "theirs=2"]);
+    await until("the ev-node has a block that we have", async () => {
+      const { hash, height } = decodeBlockPayload((await evnode.status()).state);
+      if (height < chain.length) return false;
+      expect(bytesOf((await readBlock(first, height)).hash)).toEqual(hash);
+      return true;
+    });
+    await endCleanly(cluster);
+  });
+});
+
+async function startAlone(options: ClusterOptions = {}): Promise<LocalNode> {
+  const settings = { "node.block_time": "20ms", "raft.sign_before_commit": "true" };
+  const cluster = await startCluster({
+    nodeCount: 1,
+    settings: { ...settings, ...options.settings },
+  });
+  return await producingLeader(cluster);
+}
+
+async function produceByEvNode(evnode: EvNode, node: LocalNode, txs: readonly string[]) {
+  const { height } = decodeBlockPayload((await evnode.status()).state);
+  const appHash = await until(`${node.id} has block ${height}`, async () => {
+    if (((await node.status())?.height ?? 0) < height) return null;
+    return bytesOf((await readBlock(node, height)).app_hash);
+  });
+  await evnode.produce(appHash, txs);
+}
+
+async function handOverTo(id: string, cluster: LocalCluster): Promise<void> {
+  const leader = await producingLeader(cluster);
+  expect(await askToHandOver(leader, id)).toEqual({ leader_id: id });
+}
+
+/** A chain and its genesis.json. */
+async function writeChain(directory: string, length: number) {
+  const genesis = join(directory, "genesis.json");
+  const { address: proposerAddress } = chainSigner.signer;
+  const { timeNs: startTimeNs } = headAfter([], 0);
+  await writeGenesis(genesis, newGenesis({ chainId, proposerAddress, startTimeNs }));
+  const blocks = buildChain({ length }).map((block) => ({
+    block,
+    entry: encodeBlockPayload({
+      ...block,
+      timestampNs: block.header.header.timeNs,
+      lastSubmittedDaHeaderHeight: 0,
+      lastSubmittedDaDataHeight: 0,
+    }),
+    appHash: block.appHash,
+    header: encodeSignedHeader(block.header),
+    data: encodeData(block.data),
+  }));
+  return { genesis, blocks };
+}
+
+function bytesOf(hex: string | undefined): Uint8Array {
+  const bytes = fromHex(hex ?? "");
+  if (bytes === null) throw new Error(`${hex} is no hexadecimal`);
+  return bytes;
+}
+
+function textOf(hex: string): string {
+  return Buffer.from(bytesOf(hex)).toString();
+}

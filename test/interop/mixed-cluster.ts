@@ -1,0 +1,203 @@
+/** A cluster of whole nodes of ours and members that run hashicorp/raft, for one test. */
+
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { onTestFinished } from "vitest";
+import { LocalCluster } from "../../src/devnet/local-cluster.ts";
+import type { LocalNode } from "../../src/devnet/local-node.ts";
+import { kill, logLines } from "../e2e/harness/cluster.ts";
+import { until } from "../e2e/harness/until.ts";
+import { ForeignProducer } from "./foreign-producer.ts";
+import { HashicorpMember, type MemberPlace, type Timeouts } from "./hashicorp-member.ts";
+import { host, reservePorts } from "./reserved-ports.ts";
+
+export interface MixedOptions {
+  readonly ours: number;
+  readonly hashicorp: number;
+  /** Of our nodes. */
+  readonly settings?: Readonly<Record<string, string>>;
+}
+
+/** A lease outlasts the pause between two blocks: a leader of ours that is alone appends once more. */
+export const timeouts: Timeouts = {
+  heartbeatTimeoutMs: 400,
+  electionTimeoutMs: 400,
+  leaderLeaseTimeoutMs: 400,
+};
+
+/** Of our nodes in a cluster with members in Go. */
+export const settingsBesideGo = {
+  "node.block_time": "200ms",
+  "raft.heartbeat_timeout": `${timeouts.heartbeatTimeoutMs}ms`,
+  "raft.election_timeout": `${timeouts.electionTimeoutMs}ms`,
+  "raft.leader_lease_timeout": `${timeouts.leaderLeaseTimeoutMs}ms`,
+  "raft.send_timeout": "150ms",
+  "raft.trailing_logs": "18000",
+  // What an ev-node applies is a signed block.
+  "raft.sign_before_commit": "true",
+};
+
+const trailingLogs = 5;
+const shownLogLines = 60;
+
+export type Member = LocalNode | HashicorpMember;
+
+export class MixedCluster {
+  readonly ours: LocalCluster;
+  readonly hashicorp: readonly HashicorpMember[];
+  /** Builds what a hashicorp member that leads proposes. */
+  readonly producer: ForeignProducer;
+
+  private constructor(ours: LocalCluster, hashicorp: readonly HashicorpMember[]) {
+    this.ours = ours;
+    this.hashicorp = hashicorp;
+    this.producer = new ForeignProducer(ours);
+  }
+
+  /** The homes only; what runs at the end of the test is killed. */
+  static async create(options: MixedOptions): Promise<MixedCluster> {
+    const directory = await mkdtemp(join(tmpdir(), "evm-interop-"));
+    const reserved = await reservePorts(options.hashicorp);
+    const foreign = reserved.ports.map(
+      (port, at): MemberPlace => ({ id: `go-${at + 1}`, address: `${host}:${port}` }),
+    );
+    const ours = await LocalCluster.create({
+      directory,
+      nodeCount: options.ours,
+      otherMembers: foreign.map(({ id, address }) => `${id}@${address}`),
+      settings: { ...settingsBesideGo, ...options.settings },
+    });
+    await reserved.release();
+    const places = [...ours.nodes.map(placeOf), ...foreign];
+    const hashicorp = foreign.map((place) => {
+      const others = places.filter(({ id }) => id !== place.id);
+      const itsDirectory = join(directory, place.id);
+      return new HashicorpMember({
+        ...place,
+        ...timeouts,
+        others,
+        trailingLogs,
+        directory: itsDirectory,
+      });
+    });
+    const cluster = new MixedCluster(ours, hashicorp);
+    onTestFinished(async ({ task }) => {
+      await Promise.all([...ours.running.map(kill), ...hashicorp.map((member) => member.kill())]);
+      if (task.result?.state === "fail") await cluster.#printLogs(directory);
+      else await rm(directory, { recursive: true, force: true });
+    });
+    return cluster;
+  }
+
+  /** All members run, and one leads. */
+  static async start(options: MixedOptions): Promise<MixedCluster> {
+    const cluster = await MixedCluster.create(options);
+    await Promise.all(cluster.members.map((member) => member.start()));
+    await cluster.leader();
+    return cluster;
+  }
+
+  get members(): readonly Member[] {
+    return [...this.ours.nodes, ...this.hashicorp];
+  }
+
+  get running(): readonly Member[] {
+    return this.members.filter((member) => member.isRunning);
+  }
+
+  node(id: string): LocalNode {
+    return this.ours.node(id);
+  }
+
+  go(id: string): HashicorpMember {
+    const found = this.hashicorp.find((member) => member.id === id);
+    if (found === undefined) throw new Error(`there is no ${id}`);
+    return found;
+  }
+
+  /** Whom all running members name as the leader, once they do. */
+  async leader(): Promise<Member> {
+    return await until("all running members follow one leader", async () => {
+      const named = await Promise.all(this.running.map(leaderIdSeenBy));
+      const [first] = named;
+      if (first === undefined || first === null || named.some((id) => id !== first)) return null;
+      return this.running.find((member) => member.id === first) ?? null;
+    });
+  }
+
+  /** Has leadership handed over until `id` leads; a hand-over may fail while its target catches up. */
+  async handOverTo(id: string): Promise<void> {
+    const target = this.members.find((member) => member.id === id);
+    if (target === undefined) throw new Error(`there is no ${id}`);
+    await until(`${id} leads`, async () => {
+      const leader = await this.leader();
+      if (leader === target) return true;
+      await handOver(leader, placeOf(target));
+      return false;
+    });
+  }
+
+  /** Everything that is committed now is applied by all running members; its last index. */
+  async untilApplied(): Promise<number> {
+    const index = Math.max(...(await Promise.all(this.running.map(commitIndexOf))));
+    await until(`all running members have applied entry ${index}`, async () => {
+      const applied = await Promise.all(this.running.map(appliedIndexOf));
+      return applied.every((at) => at >= index);
+    });
+    return index;
+  }
+
+  async #printLogs(directory: string): Promise<void> {
+    process.stderr.write(`the members' homes are kept in ${directory}\n`);
+    for (const node of this.ours.nodes) print(node.id, logLines(node));
+    for (const { id, logFile } of this.hashicorp) {
+      print(id, (await readFile(logFile, "utf8").catch(() => "")).split("\n"));
+    }
+  }
+}
+
+export function isOurs(member: Member): member is LocalNode {
+  return !(member instanceof HashicorpMember);
+}
+
+export function placeOf(member: Member): MemberPlace {
+  if (!isOurs(member)) return member.place;
+  return { id: member.id, address: `${member.place.host}:${member.place.raftPort}` };
+}
+
+async function leaderIdSeenBy(member: Member): Promise<string | null> {
+  if (isOurs(member)) return (await member.status())?.raft?.leaderId ?? null;
+  const { leaderId } = await member.status();
+  return leaderId === "" ? null : leaderId;
+}
+
+export async function commitIndexOf(member: Member): Promise<number> {
+  if (isOurs(member)) return (await member.status())?.raft?.commitIndex ?? 0;
+  return (await member.status()).commitIndex;
+}
+
+async function appliedIndexOf(member: Member): Promise<number> {
+  if (isOurs(member)) return (await member.status())?.raft?.appliedIndex ?? 0;
+  return (await member.status()).appliedIndex;
+}
+
+async function handOver(leader: Member, target: MemberPlace): Promise<void> {
+  // Refused while its target is behind, for example.
+  if (!isOurs(leader)) return await leader.transferTo(target).catch(() => {});
+  await askToHandOver(leader, target.id);
+}
+
+/** What the node answers. */
+export async function askToHandOver(leader: LocalNode, targetId: string): Promise<unknown> {
+  const response = await fetch(`${leader.rpcUrl}/admin/transfer-leader`, {
+    method: "POST",
+    body: JSON.stringify({ target_id: targetId }),
+  });
+  return await response.json();
+}
+
+function print(id: string, lines: readonly string[]): void {
+  const shown = lines.slice(-shownLogLines).join("\n");
+  process.stderr.write(`--- the end of ${id}'s log ---\n${shown}\n`);
+}

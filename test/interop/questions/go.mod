@@ -1,0 +1,3 @@
+module ev-sequencer/test/interop/questions
+
+go 1.24
