@@ -41,8 +41,12 @@ export function nodeIdOf({ raft }: NodeConfig): string {
   return raft.nodeId || soloNodeId;
 }
 
-export function raftDirOf({ raft, dbPath }: NodeConfig): string {
-  return raft.enable ? raft.raftDir : join(dbPath, soloDirectory);
+export function raftDirOf(config: NodeConfig): string {
+  return config.raft.enable ? config.raft.raftDir : soloDirOf(config);
+}
+
+export function soloDirOf({ dbPath }: Pick<NodeConfig, "dbPath">): string {
+  return join(dbPath, soloDirectory);
 }
 
 export function genesisOf({ genesis }: Home): GenesisParameters {

@@ -24,6 +24,7 @@ import {
 import { NodeListener } from "./node-listener.ts";
 import { NodeView } from "./node-view.ts";
 import { readOnScrape, type ScrapeSources } from "./scrape-gauges.ts";
+import { applySoloLog } from "./solo-log.ts";
 import { createConsensus } from "./wire-consensus.ts";
 import { createExecution, type Execution, untilAvailable } from "./wire-execution.ts";
 import { createP2p } from "./wire-p2p.ts";
@@ -134,6 +135,7 @@ export class Node {
   async #startParts(): Promise<void> {
     const context = this.#context;
     const { executor, kv, wallets, store } = await this.#openChain();
+    await applySoloLog(context, { store, executor }, this.#stopping.signal);
     const listener = new NodeListener(context.narrator, context.metrics);
     const { host, source } = createP2p(context, {
       store,

@@ -1,7 +1,5 @@
 /** P6: a raft_dir is lost, while the cluster runs under load; or most of them at once. */
 
-import { rm } from "node:fs/promises";
-import { join } from "node:path";
 import { expect, it } from "vitest";
 import type { LocalNode } from "../../src/devnet/local-node.ts";
 import { auditChain } from "./harness/chain.ts";
@@ -13,24 +11,26 @@ import {
   untilAllFollow,
   untilGrown,
 } from "./harness/cluster.ts";
+import { loseRaftDir } from "./harness/disks.ts";
+import { countFrom, printedDice } from "./harness/effort.ts";
 import { Load } from "./harness/load.ts";
 import { until } from "./harness/until.ts";
 
 /** How often a disk is lost; more by `EVM_E2E_WIPES`. */
-const wipes = Number(process.env["EVM_E2E_WIPES"] ?? 3);
+const wipes = countFrom("EVM_E2E_WIPES", 3);
 
 it(`a node that loses its raft_dir ${wipes} times votes again, and no block is lost`, {
   timeout: 120_000 + wipes * 60_000,
 }, async () => {
+  const dice = printedDice();
   const cluster = await startCluster({ settings: { "node.block_time": "100ms" } });
   const load = new Load(cluster.nodes);
   load.start();
   for (let nth = 0; nth < wipes; nth++) {
-    const victim = cluster.nodes[nth % cluster.nodes.length];
-    if (victim === undefined) throw new Error("a cluster has nodes");
+    const victim = dice.pick(cluster.nodes);
     const before = timesSaid(victim, "raft: recovered");
     await kill(victim);
-    await wipe(victim);
+    await loseRaftDir(victim);
     await victim.start();
     await until(`${victim.id} has regained its log`, () =>
       Promise.resolve(timesSaid(victim, "raft: recovered") > before),
@@ -53,7 +53,7 @@ it("two of three that lost theirs begin no new chain over the blocks that are th
   }
   await untilGrown(first, 5);
   await Promise.all(cluster.nodes.map(kill));
-  await Promise.all([first, second].map(wipe));
+  await Promise.all([first, second].map(loseRaftDir));
   await Promise.all([first, second].map((node) => node.start()));
   for (const node of [first, second]) {
     await untilWaits(node, /has blocks up to height \d+.*once all members have answered/);
@@ -64,10 +64,6 @@ it("two of three that lost theirs begin no new chain over the blocks that are th
     expect(timesSaid(node, "beginning a new log")).toBe(1);
   }
 });
-
-function wipe({ place }: LocalNode): Promise<void> {
-  return rm(join(place.home, "raft"), { recursive: true });
-}
 
 function timesSaid(node: LocalNode, words: string): number {
   return logLines(node).filter((line) => line.includes(words)).length;

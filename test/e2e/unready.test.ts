@@ -1,6 +1,5 @@
 /** A member whose executor lags behind its blocks is not elected while another one is ready (P5). */
 
-import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import type { LocalNode } from "../../src/devnet/local-node.ts";
@@ -8,66 +7,99 @@ import { auditChain } from "./harness/chain.ts";
 import {
   endCleanly,
   kill,
-  logLines,
+  othersThan,
   producingLeader,
   startCluster,
   untilAllFollow,
   untilGrown,
 } from "./harness/cluster.ts";
+import { loseExecutorState } from "./harness/disks.ts";
+import { report } from "./harness/distribution.ts";
+import { countFrom } from "./harness/effort.ts";
+import { LogTail } from "./harness/log-tail.ts";
 import { until } from "./harness/until.ts";
+import { unreadyReason } from "./harness/watch.ts";
 
-const rounds = 3;
-/** At 100 ms a block it is busy with them for longer than any election takes. */
-const blocksBehind = 150;
+/** How often the leader dies; more by `EVM_E2E_ROUNDS`. */
+const rounds = countFrom("EVM_E2E_ROUNDS", 4);
+/** At 100 ms a block an executor is busy with them for longer than any election takes. */
+const blocksBehind = countFrom("EVM_E2E_BLOCKS_BEHIND", 150);
+const settings = { "node.block_time": "20ms" };
+const leads = /raft: entering leader state/;
 
-it("another leads when the leader dies, and it takes no part but its vote", {
-  timeout: 300_000,
+it(`another leads when the leader dies, ${rounds} times, and it takes no part but its vote`, {
+  timeout: 240_000 + 20_000 * rounds + 200 * blocksBehind,
 }, async () => {
-  const cluster = await startCluster({ settings: { "node.block_time": "20ms" } });
-  await untilGrown(await producingLeader(cluster), blocksBehind);
+  const cluster = await startCluster({ settings });
+  const patience = { limitMs: 90_000 + 200 * blocksBehind };
+  await untilGrown(await producingLeader(cluster), blocksBehind, patience);
+  const [first = null] = othersThan(await producingLeader(cluster), cluster);
+  if (first === null) throw new Error("there are three");
+  await kill(first);
+  let lagging = first;
+  const behind: number[] = [];
   for (let round = 1; round <= rounds; round++) {
+    await startBehind(lagging);
     const leader = await producingLeader(cluster);
-    const [lagging, ready] = cluster.nodes.filter((node) => node !== leader);
-    if (lagging === undefined || ready === undefined) throw new Error("there are three");
-    const logged = logLines(lagging).length;
-    await kill(lagging);
-    loseExecutorState(lagging);
-    await lagging.start({ NODE_OPTIONS: `--import ${slowExecutor}` });
-    await until(`${lagging.id} executes again, and follows`, async () => {
-      const status = await lagging.status();
-      const reason = await unreadyReason(lagging);
-      return status?.raft?.leaderId === leader.id && /executed again: height/.test(reason);
-    });
+    behind.push(await untilLags(lagging, leader));
+    const [ready] = othersThan(lagging, cluster).filter((node) => node !== leader);
+    const tail = new LogTail(lagging);
     await kill(leader);
     const next = await producingLeader(cluster, [leader]);
-    expect(next.id, `round ${round}`).toBe(ready.id);
-    expect(await unreadyReason(lagging)).toMatch(/executed again/);
-    const since = logLines(lagging).slice(logged);
-    expect(since.filter((line) => line.includes("entering leader state"))).toEqual([]);
-    await kill(lagging);
-    await lagging.start();
-    await leader.start();
-    await untilAllFollow(cluster);
+    expect(next.id, `round ${round}`).toBe(ready?.id);
+    expect(await unreadyReason(lagging), `round ${round}`).toMatch(/executed again/);
+    expect(tail.has(leads), `round ${round}`).toBe(false);
+    // It comes up to date now, and he who was killed will be the one that is behind.
+    lagging.signal("SIGUSR2");
+    const recovering = lagging;
+    await until(`${lagging.id} is ready`, async () => (await unreadyReason(recovering)) === null);
+    lagging = leader;
   }
+  await lagging.start();
+  await untilAllFollow(cluster);
+  report(
+    `the leader was killed ${rounds} times, with another node's executor ${Math.min(...behind)} to ` +
+      `${Math.max(...behind)} blocks behind`,
+  );
+  await auditChain(cluster);
+  await endCleanly(cluster);
+});
+
+it("where all are behind one leads after a bounded wait, and builds once it has caught up", {
+  timeout: 300_000,
+}, async () => {
+  const cluster = await startCluster({ settings });
+  await untilGrown(await producingLeader(cluster), blocksBehind);
+  await Promise.all(cluster.nodes.map(kill));
+  await Promise.all(cluster.nodes.map(startBehind));
+  await until("somebody leads", async () => {
+    const leader = await cluster.leader();
+    return (await leader?.status())?.raft?.state === "catchingUp";
+  });
+  // Nobody waits for a ready one that there is not.
+  for (const node of cluster.nodes) expect(await unreadyReason(node)).toMatch(/executed again/);
+  for (const node of cluster.nodes) node.signal("SIGUSR2");
+  await untilGrown(await producingLeader(cluster), 10);
+  await untilAllFollow(cluster);
   await auditChain(cluster);
   await endCleanly(cluster);
 });
 
 const slowExecutor = join(import.meta.dirname, "harness", "slow-executor.ts");
 
-function loseExecutorState({ place }: LocalNode): void {
-  const directory = join(place.home, "data");
-  for (const name of readdirSync(directory)) {
-    if (name.startsWith("kv.mdb")) rmSync(join(directory, name));
-  }
+/** A node that does not run, on an executor that has lost its state and takes its time. */
+async function startBehind(node: LocalNode): Promise<void> {
+  await loseExecutorState(node);
+  await node.start({ NODE_OPTIONS: `--import ${slowExecutor}` });
 }
 
-async function unreadyReason(node: LocalNode): Promise<string> {
-  try {
-    const response = await fetch(`${node.rpcUrl}/health/ready`);
-    return await response.text();
-  } catch {
-    // A process that is starting does not answer.
-    return "";
-  }
+/** Resolves, once it follows, with how many blocks its executor lacks. */
+function untilLags(node: LocalNode, leader: LocalNode): Promise<number> {
+  return until(`${node.id} executes again, and follows`, async () => {
+    const status = await node.status();
+    const reason = await unreadyReason(node);
+    const [, height, target] = /executed again: height (\d+) of (\d+)/.exec(reason ?? "") ?? [];
+    if (status?.raft?.leaderId !== leader.id || height === undefined) return null;
+    return Number(target) - Number(height);
+  });
 }

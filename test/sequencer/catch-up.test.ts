@@ -302,6 +302,38 @@ describe("a log whose first block is far above the head", () => {
   });
 });
 
+describe("a log that begins above blocks", () => {
+  const leading = { role: "leader", term: 2, leaderId: "a", hasJoined: true } as const;
+
+  it("is not built on by a node that lacks some of them, which hands over (P5)", async () => {
+    const chain = await fresh();
+    const log = new TestLog();
+    const { sequencer, recorded } = startSequencer(chain, log, { baseHeight: 5 });
+    running.push(sequencer);
+    log.commit(2, null, "noop");
+    sequencer.onRole({ ...leading, isRecovering: false, commitIndex: 1 });
+    await until(() => log.transfers === 1);
+    expect(recorded.states).toEqual(["catchingUp"]);
+    expect(log.entries).toHaveLength(1);
+    expect(sequencer.unreadyReason).toMatch(/up to height 5.*are missing/);
+    expect(log.readiness.some(({ isReady }) => isReady)).toBe(false);
+  });
+
+  it("is built on by one that has them all", async () => {
+    await producer.produce(5);
+    await producer.stop();
+    const log = new TestLog();
+    leader.store.beginLog();
+    const { height: baseHeight } = leader.store.head;
+    const { sequencer, recorded } = startSequencer(leader, log, { baseHeight });
+    running.push(sequencer);
+    log.commit(2, null, "noop");
+    sequencer.onRole({ ...leading, isRecovering: false, commitIndex: 1 });
+    await until(() => recorded.blocks.length > 0);
+    expect(recorded.blocks[0]?.block.height).toBe(baseHeight + 1);
+  });
+});
+
 describe("a committed block that was built on another state", () => {
   it("stops the node with both hashes, and nothing is overwritten", async () => {
     await produce(5);

@@ -2,27 +2,22 @@
  * The simulator's command line.
  *
  *   npm run simulate -- --seed 4711            replays one seed, with every event
- *   npm run simulate -- --seeds 1000 --from 1  runs many, and prints how to replay those that fail
+ *   npm run simulate -- --seeds 1000 --from 1  runs many, and prints how to replay those that fail;
+ *                                              with --wipes only such as are to wipe disks
  */
 
 import { writeSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { runSeeds } from "./seeds.ts";
+import { runSeeds, type SeedRange } from "./seeds.ts";
 import { simulate } from "./simulation.ts";
 
 const usage = `usage: npm run simulate -- --seed N
-       npm run simulate -- --seeds COUNT [--from N] [--workers W] [--coverage]
+       npm run simulate -- --seeds COUNT [--from N] [--workers W] [--wipes] [--coverage]
 `;
 
 type Wish =
   | { readonly kind: "replay"; readonly seed: number }
-  | {
-      readonly kind: "many";
-      readonly from: number;
-      readonly count: number;
-      readonly workers: number;
-      readonly showsCoverage: boolean;
-    };
+  | (SeedRange & { readonly kind: "many"; readonly showsCoverage: boolean });
 
 function print(line: string): void {
   writeSync(1, `${line}\n`);
@@ -37,6 +32,7 @@ function readArguments(): Wish | null {
         seeds: { type: "string" },
         from: { type: "string", default: "1" },
         workers: { type: "string", default: "1" },
+        wipes: { type: "boolean", default: false },
         coverage: { type: "boolean", default: false },
       },
     });
@@ -45,7 +41,8 @@ function readArguments(): Wish | null {
       kind: "many",
       from: count(values.from),
       count: count(values.seeds),
-      workers: count(values.workers),
+      workers: Math.max(1, count(values.workers)),
+      wipesOnly: values.wipes,
       showsCoverage: values.coverage,
     };
   } catch {
@@ -84,7 +81,7 @@ async function runMany(options: Extract<Wish, { kind: "many" }>): Promise<number
   });
   const seconds = (performance.now() - beganMs) / 1000;
   print(
-    `${summary.seeds} seeds, ${summary.failures} failed, ${(summary.seeds / seconds).toFixed(1)} seeds/s, ` +
+    `${summary.seeds} seeds, ${summary.withWipes} with wiped disks, ${summary.failures} failed, ${(summary.seeds / seconds).toFixed(1)} seeds/s, ` +
       `${summary.steps} steps, ${(summary.simulatedMs / 3_600_000).toFixed(2)} simulated hours, ` +
       `slowest recovery ${summary.slowestRecovery.toFixed(1)} election timeouts`,
   );

@@ -1,7 +1,9 @@
 /** Many seeds, on one thread or several. */
 
 import { Worker } from "node:worker_threads";
+import { majorityOf } from "../../src/raft/quorum.ts";
 import { Coverage } from "./coverage.ts";
+import { planOf } from "./plan.ts";
 import { simulate } from "./simulation.ts";
 
 export interface SeedFailure {
@@ -22,6 +24,8 @@ export interface SeedReport {
 
 export interface Summary {
   seeds: number;
+  /** Of these, those in which a disk was wiped. */
+  withWipes: number;
   failures: number;
   steps: number;
   simulatedMs: number;
@@ -33,6 +37,26 @@ export interface SeedRange {
   readonly from: number;
   readonly count: number;
   readonly workers: number;
+  /** Only seeds that are to wipe disks: `count` of these. */
+  readonly wipesOnly: boolean;
+}
+
+/** The seeds that thread `at` of `workers` takes: every n-th one of the range. */
+export function* seedsOf(
+  { from, count, workers, wipesOnly }: SeedRange,
+  at: number,
+): Generator<number> {
+  for (let seed = from, nth = 0; nth < count; seed++) {
+    if (wipesOnly && !wipesDisks(seed)) continue;
+    if (nth % workers === at) yield seed;
+    nth++;
+  }
+}
+
+function wipesDisks(seed: number): boolean {
+  const { clusterSize, faults } = planOf(seed);
+  const hasMinority = clusterSize > majorityOf(clusterSize);
+  return hasMinority && Number.isFinite(faults.wipeEveryMs);
 }
 
 export function reportOf(seed: number): SeedReport {
@@ -42,11 +66,12 @@ export function reportOf(seed: number): SeedReport {
 }
 
 export async function runSeeds(
-  { from, count, workers }: SeedRange,
+  range: SeedRange,
   onFailure: (failure: SeedFailure) => void,
 ): Promise<Summary> {
   const summary: Summary = {
     seeds: 0,
+    withWipes: 0,
     failures: 0,
     steps: 0,
     simulatedMs: 0,
@@ -55,6 +80,7 @@ export async function runSeeds(
   };
   const take = (report: SeedReport) => {
     summary.seeds++;
+    if (report.counts.has("wiped")) summary.withWipes++;
     summary.steps += report.steps;
     summary.simulatedMs += report.simulatedMs;
     summary.slowestRecovery = Math.max(summary.slowestRecovery, report.recoveryElectionTimeouts);
@@ -63,16 +89,20 @@ export async function runSeeds(
     summary.failures++;
     onFailure({ seed: report.seed, step: report.steps, message: report.message });
   };
-  if (workers <= 1) {
-    for (let seed = from; seed < from + count; seed++) take(reportOf(seed));
+  if (range.workers === 1) {
+    for (const seed of seedsOf(range, 0)) take(reportOf(seed));
   } else {
-    const threads = Array.from({ length: workers }, (_, at) => at);
-    await Promise.all(threads.map((at) => runWorker({ from, count, workers }, at, take)));
+    const threads = Array.from({ length: range.workers }, (_, at) => at);
+    await Promise.all(threads.map((at) => runWorker(range, at, take)));
   }
   return summary;
 }
 
-/** Thread `at` takes every `workers`th seed. */
+export interface WorkerData {
+  readonly range: SeedRange;
+  readonly at: number;
+}
+
 function runWorker(
   range: SeedRange,
   at: number,
@@ -80,7 +110,7 @@ function runWorker(
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     const worker = new Worker(new URL("worker.ts", import.meta.url), {
-      workerData: { ...range, at },
+      workerData: { range, at } satisfies WorkerData,
     });
     worker.on("message", take);
     worker.once("error", reject);

@@ -1,10 +1,8 @@
 /** A thread of `runSeeds`: takes every n-th seed and reports on each. */
 
 import { parentPort, workerData } from "node:worker_threads";
-import { reportOf } from "./seeds.ts";
+import { reportOf, seedsOf, type WorkerData } from "./seeds.ts";
 
-const { from, count, workers, at }: Record<string, number> = workerData;
+const { range, at }: WorkerData = workerData;
 
-for (let seed = (from ?? 0) + (at ?? 0); seed < (from ?? 0) + (count ?? 0); seed += workers ?? 1) {
-  parentPort?.postMessage(reportOf(seed));
-}
+for (const seed of seedsOf(range, at)) parentPort?.postMessage(reportOf(seed));

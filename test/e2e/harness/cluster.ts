@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { expect, onTestFinished } from "vitest";
 import { LocalCluster, type LocalClusterOptions } from "../../../src/devnet/local-cluster.ts";
 import type { LocalNode, LocalNodeStatus } from "../../../src/devnet/local-node.ts";
-import { until } from "./until.ts";
+import { type UntilOptions, until } from "./until.ts";
 
 export type ClusterOptions = Partial<Omit<LocalClusterOptions, "directory">>;
 
@@ -75,12 +75,27 @@ export async function statusesOf(nodes: readonly LocalNode[]): Promise<LocalNode
 }
 
 /** `count` more blocks on `node`. */
-export async function untilGrown(node: LocalNode, count: number): Promise<number> {
-  const from = (await until(`${node.id} answers`, () => node.status())).height;
-  return await until(`${count} more blocks on ${node.id}`, async () => {
+export async function untilGrown(
+  node: LocalNode,
+  count: number,
+  options: UntilOptions = {},
+): Promise<number> {
+  const target = (await heightOf(node)) + count;
+  const grown = async () => {
     const height = (await node.status())?.height ?? 0;
-    return height >= from + count ? height : null;
-  });
+    return height >= target ? height : null;
+  };
+  return await until(`${count} more blocks on ${node.id}`, grown, options);
+}
+
+/** Of its last block, as soon as it answers. */
+export async function heightOf(node: LocalNode): Promise<number> {
+  return (await until(`${node.id} answers`, () => node.status())).height;
+}
+
+/** Those of a cluster that are not `node`. */
+export function othersThan(node: LocalNode, { nodes }: LocalCluster): readonly LocalNode[] {
+  return nodes.filter((other) => other !== node);
 }
 
 /** SIGKILL, also of a process that is stopped. Resolves when it is gone. */
@@ -89,12 +104,16 @@ export async function kill(node: LocalNode): Promise<void> {
   await node.exited;
 }
 
-/** SIGTERM to all: every one of them ends with 0, and none has logged an error in its life. */
+/** SIGTERM to all of them: every one ends with 0. */
+export async function terminate(nodes: readonly LocalNode[]): Promise<void> {
+  for (const node of nodes) node.signal("SIGTERM");
+  const exits = await Promise.all(nodes.map(async ({ id, exited }) => [id, await exited]));
+  expect(exits).toEqual(nodes.map(({ id }) => [id, { code: 0, signal: null }]));
+}
+
+/** Those that run are terminated, and no node has logged an error in its life. */
 export async function endCleanly(cluster: LocalCluster): Promise<void> {
-  const running = cluster.running;
-  for (const node of running) node.signal("SIGTERM");
-  const exits = await Promise.all(running.map(async ({ id, exited }) => [id, await exited]));
-  expect(exits).toEqual(running.map(({ id }) => [id, { code: 0, signal: null }]));
+  await terminate(cluster.running);
   for (const node of cluster.nodes) expect(errorLines(node), `${node.id}'s log`).toEqual([]);
 }
 

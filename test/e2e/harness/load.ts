@@ -23,6 +23,8 @@ export interface Acknowledged {
 export interface LoadOptions {
   readonly txPerSecond?: number;
   readonly txBytes?: number;
+  /** Of its transactions: two loads on one chain must differ in them. */
+  readonly name?: string;
 }
 
 /** A stopped process accepts connections and answers nothing: then the next node is asked. */
@@ -37,6 +39,7 @@ export class Load {
   readonly #nodes: readonly LocalNode[];
   readonly #txPerSecond: number;
   readonly #txBytes: number;
+  readonly #name: string;
   readonly #inFlight = new Set<Promise<void>>();
   /** Nothing new is sent. */
   readonly #stop = new AbortController();
@@ -44,10 +47,14 @@ export class Load {
   readonly #abandon = new AbortController();
   #running: Promise<void> = Promise.resolve();
 
-  constructor(nodes: readonly LocalNode[], { txPerSecond = 200, txBytes = 100 }: LoadOptions = {}) {
+  constructor(
+    nodes: readonly LocalNode[],
+    { txPerSecond = 200, txBytes = 100, name = "load" }: LoadOptions = {},
+  ) {
     this.#nodes = nodes;
     this.#txPerSecond = txPerSecond;
     this.#txBytes = txBytes;
+    this.#name = name;
   }
 
   start(): void {
@@ -90,7 +97,7 @@ export class Load {
   }
 
   async #send(nth: number): Promise<void> {
-    const key = `load-${nth}`;
+    const key = `${this.#name}-${nth}`;
     const tx = `${key}=`.padEnd(this.#txBytes, ".");
     const startMs = performance.now();
     for (let attempts = 1; !this.#abandon.signal.aborted; attempts++) {

@@ -1,0 +1,106 @@
+/**
+ * A single sequencer that becomes a member of a cluster brings its blocks, and leaves its log behind. That log
+ * may hold blocks which are not in the block store: when it was killed, those that were acknowledged a
+ * moment before; when it was stopped, the one that was under way. They are applied first, so that none is
+ * lost (P7).
+ */
+
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { decodeBlockPayload } from "../block/codec.ts";
+import { SignatureChecker } from "../block/sign.ts";
+import type { Height } from "../block/types.ts";
+import type { Executor } from "../execution/executor.ts";
+import type { LogReader } from "../raft/ready.ts";
+import type { Entry } from "../raft/types.ts";
+import { Applier } from "../sequencer/applier.ts";
+import type { BlockStore } from "../storage/block-store.ts";
+import { openRaftStore } from "../storage/open-raft-store.ts";
+import { raftFileName } from "../storage/raft-tables.ts";
+import { type NodeContext, soloDirOf } from "./context.ts";
+
+export interface SoloLogDependencies {
+  readonly store: BlockStore;
+  readonly executor: Executor;
+}
+
+/** Before this node asks or tells anybody what it has. Throws what no retry can mend. */
+export async function applySoloLog(
+  context: NodeContext,
+  { store, executor }: SoloLogDependencies,
+  signal: AbortSignal,
+): Promise<void> {
+  const { raft, storage, ...config } = context.options.config;
+  const directory = soloDirOf(config);
+  const isFirst = raft.enable && !existsSync(join(context.raftDir, raftFileName));
+  if (!isFirst || !existsSync(directory)) return;
+  const { allowVolatile } = storage;
+  const raftStore = await openRaftStore({ directory, allowVolatile });
+  try {
+    const from = store.head.height;
+    const entries = entriesAbove(from, raftStore.log);
+    const last = entries.at(-1);
+    if (last === undefined) return;
+    await apply(context, { store, executor }, entries, signal);
+    await store.flushed();
+    const facts = { from, to: store.head.height, index: last.index };
+    context.log.info(facts, "blocks of the single sequencer's log applied");
+  } finally {
+    await raftStore.close();
+  }
+}
+
+/** Those of the blocks above `height`. The log has one voter: what it holds is committed. */
+function entriesAbove(height: Height, log: LogReader): readonly Entry[] {
+  const above: Entry[] = [];
+  for (let index = log.lastIndex; index >= log.firstIndex; index--) {
+    const [entry] = log.entries(index, index, Number.MAX_SAFE_INTEGER);
+    if (entry === undefined || entry.kind !== "command" || entry.data === null) continue;
+    if (decodeBlockPayload(entry.data).height <= height) break;
+    above.unshift(entry);
+  }
+  return above;
+}
+
+async function apply(
+  { options, genesis, log }: NodeContext,
+  { store, executor }: SoloLogDependencies,
+  entries: readonly Entry[],
+  signal: AbortSignal,
+): Promise<void> {
+  const done = new AbortController();
+  const lastIndex = entries.at(-1)?.index;
+  const applier = new Applier(
+    { chainId: genesis.chainId, head: store.head, acceptsBlocksWithoutTxIds: true },
+    {
+      store,
+      executor,
+      source: noPeers,
+      signer: options.home.signer,
+      signatures: new SignatureChecker(),
+      listener: {
+        applied: () => {},
+        refused: ({ index }, _payload, reason) => log.warn({ index, reason }, "block refused"),
+        reached: (index) => {
+          if (index === lastIndex) done.abort();
+        },
+        executionFailed: (height, { message: reason }) =>
+          log.warn({ height, reason }, "execution failed, retrying"),
+        executed: () => {},
+        backlogChanged: () => {},
+      },
+    },
+  );
+  applier.begin(store.head.raftIndex);
+  applier.enqueue(entries);
+  await applier.run(AbortSignal.any([signal, done.signal]));
+  signal.throwIfAborted();
+}
+
+/** A log that was compacted no further than its blocks were stored has none missing below it. */
+const noPeers = {
+  blocks: () => {
+    throw new Error("a single sequencer's log begins above its blocks");
+  },
+  txIds: async () => [],
+};

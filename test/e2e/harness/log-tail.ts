@@ -1,0 +1,24 @@
+/** What a node logs from now on. */
+
+import { readFileSync, statSync } from "node:fs";
+import type { LocalNode } from "../../../src/devnet/local-node.ts";
+
+export class LogTail {
+  readonly #file: string;
+  readonly #fromByte: number;
+
+  constructor({ logFile }: LocalNode) {
+    this.#file = logFile;
+    this.#fromByte = statSync(logFile).size;
+  }
+
+  /** How many lines there are that match. */
+  count(words: RegExp): number {
+    const text = readFileSync(this.#file).subarray(this.#fromByte).toString();
+    return text.split("\n").filter((line) => words.test(line)).length;
+  }
+
+  has(words: RegExp): boolean {
+    return this.count(words) > 0;
+  }
+}
