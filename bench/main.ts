@@ -11,6 +11,7 @@ import { blocksSection } from "./sections/blocks.ts";
 import { catchUpSection } from "./sections/catch-up.ts";
 import { coldStartSection } from "./sections/cold-start.ts";
 import { costSection } from "./sections/cost.ts";
+import { engineSection } from "./sections/engine.ts";
 import { failoverSection } from "./sections/failover.ts";
 import { floorSection } from "./sections/floor.ts";
 import { latencySection } from "./sections/latency.ts";
@@ -31,7 +32,12 @@ const sections: readonly Section[] = [
 ];
 
 /** Run when they are asked for: they take long, or need what not every machine has. */
-const moreSections: readonly Section[] = [catchUpSection, peersSection, restartSection];
+const moreSections: readonly Section[] = [
+  catchUpSection,
+  engineSection,
+  peersSection,
+  restartSection,
+];
 
 const allSections = [...sections, ...moreSections];
 
@@ -51,6 +57,7 @@ const thorough: Effort = {
   failovers: 20,
   catchUpEntries: 20_000,
   chainBlocks: 1_000_000,
+  engineBlocks: 30,
   floorSamples: 1000,
 };
 const smoke: Effort = {
@@ -58,6 +65,7 @@ const smoke: Effort = {
   failovers: 1,
   catchUpEntries: 200,
   chainBlocks: 2_000,
+  engineBlocks: 2,
   floorSamples: 20,
 };
 

@@ -12,6 +12,8 @@ export interface Effort {
   readonly catchUpEntries: number;
   /** Blocks of the long chain that a node is started with. */
   readonly chainBlocks: number;
+  /** Blocks for each load of an Ethereum client. */
+  readonly engineBlocks: number;
   /** Samples of each floor. */
   readonly floorSamples: number;
 }

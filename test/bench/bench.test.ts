@@ -10,6 +10,7 @@ import { figure } from "../../bench/figure.ts";
 import { hasGo } from "../../bench/peers/hashicorp.ts";
 import { tableOf } from "../../bench/report.ts";
 import { callsIn } from "../../bench/sync-calls.ts";
+import { hasGeth, needingGeth } from "../geth/binary.ts";
 
 const run = promisify(execFile);
 const main = join(import.meta.dirname, "..", "..", "bench", "main.ts");
@@ -54,6 +55,24 @@ it.skipIf(!(await hasGo()))(
     }
   },
   900_000,
+);
+
+it.skipIf(!hasGeth())(
+  needingGeth(
+    "takes a block with geth to pieces: the client's calls, the commit, and what else is ours",
+  ),
+  async () => {
+    const { figures } = JSON.parse((await bench("engine")).stdout);
+    expect(figures).toHaveLength(3 * 7);
+    const p50 = (part: string) =>
+      figures.find(({ name }: { name: string }) => name === `100 transfers, ${part}`).p50;
+    for (const part of ["getPayload", "newPayload", "forkchoice", "ours, commit included"]) {
+      expect(p50(part)).toBeGreaterThan(0);
+      expect(p50(part)).toBeLessThan(p50("due to executed"));
+    }
+    expect(p50("propose and commit")).toBeGreaterThan(0);
+  },
+  300_000,
 );
 
 it("says what is wrong with its arguments", async () => {
