@@ -7,7 +7,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { isMainThread } from "node:worker_threads";
 import { KvExecutor } from "../../../src/execution/kv.ts";
 
-const blockMs = 100;
+const blockMs = 1_000;
 
 if (isMainThread) {
   let isSlow = true;
