@@ -86,8 +86,8 @@ describe.skipIf(!hasGeth())(needingGeth("wallets under way"), () => {
         const fromMs = Date.now();
         await run(cluster, pairs, leader);
         periods.push({ fromMs, toMs: Date.now() });
-        await untilAllFollow(cluster);
         for (const pair of pairs) await untilReady(pair);
+        await untilAllFollow(cluster);
       }
       gaps.push({ name, periods });
     }

@@ -63,12 +63,16 @@ export function pairOf(pairs: readonly Pair[], node: LocalNode): Pair {
   return found;
 }
 
+/** A client that was killed gets the whole chain again, which a busy machine takes its time for. */
+const readyLimitMs = 600_000;
+
 /** Resolves once the node says that it is fit to lead. */
 export async function untilReady({ node }: Pair): Promise<void> {
-  await until(`${node.id} is ready`, async () => {
+  const isReady = async () => {
     const answer = await fetch(`${node.rpcUrl}/health/ready`).catch(() => null);
     return answer?.status === 200;
-  });
+  };
+  await until(`${node.id} is ready`, isReady, { limitMs: readyLimitMs });
 }
 
 /**
