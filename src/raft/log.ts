@@ -113,6 +113,10 @@ export class RaftLog {
     return this.#installing?.snapshot ?? this.#reader.snapshot();
   }
 
+  prepareSnapshot(): boolean {
+    return this.#installing !== null || this.#reader.prepareSnapshot();
+  }
+
   append(entries: readonly Entry[], sequence: PersistSequence): void {
     if (entries.length === 0) return;
     for (const entry of entries) {

@@ -118,6 +118,11 @@ export interface LogReader {
   configurationEntries(): readonly Entry[];
   /** The newest good snapshot that the log continues; null without one. Throws a storage error if none is good. */
   snapshot(): Snapshot | null;
+  /**
+   * Whether `snapshot()` costs no more than a moment now. If not, it is being read from disk: a large one takes
+   * longer than the peers would wait for a heartbeat (P13). To be asked again after a while.
+   */
+  prepareSnapshot(): boolean;
 }
 
 /** What a server knew when it stopped. */

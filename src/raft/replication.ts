@@ -21,6 +21,9 @@ const backOffMaxMs = 250;
 const giveUpFactor = 10;
 const giveUpOnSnapshotFactor = 600;
 
+/** How often it is looked whether a snapshot has been read from disk. */
+const snapshotReadPollMs = 20;
+
 /** A snapshot is much to send in vain: a link that broke it off is left alone for longer and longer. */
 const snapshotBackOffFactor = 10;
 
@@ -123,6 +126,9 @@ function sendSnapshot(server: RaftServer, progress: Progress): void {
   }
   if (server.nowMs < progress.nextSnapshotMs) {
     return progress.probeFrom(progress.nextIndex, progress.nextSnapshotMs, 0);
+  }
+  if (!server.log.prepareSnapshot()) {
+    return progress.probeFrom(progress.nextIndex, server.nowMs + snapshotReadPollMs, 0);
   }
   const snapshot = server.log.snapshot();
   assert(snapshot !== null, "what is compacted away is in a snapshot", {

@@ -63,4 +63,10 @@ export class LmdbLogReader implements LogReader {
     if (snapshotLast.index === 0) return null;
     return this.#snapshots.newestBetween(outline.firstIndex - 1, snapshotLast);
   }
+
+  prepareSnapshot(): boolean {
+    const { outline, snapshotLast } = this.#view();
+    if (snapshotLast.index === 0) return true;
+    return this.#snapshots.prepare(outline.firstIndex - 1, snapshotLast);
+  }
 }

@@ -91,13 +91,14 @@ export class RecordReader {
   readonly #place: Place;
   #at = checksumBytes;
 
-  constructor(bytes: Uint8Array, place: Place) {
+  /** `checksum` is that of the bytes after the first four, for whoever has summed them up already. */
+  constructor(bytes: Uint8Array, place: Place, checksum = crc32c(bytes.subarray(checksumBytes))) {
     // A Buffer's `slice` shares memory where Uint8Array's copies: fields must not inherit that.
     this.#bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     this.#place = place;
     if (bytes.length < checksumBytes) throw corrupt(place, "is cut short");
-    if (this.#view.getUint32(0) !== crc32c(bytes.subarray(checksumBytes))) {
+    if (this.#view.getUint32(0) !== checksum) {
       throw corrupt(place, "does not match its checksum");
     }
   }

@@ -23,21 +23,35 @@ export async function encodeSnapshot(snapshot: Snapshot): Promise<readonly Uint8
     writer.text(id).text(address).text(suffrage);
   }
   const head = writer.u32(data.length).finish();
-  let checksum = crc32c(head.subarray(checksumBytes));
-  for (let at = 0; at < data.length; at += turnBytes) {
-    checksum = crc32c(data.subarray(at, at + turnBytes), checksum);
-    await nextTurn();
-  }
+  const checksum = await sumInTurns(data, crc32c(head.subarray(checksumBytes)));
   new DataView(head.buffer, head.byteOffset).setUint32(0, checksum);
   return [magic, head, data];
 }
 
-/** Throws STORAGE_CORRUPT unless `bytes` are a snapshot as it was written. `data` is a view on them. */
-export function decodeSnapshot(bytes: Uint8Array, place: Place): Snapshot {
+/** As {@link decodeSnapshot}, for a snapshot that may be large. */
+export async function decodeSnapshotInTurns(bytes: Uint8Array, place: Place): Promise<Snapshot> {
+  const summed = bytes.subarray(magic.length + checksumBytes);
+  return decodeSnapshot(bytes, place, await sumInTurns(summed));
+}
+
+async function sumInTurns(bytes: Uint8Array, before?: number): Promise<number> {
+  let checksum = crc32c(bytes.subarray(0, turnBytes), before);
+  for (let at = turnBytes; at < bytes.length; at += turnBytes) {
+    await nextTurn();
+    checksum = crc32c(bytes.subarray(at, at + turnBytes), checksum);
+  }
+  return checksum;
+}
+
+/**
+ * Throws STORAGE_CORRUPT unless `bytes` are a snapshot as it was written. `data` is a view on them.
+ * `checksum` is that of its record, if it has been summed up.
+ */
+export function decodeSnapshot(bytes: Uint8Array, place: Place, checksum?: number): Snapshot {
   if (!equalBytes(bytes.subarray(0, magic.length), magic)) {
     throw corrupt(place, "does not begin like a snapshot of this version");
   }
-  const reader = new RecordReader(bytes.subarray(magic.length), place);
+  const reader = new RecordReader(bytes.subarray(magic.length), place, checksum);
   const last = { term: reader.count(), index: reader.count() };
   const configurationIndex = reader.count();
   const servers: Server[] = [];

@@ -1,14 +1,16 @@
 /** `<term>-<index>.snp`: snapshots on disk. A file under that name is complete, or damaged later. */
 
 import { readdirSync, readFileSync, rmSync } from "node:fs";
-import { open, rename, rm } from "node:fs/promises";
+import { open, readFile, rename, rm } from "node:fs/promises";
 import type { EntryId, Snapshot } from "../raft/types.ts";
 import { diskFull, freeBytesIn, syncDirectory } from "./disk.ts";
 import { corrupt, errnoOf, ioError, type Place, StorageError } from "./errors.ts";
-import { decodeSnapshot, encodeSnapshot } from "./snapshot-codec.ts";
+import { decodeSnapshot, decodeSnapshotInTurns, encodeSnapshot } from "./snapshot-codec.ts";
 
 const namePattern = /^(\d{1,16})-(\d{1,16})\.snp$/;
 const unfinishedSuffix = ".snp.tmp";
+/** Longer than the pause between two attempts to send it to a peer that is there. */
+const heldMs = 10_000;
 
 export interface SnapshotFilesOptions {
   readonly directory: string;
@@ -24,6 +26,9 @@ export class SnapshotFiles {
   readonly #onDamaged: (path: string, error: StorageError) => void;
   /** A damaged file is told of once. */
   readonly #knownDamaged = new Set<string>();
+  /** Read lately, as it is to be sent. */
+  #held: { readonly snapshot: Snapshot; readonly timer: NodeJS.Timeout } | null = null;
+  #isReading = false;
 
   constructor({ directory, keep, onDamaged }: SnapshotFilesOptions) {
     this.#directory = directory;
@@ -60,8 +65,9 @@ export class SnapshotFiles {
    * reported. Throws STORAGE_CORRUPT without one.
    */
   newestBetween(oldestIndex: number, newest: EntryId): Snapshot {
-    for (const id of this.#list()) {
-      if (id.index > newest.index || id.index < oldestIndex) continue;
+    const held = this.#held?.snapshot;
+    for (const id of this.#listBetween(oldestIndex, newest)) {
+      if (held !== undefined && isSame(held.last, id)) return held;
       try {
         return this.#read(id);
       } catch (error) {
@@ -74,6 +80,52 @@ export class SnapshotFiles {
       { path: this.#pathOf(newest), database: "snapshot", key },
       "is missing or unreadable, and so is every older one that the log continues",
     );
+  }
+
+  /**
+   * Whether that one can be had at once; if not, it is being read. It stays at hand for as long as it is asked
+   * for every now and then.
+   */
+  prepare(oldestIndex: number, newest: EntryId): boolean {
+    const isGood = (id: EntryId) => !this.#knownDamaged.has(this.#pathOf(id));
+    const id = this.#listBetween(oldestIndex, newest).find(isGood);
+    if (id === undefined) return true; // `newestBetween` says what is wrong
+    if (this.#held !== null && isSame(this.#held.snapshot.last, id)) {
+      this.#held.timer.refresh();
+      return true;
+    }
+    if (!this.#isReading) {
+      this.#isReading = true;
+      void this.#readAhead(id).finally(() => {
+        this.#isReading = false;
+      });
+    }
+    return false;
+  }
+
+  async #readAhead(id: EntryId): Promise<void> {
+    try {
+      const path = this.#pathOf(id);
+      const bytes = await readFile(path).catch((error: unknown) => {
+        // Removed meanwhile, as there are enough newer ones.
+        if (errnoOf(error) === "ENOENT") return null;
+        throw ioError(path, error);
+      });
+      if (bytes === null) return;
+      const snapshot = await decodeSnapshotInTurns(bytes, placeOf(path, id));
+      this.#letGo();
+      const timer = setTimeout(() => this.#letGo(), heldMs);
+      timer.unref();
+      this.#held = { snapshot, timer };
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error;
+      this.#damaged(this.#pathOf(id), error);
+    }
+  }
+
+  #letGo(): void {
+    if (this.#held !== null) clearTimeout(this.#held.timer);
+    this.#held = null;
   }
 
   /** Removes all but the newest few. */
@@ -110,14 +162,18 @@ export class SnapshotFiles {
 
   #read(id: EntryId): Snapshot {
     const path = this.#pathOf(id);
-    const place: Place = { path, database: "snapshot", key: `${id.term}-${id.index}` };
     let bytes: Uint8Array;
     try {
       bytes = readFileSync(path);
     } catch (error) {
       throw ioError(path, error);
     }
-    return decodeSnapshot(bytes, place);
+    return decodeSnapshot(bytes, placeOf(path, id));
+  }
+
+  /** Newest first. */
+  #listBetween(oldestIndex: number, newest: EntryId): readonly EntryId[] {
+    return this.#list().filter(({ index }) => index >= oldestIndex && index <= newest.index);
   }
 
   /** Newest first. */
@@ -133,4 +189,12 @@ export class SnapshotFiles {
   #pathOf({ term, index }: EntryId): string {
     return `${this.#directory}/${term}-${index}.snp`;
   }
+}
+
+function placeOf(path: string, { term, index }: EntryId): Place {
+  return { path, database: "snapshot", key: `${term}-${index}` };
+}
+
+function isSame(a: EntryId, b: EntryId): boolean {
+  return a.index === b.index && a.term === b.term;
 }

@@ -169,6 +169,7 @@ export class MemoryRaftStore implements RaftStore {
 
 class MemoryLogReader implements LogReader {
   readonly #disk: () => Disk;
+  #preparedIndex = 0;
 
   constructor(disk: () => Disk) {
     this.#disk = disk;
@@ -214,6 +215,14 @@ class MemoryLogReader implements LogReader {
 
   snapshot(): Snapshot | null {
     return this.#disk().snapshot;
+  }
+
+  /** Reading one takes until it is asked for again. */
+  prepareSnapshot(): boolean {
+    const last = this.#disk().snapshot?.last.index ?? 0;
+    const isRead = last === this.#preparedIndex;
+    this.#preparedIndex = last;
+    return isRead;
   }
 }
 

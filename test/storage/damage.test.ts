@@ -19,6 +19,7 @@ import { openBlockStore } from "../../src/storage/block-store.ts";
 import { StorageError } from "../../src/storage/errors.ts";
 import { openRaftStore, type RaftStoreOptions } from "../../src/storage/open-raft-store.ts";
 import type { RaftStore } from "../../src/storage/raft-store.ts";
+import { until } from "../e2e/harness/until.ts";
 import { genesis } from "./block-fixtures.ts";
 import { flipBit } from "./flip-bit.ts";
 import {
@@ -217,6 +218,9 @@ describe("snapshots", () => {
     expect(damaged).toHaveLength(1);
     expect(damaged[0]).toContain("1-40.snp is damaged: snapshot 1-40 does not match its checksum");
     expect(next.log.snapshot()?.last).toEqual({ term: 1, index: 30 });
+    await until("the snapshot is read", () => next.log.prepareSnapshot());
+    expect(next.log.snapshot()?.last).toEqual({ term: 1, index: 30 });
+    expect(damaged).toHaveLength(1);
     // Up to where the log begins the state is still that of the damaged one's index.
     expect(next.log.snapshotLast).toEqual({ term: 1, index: 40 });
     await next.close();

@@ -6,6 +6,7 @@ import type { Persist } from "../../src/raft/ready.ts";
 import type { Entry, EntryKind, Snapshot } from "../../src/raft/types.ts";
 import type { StorageError } from "../../src/storage/errors.ts";
 import type { RaftStore } from "../../src/storage/raft-store.ts";
+import { until } from "../e2e/harness/until.ts";
 
 export interface RaftStoreHarness {
   open(): Promise<RaftStore>;
@@ -279,6 +280,23 @@ export function describeRaftStore(name: string, harness: RaftStoreHarness): void
       await write(next, { entries: [entry(301, 2)] });
       expect(texts(next)).toHaveLength(41);
       await next.close();
+    });
+
+    it("has a snapshot at hand soon after it was asked to prepare it", async () => {
+      const store = await harness.open();
+      expect(store.log.prepareSnapshot()).toBe(true);
+      await write(store, { entries: entriesOf(1, 1, 100) });
+      await save(store, snapshotAt(60, 1, "at 60"));
+      expect(store.log.prepareSnapshot()).toBe(false);
+      await until("the snapshot is read", () => store.log.prepareSnapshot());
+      const read = store.log.snapshot();
+      expect(read?.data).toEqual(snapshotAt(60, 1, "at 60").data);
+      // A newer one is another.
+      await save(store, snapshotAt(90, 1, "at 90"));
+      expect(store.log.prepareSnapshot()).toBe(false);
+      await until("the snapshot is read", () => store.log.prepareSnapshot());
+      expect(store.log.snapshot()?.last.index).toBe(90);
+      await store.close();
     });
 
     it("ignores a snapshot older than the one it has", async () => {

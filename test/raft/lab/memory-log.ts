@@ -63,6 +63,10 @@ export class MemoryLog implements LogReader, StoredState {
     return this.#snapshot;
   }
 
+  prepareSnapshot(): boolean {
+    return true;
+  }
+
   /** All of a Persist, at once: what one transaction with one fsync does. */
   write({ hardState, origin, snapshot, truncateFrom, entries }: Persist): void {
     this.hardState = hardState ?? this.hardState;
