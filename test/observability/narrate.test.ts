@@ -308,6 +308,10 @@ const nodeLines: readonly (readonly [NodeEvent, string])[] = [
     "INF p2p: missing blocks fetched height=9 blocks=5 seconds=2 blocksPerSecond=2",
   ],
   [
+    { kind: "txDropped", txId: Uint8Array.of(0xab, 1), reason: "nonce too low" },
+    'WRN transaction dropped, no block can take it tx=0xab01 reason="nonce too low"',
+  ],
+  [
     { kind: "executionFailed", height: 5, error: Object.assign(new Error("refused"), { code: 1 }) },
     "WRN execution: execution failed, retrying height=5 error=refused",
   ],
