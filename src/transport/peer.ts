@@ -24,6 +24,7 @@ import { rpcTimeoutMs } from "./deadlines.ts";
 import { badAddress, type CallFailure, callFailed, type TransportError } from "./errors.ts";
 import type { Purpose, TransportEvent } from "./event.ts";
 import type { ExtensionAnswer, ExtensionCall } from "./extension.ts";
+import { ExtensionSupport } from "./extension-support.ts";
 import type { Identity } from "./fields.ts";
 import type { TransportLimits } from "./limits.ts";
 import type { MsgpackWriter } from "./msgpack-writer.ts";
@@ -83,6 +84,7 @@ export class Peer {
   /** `host:port` of the last dial that connected. */
   #provenAddress: string | null = null;
   #missedHeartbeats = false;
+  readonly #extensionSupport = new ExtensionSupport();
   readonly #meter = new PeerMeter();
   readonly #counts = { disconnected: 0, dialFailed: 0, rpcRefused: 0 };
 
@@ -132,6 +134,10 @@ export class Peer {
 
   /** The peer's answer; rejects with a call-failed error, at the latest after `timeoutMs`. */
   request(call: ExtensionCall, timeoutMs: number): Promise<ExtensionAnswer> {
+    if (!this.#extensionSupport.mayAsk(performance.now())) {
+      const reason = "it closes the connection on calls between nodes: it is no ev-sequencer";
+      return Promise.reject(this.#failure("refusedByPeer", reason));
+    }
     return new Promise((resolve, reject) => {
       const timer = setTimeout(
         () => reject(this.#failure("timedOut", `no answer within ${timeoutMs} ms`)),
@@ -145,11 +151,16 @@ export class Peer {
         onAnswer: (frame) => {
           const answer = decodeExtensionAnswer(frame);
           clearTimeout(timer);
+          this.#extensionSupport.answered();
           if ("error" in answer) reject(this.#failure("refusedByPeer", answer.error));
           else resolve(answer);
         },
         onFailed: (error) => {
           clearTimeout(timer);
+          const { detail } = error;
+          const hasHungUp =
+            detail.code === "TRANSPORT_CALL_FAILED" && detail.failure === "closedByPeer";
+          if (hasHungUp) this.#extensionSupport.hungUp(performance.now());
           reject(error);
         },
       });
@@ -159,6 +170,7 @@ export class Peer {
   /** A connection from the peer has named itself: the peer is there. */
   inboundConnected(): void {
     this.#crash.connected();
+    this.#extensionSupport.connected();
     for (const channel of this.#channels()) channel.endBackoff();
   }
 

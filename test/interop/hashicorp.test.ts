@@ -9,7 +9,7 @@ import { checkAgreement } from "./agreement.ts";
 import { isOurs, type Member, MixedCluster, type MixedOptions } from "./mixed-cluster.ts";
 import { hasProgram, needing } from "./programs.ts";
 
-const timeout = 240_000;
+const timeout = 600_000;
 
 const shapes = [
   { ours: 2, hashicorp: 1 },
@@ -66,7 +66,7 @@ describe.skipIf(!hasProgram("hashicorp"))(needing("hashicorp", "a mixed cluster"
 });
 
 describe.skipIf(!hasProgram("hashicorp"))(needing("hashicorp", "a member that was away"), () => {
-  it("is sent a snapshot, by either kind to either kind", { timeout: 240_000 }, async () => {
+  it("is sent a snapshot, by either kind to either kind", { timeout }, async () => {
     const settings = { "raft.snapshot_threshold": "20", "raft.trailing_logs": "5" };
     const cluster = await MixedCluster.start({ ours: 3, hashicorp: 2, settings });
     const [first, second] = [cluster.go("go-1"), cluster.go("go-2")];

@@ -1,6 +1,7 @@
 /** Two transports over real sockets: what is sent arrives, and what cannot be is reported. */
 
-import { afterEach, describe, expect, it } from "vitest";
+import { type AddressInfo, createServer } from "node:net";
+import { afterEach, describe, expect, it, onTestFinished } from "vitest";
 import type { Message } from "../../src/raft/message.ts";
 import { TransportError } from "../../src/transport/errors.ts";
 import {
@@ -313,6 +314,36 @@ describe("extension calls", () => {
     await expect(ask("b")).rejects.toMatchObject(code("dialFailed"));
     await a.transport.stop();
     await expect(ask("b")).rejects.toMatchObject(code("stopped"));
+  });
+});
+
+describe("a peer that hangs up on extension calls, as one in Go does", () => {
+  it("is asked once, and again when it has connected anew", async () => {
+    const a = await cleanup.node("a");
+    let calls = 0;
+    const go = createServer((socket) => {
+      socket.on("error", () => {});
+      socket.once("data", () => {
+        calls++;
+        socket.end();
+      });
+    });
+    await new Promise<void>((resolve) => go.listen(0, "127.0.0.1", resolve));
+    onTestFinished(() => void go.close());
+    const { port } = go.address() as AddressInfo;
+    a.transport.setPeers(new Map([["b", `127.0.0.1:${port}`]]));
+    const ask = () => a.transport.request("b", "m", bytes(1), { timeoutMs: 5_000 });
+    const failed = (failure: string) => ({ detail: { failure } });
+    await expect(ask()).rejects.toMatchObject(failed("closedByPeer"));
+    await expect(ask()).rejects.toMatchObject(failed("refusedByPeer"));
+    await expect(ask()).rejects.toMatchObject(failed("refusedByPeer"));
+    expect(calls).toBe(1);
+
+    const b = await cleanup.node("b");
+    b.transport.setPeers(new Map([["a", `127.0.0.1:${a.port}`]]));
+    b.transport.send(heartbeat("b", "a"));
+    await a.messages.next();
+    await expect(ask()).rejects.toMatchObject(failed("closedByPeer"));
   });
 });
 
