@@ -4,6 +4,7 @@ import { expect, it } from "vitest";
 import { auditChain } from "./harness/chain.ts";
 import { endCleanly, kill, startCluster } from "./harness/cluster.ts";
 import { report } from "./harness/distribution.ts";
+import { countFrom } from "./harness/effort.ts";
 import { describeFailovers, failOver, scaledGapMs } from "./harness/failovers.ts";
 import { Load } from "./harness/load.ts";
 
@@ -11,12 +12,12 @@ import { Load } from "./harness/load.ts";
 const blockTimeMs = 25;
 
 it("loses nothing, executes nothing twice, and soon has a new leader", {
-  timeout: 600_000,
+  timeout: 3_600_000,
 }, async () => {
   const cluster = await startCluster({ settings: { "node.block_time": `${blockTimeMs}ms` } });
   const load = new Load(cluster.nodes);
   load.start();
-  const failovers = await failOver(cluster, 20, kill);
+  const failovers = await failOver(cluster, countFrom("EVM_E2E_FAILOVERS", 10), kill);
   const acknowledged = await load.stop();
   report(`kill -9 of the leader: ${describeFailovers(failovers, blockTimeMs)}`);
   report(`kill -9 of the leader: ${load.describe()}`);

@@ -4,16 +4,17 @@ import { expect, it } from "vitest";
 import { auditChain } from "./harness/chain.ts";
 import { endCleanly, startCluster } from "./harness/cluster.ts";
 import { report } from "./harness/distribution.ts";
+import { countFrom } from "./harness/effort.ts";
 import { describeFailovers, failOver, scaledGapMs } from "./harness/failovers.ts";
 import { Load } from "./harness/load.ts";
 
 const blockTimeMs = 100;
 
-it("hands over within a block or two, and ends with 0", { timeout: 600_000 }, async () => {
+it("hands over within a block or two, and ends with 0", { timeout: 3_600_000 }, async () => {
   const cluster = await startCluster({ settings: { "node.block_time": `${blockTimeMs}ms` } });
   const load = new Load(cluster.nodes);
   load.start();
-  const failovers = await failOver(cluster, 20, async (leader) => {
+  const failovers = await failOver(cluster, countFrom("EVM_E2E_FAILOVERS", 10), async (leader) => {
     leader.signal("SIGTERM");
     expect(await leader.exited).toEqual({ code: 0, signal: null });
   });
