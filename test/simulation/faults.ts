@@ -94,7 +94,8 @@ export class Faults implements Checker {
 
   #mayLose(node: SimulatedNode): boolean {
     const { nodes } = this.#cluster;
-    const lost = nodes.filter((other) => other !== node && other.lacksMemory).length;
+    const isNoWitness = (other: SimulatedNode) => other.lacksMemory || other.tookNoPart;
+    const lost = nodes.filter((other) => other !== node && isNoWitness(other)).length;
     return lost + 1 <= nodes.length - majorityOf(nodes.length);
   }
 

@@ -65,6 +65,11 @@ export class SimulatedNode {
     return this.store.isEmpty || this.store.origin.recovery !== null;
   }
 
+  /** It has heard of no election, and cannot be told from a member of a new cluster. */
+  get tookNoPart(): boolean {
+    return this.store.hardState.currentTerm <= 1;
+  }
+
   /** Up, and taking in what comes. */
   get isAwake(): boolean {
     return this.life !== null && !this.life.isAsleep;
