@@ -30,8 +30,8 @@ export function existing(path: string, cause?: unknown): HomeError {
   return new HomeError({ code: "HOME_EXISTS", path }, message, { cause });
 }
 
-export function notJson(path: string, problem: string, advice: string): HomeError {
-  return new HomeError({ code: "HOME_JSON", path }, `${path} ${problem}. ${advice}`);
+export function notJson(path: string, problem: string, advice: string, cause?: unknown): HomeError {
+  return new HomeError({ code: "HOME_JSON", path }, `${path} ${problem}. ${advice}`, { cause });
 }
 
 /** The cipher cannot tell a wrong passphrase from a damaged file. */

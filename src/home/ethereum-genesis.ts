@@ -56,7 +56,7 @@ export function parseEthereumGenesis(path: string, text: string): EthereumGenesi
 function parseJson(path: string, text: string): unknown {
   try {
     return JSON.parse(text);
-  } catch {
-    throw notJson(path, "is not JSON", advice);
+  } catch (cause) {
+    throw notJson(path, "is not JSON", advice, cause);
   }
 }
