@@ -75,6 +75,14 @@ export function ioError(path: string, cause: unknown): StorageError {
         `${path} is not a directory (${errno}). Move the file away or name another directory.`,
         { cause },
       );
+    case "ENOSPC":
+    case "EDQUOT":
+      return new StorageError(
+        { code: "STORAGE_IO", path, errno },
+        `${path} cannot be written: its disk is full (${errno}). Free some space and start again; ` +
+          "nothing that was acknowledged is lost.",
+        { cause },
+      );
     default:
       return new StorageError(
         { code: "STORAGE_IO", path, errno },

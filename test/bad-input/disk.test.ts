@@ -59,7 +59,15 @@ it.skipIf(!canMount)(
     expect(second, second.said).toMatchObject({ code: 74 });
     expect(second.said).toMatch(/disk of \S+ is full/);
 
+    // Nor where not a byte is left, of which the files of a start take some.
+    const last = join(mount.path, "last");
+    expect(() => writeFileSync(last, new Uint8Array(2 * leftBytes))).toThrow("ENOSPC");
+    const third = await evm(["start", `--home=${node.place.home}`], passphraseOf(node));
+    expect(third, third.said).toMatchObject({ code: 74 });
+    expect(third.said).toMatch(/disk\b.* is full.*Free some space/);
+
     rmSync(filler);
+    rmSync(last);
     await node.start();
     const height = await commit(node, "after=1");
     expect(height).toBeGreaterThan(acknowledged.length + 1);

@@ -5,6 +5,7 @@ import type { LocalCluster } from "../../src/devnet/local-cluster.ts";
 import type { LocalNode } from "../../src/devnet/local-node.ts";
 import { type ClusterView, isWhole } from "../../src/devnet/watch.ts";
 import type { Dice } from "../simulation/dice.ts";
+import type { Disk } from "./disk.ts";
 import { type FaultName, faults } from "./faults.ts";
 import type { LogReader } from "./log-reader.ts";
 import type { Network } from "./network.ts";
@@ -32,6 +33,7 @@ export interface CycleTools {
   readonly dice: Dice;
   readonly longMs: number;
   readonly start: (node: LocalNode) => Promise<void>;
+  readonly diskOf: (node: LocalNode) => Disk;
   readonly onViolation: (text: string) => void;
 }
 
@@ -51,13 +53,15 @@ export async function runCycle(fault: FaultName, tools: CycleTools): Promise<Cyc
   await sleep(dice.between(0, 200));
   const victim = hitsLeader || dice.chance(0.5) ? leader : dice.pick(cluster.nodes);
   const others = cluster.nodes.filter((node) => node !== victim);
-  const scene = { victim, others, network, dice, longMs, start: tools.start };
+  const { start, diskOf } = tools;
+  const scene = { victim, others, network, logs, diskOf, dice, longMs, start };
+  const mustElect = deposes && victim === leader;
   logs.advance();
   const heightBefore = logs.height;
   const atMs = Date.now();
   const what = await begin(scene);
   let elected: number | null = null;
-  if (deposes) {
+  if (mustElect) {
     await until(() => {
       logs.advance();
       elected = electionMs(logs, victim, atMs);
@@ -78,7 +82,7 @@ export async function runCycle(fault: FaultName, tools: CycleTools): Promise<Cyc
     what,
     isSkipped: false,
     electionMs: elected ?? electionMs(logs, victim, atMs),
-    isUndetected: deposes && elected === null,
+    isUndetected: mustElect && elected === null,
     gapMs: longestPauseMs(logs, heightBefore, atMs),
   };
 }

@@ -3,15 +3,33 @@
 import { sleep } from "../../src/base/task-group.ts";
 import type { LocalNode } from "../../src/devnet/local-node.ts";
 import type { Dice } from "../simulation/dice.ts";
+import { type Disk, whyNoDisk } from "./disk.ts";
+import type { LogReader } from "./log-reader.ts";
 import type { Network } from "./network.ts";
 
-export const faultNames = ["kill", "term", "stop", "delay", "partition"] as const;
+export const diskFaultNames = ["full-disk", "slow-disk"] as const;
+export const faultNames = [
+  "kill",
+  "term",
+  "stop",
+  "delay",
+  "partition",
+  ...diskFaultNames,
+] as const;
 export type FaultName = (typeof faultNames)[number];
+
+/** Why this user cannot cause it on this machine; null if it can. */
+export function whyImpossible(fault: FaultName): string | null {
+  if (fault === "full-disk") return whyNoDisk("full");
+  return fault === "slow-disk" ? whyNoDisk("slow") : null;
+}
 
 export interface Scene {
   readonly victim: LocalNode;
   readonly others: readonly LocalNode[];
   readonly network: Network;
+  readonly logs: LogReader;
+  readonly diskOf: (node: LocalNode) => Disk;
   readonly dice: Dice;
   /** Longer than an election takes without anything else going wrong. */
   readonly longMs: number;
@@ -33,6 +51,13 @@ export interface Fault {
 const absences = { low: 0.5, high: 2 };
 /** What the HA reference injects, on all of one node's connections. */
 const extraMs = { low: 200, high: 500 };
+/** Of a disk that is full: nothing at all, or less than the node needs. */
+const leftBytesMax = 48 * 1024 * 1024;
+/** Of a disk that is slow: an fsync takes some of them. */
+const writesPerSecond = { low: 5, high: 40 };
+const restartsInVain = 0.25;
+const exitIo = 74;
+const exitLimitMs = 60_000;
 
 export const faults: Readonly<Record<FaultName, Fault>> = {
   kill: {
@@ -97,4 +122,50 @@ export const faults: Readonly<Record<FaultName, Fault>> = {
       network.mend();
     },
   },
+  "full-disk": {
+    hitsLeader: false,
+    deposes: true,
+    async begin({ victim, logs, diskOf, dice, start }) {
+      const leftBytes = dice.chance(0.5) ? 0 : dice.integer(1, leftBytesMax);
+      diskOf(victim).fill(leftBytes);
+      await endsForWantOfSpace(victim, logs);
+      // What watches over the process may start it again while nothing has changed.
+      if (dice.chance(restartsInVain)) {
+        await start(victim);
+        await endsForWantOfSpace(victim, logs);
+      }
+      return `full disk, ${leftBytes} bytes left`;
+    },
+    async end({ victim, diskOf, start }) {
+      diskOf(victim).clear();
+      await start(victim);
+    },
+  },
+  "slow-disk": {
+    hitsLeader: false,
+    deposes: false,
+    async begin({ victim, diskOf, dice, longMs }) {
+      const perSecond = dice.integer(writesPerSecond.low, writesPerSecond.high);
+      diskOf(victim).limitWrites(perSecond);
+      await sleep(longMs * dice.between(absences.low, absences.high));
+      return `slow disk, ${perSecond} writes a second`;
+    },
+    async end({ victim, diskOf }) {
+      diskOf(victim).limitWrites(null);
+    },
+  },
 };
+
+/** With 74, and a sentence that names the disk; neither is a surprise then. */
+async function endsForWantOfSpace(victim: LocalNode, logs: LogReader): Promise<void> {
+  const exit = await Promise.race([victim.exited, sleep(exitLimitMs)]);
+  if (exit?.code !== exitIo) {
+    const what = exit === undefined ? "runs on" : `ended with ${exit.code ?? exit.signal}`;
+    throw new Error(`with a full disk ${victim.id} ${what}`);
+  }
+  logs.advance();
+  logs.takeErrors(victim, / ERR the node stops exitCode=74$/);
+  if (logs.takeErrors(victim, /^evm: .*\bdisk\b.* is full/).length !== 1) {
+    throw new Error(`${victim.id} did not say once that its disk is full`);
+  }
+}

@@ -23,8 +23,7 @@ const blocksMax = 50_000;
 
 export class LogReader {
   readonly elected: Elected[] = [];
-  /** Lines of level ERR, and whatever did not come from the logger. */
-  readonly errors: string[] = [];
+  #errors: readonly { readonly node: LocalNode; readonly line: string }[] = [];
   readonly #nodes: readonly LocalNode[];
   readonly #read = new Map<string, { offset: number; rest: string }>();
   readonly #blocks = new Map<number, number>();
@@ -50,6 +49,20 @@ export class LogReader {
       .sort((a, b) => a.height - b.height);
   }
 
+  /** Lines of level ERR, and whatever did not come from the logger. */
+  get errors(): readonly string[] {
+    return this.#errors.map(({ node, line }) => `${node.id}: ${line}`);
+  }
+
+  /** What had to be said: it counts as an error no more. */
+  takeErrors(node: LocalNode, pattern: RegExp): readonly string[] {
+    const isTaken = (error: { readonly node: LocalNode; readonly line: string }) =>
+      error.node === node && pattern.test(error.line);
+    const taken = this.#errors.filter(isTaken);
+    this.#errors = this.#errors.filter((error) => !isTaken(error));
+    return taken.map(({ line }) => line);
+  }
+
   get height(): number {
     return Math.max(0, ...this.#blocks.keys());
   }
@@ -73,7 +86,7 @@ export class LogReader {
     if (blockTime !== "") return this.#sawBlock(Number(height), Date.parse(blockTime));
     const [, time = ""] = leaderLine.exec(line) ?? [];
     if (time !== "") this.elected.push({ nodeId: node.id, atMs: Date.parse(time) });
-    else if (!goodLine.test(line) && line !== "") this.errors.push(`${node.id}: ${line}`);
+    else if (!goodLine.test(line) && line !== "") this.#errors = [...this.#errors, { node, line }];
   }
 
   #sawBlock(height: number, atMs: number): void {

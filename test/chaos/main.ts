@@ -4,13 +4,14 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { type FaultName, faultNames } from "./faults.ts";
+import { diskFaultNames, type FaultName, faultNames, whyImpossible } from "./faults.ts";
 import { describeReport } from "./report.ts";
 import { type ChaosOptions, runChaos } from "./run.ts";
 
 const usage = `npm run chaos -- [options]
   --cycles n        how many faults (default 10)
-  --fault a,b       of: ${faultNames.join(", ")} (default: all of them, in turn)
+  --fault a,b       of: ${faultNames.join(", ")} (default: all of them, in turn);
+                    disk: both of a disk's
   --nodes n         3 (default), 5 or 7
   --rtt ms          between any two nodes (default 0: loopback)
   --far ms          the round trip between the last node and all others
@@ -20,6 +21,7 @@ const usage = `npm run chaos -- [options]
   --report file     writes all cycles there, as JSON
 `;
 const usageExitCode = 64;
+const unavailableExitCode = 69;
 
 function parseOptions(): (ChaosOptions & { readonly reportFile: string | null }) | null {
   const { values } = parseArgs({
@@ -35,7 +37,8 @@ function parseOptions(): (ChaosOptions & { readonly reportFile: string | null })
       report: { type: "string" },
     },
   });
-  const faults = values.fault.split(",").filter(isFault);
+  const words = values.fault.replace(/\bdisk\b(?<!-disk)/, diskFaultNames.join(",")).split(",");
+  const faults = words.filter(isFault);
   const numbers = {
     cycles: Number(values.cycles),
     nodes: Number(values.nodes),
@@ -46,7 +49,7 @@ function parseOptions(): (ChaosOptions & { readonly reportFile: string | null })
     seed: Number(values.seed),
   };
   const isSensible =
-    faults.length === values.fault.split(",").length &&
+    faults.length === words.length &&
     Object.values(numbers).every((number) => Number.isFinite(number) && number >= 0) &&
     numbers.nodes >= 3;
   return isSensible ? { ...numbers, faults, reportFile: values.report ?? null } : null;
@@ -62,9 +65,18 @@ async function main(): Promise<number> {
     process.stderr.write(usage);
     return usageExitCode;
   }
+  // Disks that are mounted go with this process.
+  for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
+  const possible = options.faults.filter((fault) => {
+    const reason = whyImpossible(fault);
+    if (reason !== null) process.stdout.write(`without ${fault}: ${reason}\n`);
+    return reason === null;
+  });
+  if (possible.length === 0) return unavailableExitCode;
   const directory = await mkdtemp(join(tmpdir(), "evm-chaos-"));
   const report = await runChaos({
     ...options,
+    faults: possible,
     directory,
     onNote: (text) => process.stdout.write(`${new Date().toISOString()} ${text}\n`),
   });

@@ -1,5 +1,6 @@
 /** One run: a cluster behind a network that can be broken, a load, the cycles, and the audit of all of it. */
 
+import { join } from "node:path";
 import { sleep } from "../../src/base/task-group.ts";
 import { Audit } from "../../src/devnet/audit.ts";
 import { ProcessGuard } from "../../src/devnet/guard.ts";
@@ -10,7 +11,8 @@ import type { LocalNode } from "../../src/devnet/local-node.ts";
 import { ClusterWatch, isWhole } from "../../src/devnet/watch.ts";
 import { Dice } from "../simulation/dice.ts";
 import { type CycleResult, runCycle } from "./cycles.ts";
-import type { FaultName } from "./faults.ts";
+import { Disk } from "./disk.ts";
+import { diskFaultNames, type FaultName } from "./faults.ts";
 import { LogReader } from "./log-reader.ts";
 import { Network } from "./network.ts";
 import type { ChaosReport } from "./report.ts";
@@ -47,6 +49,7 @@ export async function runChaos(options: ChaosOptions & ChaosSurroundings): Promi
   const rttMsOf = (a: string, b: string) =>
     a === farId || b === farId ? options.farRttMs : options.rttMs;
   const network = new Network(rttMsOf, ids, dice.fork("network"));
+  const disks = new Map<LocalNode, Disk>();
   try {
     const cluster = await LocalCluster.create({
       directory: options.directory,
@@ -55,10 +58,18 @@ export async function runChaos(options: ChaosOptions & ChaosSurroundings): Promi
       peerAddressOf: (from, to) => network.addressOf(from, to),
       guard,
     });
-    return await new Chaos(options, cluster, network, dice).run();
+    if (diskFaultNames.some((name) => options.faults.includes(name))) {
+      for (const node of cluster.nodes) {
+        const disk = new Disk(join(options.directory, `disk-of-${node.id}`));
+        disks.set(node, disk);
+        disk.carry(node.place.home);
+      }
+    }
+    return await new Chaos(options, { cluster, network, disks, dice }).run();
   } finally {
     await guard.close();
     network.destroy();
+    for (const disk of disks.values()) disk.unmount();
   }
 }
 
@@ -72,6 +83,7 @@ class Chaos {
   readonly #options: ChaosOptions & ChaosSurroundings;
   readonly #cluster: LocalCluster;
   readonly #network: Network;
+  readonly #disks: ReadonlyMap<LocalNode, Disk>;
   readonly #dice: Dice;
   readonly #watch: ClusterWatch;
   readonly #logs: LogReader;
@@ -84,9 +96,17 @@ class Chaos {
 
   constructor(
     options: ChaosOptions & ChaosSurroundings,
-    cluster: LocalCluster,
-    network: Network,
-    dice: Dice,
+    {
+      cluster,
+      network,
+      disks,
+      dice,
+    }: {
+      readonly cluster: LocalCluster;
+      readonly network: Network;
+      readonly disks: ReadonlyMap<LocalNode, Disk>;
+      readonly dice: Dice;
+    },
   ) {
     const { nodes } = cluster;
     const keys = new LoadKeys();
@@ -94,6 +114,7 @@ class Chaos {
     this.#options = options;
     this.#cluster = cluster;
     this.#network = network;
+    this.#disks = disks;
     this.#dice = dice;
     this.#watch = new ClusterWatch(cluster);
     this.#logs = new LogReader(nodes);
@@ -143,6 +164,7 @@ class Chaos {
       dice: this.#dice,
       longMs: this.#longMs(),
       start: (node) => this.#start(node),
+      diskOf: (node) => this.#diskOf(node),
       onViolation: (text) => this.#violations.push(text),
     });
     const role = result.wasLeader ? " (leader)" : "";
@@ -165,6 +187,12 @@ class Chaos {
     this.#audit.restarted(node);
     await node.start();
     void node.exited.then(() => this.#network.nodeEnded(node.id));
+  }
+
+  #diskOf(node: LocalNode): Disk {
+    const disk = this.#disks.get(node);
+    if (disk === undefined) throw new Error(`${node.id} has no disk of its own`);
+    return disk;
   }
 
   async #untilWhole(limitMs: number, when: string): Promise<void> {

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
-import { faultNames } from "../chaos/faults.ts";
+import { faultNames, whyImpossible } from "../chaos/faults.ts";
 import { describeReport } from "../chaos/report.ts";
 import { runChaos } from "../chaos/run.ts";
 import { report } from "./harness/distribution.ts";
@@ -14,10 +14,15 @@ it("one fault of each kind at a distance of 20 ms breaks nothing", {
 }, async () => {
   const directory = mkdtempSync(join(tmpdir(), "evm-chaos-"));
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+  const faults = faultNames.filter((fault) => {
+    const reason = whyImpossible(fault);
+    if (reason !== null) report(`without ${fault}: ${reason}`);
+    return reason === null;
+  });
   const run = await runChaos({
     directory,
-    cycles: faultNames.length,
-    faults: faultNames,
+    cycles: faults.length,
+    faults,
     nodes: 3,
     rttMs: 20,
     farRttMs: 20,
@@ -28,6 +33,6 @@ it("one fault of each kind at a distance of 20 ms breaks nothing", {
   });
   report(describeReport(run));
   expect(run.violations).toEqual([]);
-  expect(run.cycles.map(({ fault }) => fault)).toEqual(faultNames);
+  expect(run.cycles.map(({ fault }) => fault)).toEqual(faults);
   expect(run.cycles.filter(({ isSkipped, isUndetected }) => isSkipped || isUndetected)).toEqual([]);
 });
