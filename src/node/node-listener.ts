@@ -5,6 +5,7 @@ import type { RoleReport } from "../consensus/driver.ts";
 import type { Metrics } from "../observability/metrics.ts";
 import type { Narrator } from "../observability/narrate.ts";
 import type { AppliedBlock, Backlog } from "../sequencer/applier.ts";
+import type { BlockOperation } from "../sequencer/chain-writer.ts";
 import type { CommittedEntry } from "../sequencer/ports.ts";
 import type { SequencerListener } from "../sequencer/sequencer.ts";
 import type { SequencerState } from "../sequencer/state.ts";
@@ -15,12 +16,14 @@ const handOverRetryMs = 500;
 
 export class NodeListener implements SequencerListener {
   readonly #narrator: Narrator;
+  readonly #metrics: Metrics;
   #role: RoleReport | null = null;
   readonly #backlogTeller: BacklogTeller;
   #onRole: () => void = () => {};
 
   constructor(narrator: Narrator, metrics: Metrics) {
     this.#narrator = narrator;
+    this.#metrics = metrics;
     metrics.execution.healthy.set(1);
     this.#backlogTeller = new BacklogTeller((event) => narrator.nodeEvent(event));
   }
@@ -106,6 +109,10 @@ export class NodeListener implements SequencerListener {
 
   backlogChanged(backlog: Backlog | null, last: Backlog | null): void {
     this.#backlogTeller.changed(backlog, last);
+  }
+
+  timed(operation: BlockOperation, durationMs: number): void {
+    this.#metrics.sequencer.operationDuration.observe({ operation }, durationMs / 1000);
   }
 
   executionFailed(height: number, error: Error): void {

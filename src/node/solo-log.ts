@@ -84,6 +84,7 @@ async function apply(
         reached: (index) => {
           if (index === lastIndex) done.abort();
         },
+        timed: () => {},
         executionFailed: (height, { message: reason }) =>
           log.warn({ height, reason }, "execution failed, retrying"),
         executed: () => {},

@@ -90,7 +90,7 @@ function sequencerMetrics({ gauge, counter, histogram }: MetricMaker) {
     txsPerBlock: histogram("sequencer_txs_per_block", "Transactions in a block", txsPerBlock),
     operationDuration: histogram(
       "sequencer_operation_duration_seconds",
-      "Duration of block_production, block_retrieval, block_validation or state_update (execution)",
+      "Duration of block_production (from when it is due until it is applied), block_validation or state_update (execution)",
       operationSeconds,
       ["operation"],
     ),

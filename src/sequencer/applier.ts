@@ -105,6 +105,7 @@ export class Applier {
     this.#chain = new ChainWriter(options.head, {
       ...dependencies,
       listener: {
+        timed: (operation, durationMs) => listener.timed(operation, durationMs),
         executionFailed: (height, error) => listener.executionFailed(height, error),
         executed: (height) => listener.executed(height),
         refilling: (gap) => this.#refilling(gap),
@@ -268,7 +269,9 @@ export class Applier {
     { index, term, source, sizeBytes }: Origin,
     signal: AbortSignal,
   ): Promise<Refusal | null> {
+    const beganMs = performance.now();
     const verdict = checkBlock(payload, this.head, this.#expected);
+    this.#listener.timed("block_validation", performance.now() - beganMs);
     if (verdict.kind === "refused") {
       this.#checkDivergence(payload, verdict);
       return verdict;

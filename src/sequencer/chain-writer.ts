@@ -34,7 +34,12 @@ export interface NextBlock {
   readonly raftTerm: number;
 }
 
+/** As ev-node names them: from the time a block is due until it is applied; its checks; its execution. */
+export type BlockOperation = "block_production" | "block_validation" | "state_update";
+
 export interface ExecutionListener {
+  /** How long something took that is done once a block. */
+  timed(operation: BlockOperation, durationMs: number): void;
   executionFailed(height: number, error: Error): void;
   executed(height: number): void;
 }
@@ -108,7 +113,9 @@ export class ChainWriter {
     await this.#breathe();
     for (let retryMs = retryMinMs; !signal.aborted; retryMs = Math.min(retryMaxMs, 2 * retryMs)) {
       try {
+        const beganMs = performance.now();
         const { appHash } = await this.#executor.executeTxs(block);
+        this.#listener.timed("state_update", performance.now() - beganMs);
         this.#listener.executed(height);
         return appHash;
       } catch (error) {

@@ -29,6 +29,8 @@ export interface ProducerOptions {
 export interface ProducerDependencies {
   readonly pool: TxPool;
   readonly executor: Pick<Executor, "prepare" | "build" | "timestampStepNs">;
+  /** A block was applied so long after it was due. */
+  readonly produced: (durationMs: number) => void;
   /** The executor cannot build now; it is asked again. */
   readonly buildFailed: (height: number, error: Error) => void;
   readonly consensus: ConsensusPort;
@@ -67,6 +69,7 @@ export async function produceBlocks(
     preparing.catch(() => {});
     const dueMs = await untilDue(term, options, dependencies, signal);
     if (dueMs === null) return;
+    const dueAtMs = dependencies.monotonicMs();
     const building = preparing.then(() => build(term, dueMs, options, dependencies));
     const block = await unlessAborted(building, signal);
     if (block === null) return;
@@ -89,6 +92,7 @@ export async function produceBlocks(
       // Committed, and refused by every node: what is wrong with it will be so in the next one, too.
       const isRefused = dependencies.head().height < block.height;
       if (isRefused) await sleep(refusedDelayMs, signal);
+      else if (!signal.aborted) dependencies.produced(dependencies.monotonicMs() - dueAtMs);
     } else {
       // Lost, or refused for now: wait a moment, and find out by the state and the lease what to do.
       await sleep(pollMs, signal);

@@ -9,6 +9,7 @@ import type { SubmitOutcome, SubmitRequest } from "../block/submit.ts";
 import type { BlockPayload, ChainHead } from "../block/types.ts";
 import type { Executor, GenesisParameters } from "../execution/executor.ts";
 import { type AppliedBlock, Applier, type Backlog } from "./applier.ts";
+import type { BlockOperation } from "./chain-writer.ts";
 import { answerOffer, Forwarder, type ForwarderOptions } from "./forwarder.ts";
 import {
   type BlockSource,
@@ -54,6 +55,8 @@ export interface SequencerListener extends ReadinessListener {
   offerRefused(leaderId: string, reason: string): void;
   /** A transaction that this node had accepted will be in no block. */
   txDropped(txId: Uint8Array, reason: string): void;
+  /** How long something took that is done once a block. */
+  timed(operation: BlockOperation, durationMs: number): void;
   /** Each block of a backlog, its end (null), and what it was before. */
   backlogChanged(backlog: Backlog | null, last: Backlog | null): void;
 }
@@ -118,6 +121,7 @@ export class Sequencer {
           applied: (applied) => this.#onApplied(applied),
           refused: (entry, payload, reason) => listener.refused(entry, payload, reason),
           reached: (index) => this.#onReached(index),
+          timed: (operation, durationMs) => listener.timed(operation, durationMs),
           executionFailed: (height, error) => this.#readiness.executionFailed(height, error),
           executed: (height) => this.#readiness.executed(height),
           backlogChanged: (backlog, last) => {
@@ -324,6 +328,8 @@ export class Sequencer {
         {
           pool: this.#pool,
           executor,
+          produced: (durationMs) =>
+            this.#dependencies.listener.timed("block_production", durationMs),
           buildFailed: (height, error) => this.#readiness.executionFailed(height, error),
           consensus,
           head: () => this.#applier.head,

@@ -33,7 +33,10 @@ const settings = {
 /** More than the log keeps; 20,000 and so on by `EVM_E2E_BLOCKS_AWAY`. */
 const blocksAway = countFrom("EVM_E2E_BLOCKS_AWAY", 600);
 
-it(`returns after ${blocksAway} blocks by snapshot and backfill, never leading, in flat memory`, {
+/** A shorter way says nothing of memory: a process that has just started takes ever more. */
+const isLongWay = blocksAway >= 5_000;
+
+it(`returns after ${blocksAway} blocks by snapshot and backfill, never leading${isLongWay ? ", in flat memory" : ""}`, {
   timeout: 300_000 + blocksAway * 300,
 }, async () => {
   const patience = { limitMs: 120_000 + blocksAway * 100 };
@@ -70,7 +73,7 @@ it(`returns after ${blocksAway} blocks by snapshot and backfill, never leading, 
   const said = logLines(follower).join("\n");
   expect(said).toMatch(/raft: installed remote snapshot/);
   expect(said).toMatch(/p2p: missing blocks fetched/);
-  expectFlat(memoryMiB);
+  if (isLongWay) expectFlat(memoryMiB);
   // Two cores are shared by more now; a lost lease or an election would cost a timeout.
   expect(busyMs).toBeLessThan(calmMs + electionTimeoutMs);
   await load.stop();
@@ -95,6 +98,7 @@ it("returns from the log alone if that reaches back far enough", { timeout: 240_
 
 /** The end of the way takes little more than its beginning, however long it is: V8 lets some garbage lie. */
 function expectFlat(memoryMiB: readonly number[]): void {
+  expect(Math.min(...memoryMiB), `seen in each: ${memoryMiB}`).toBeGreaterThan(0);
   const half = memoryMiB.length / 2;
   const [before, after] = [memoryMiB.slice(0, half), memoryMiB.slice(half)];
   expect(Math.max(...after) / Math.max(...before), `${memoryMiB}`).toBeLessThan(1.5);

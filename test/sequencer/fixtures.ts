@@ -143,6 +143,8 @@ export interface Recorded {
   readonly dropped: string[];
   readonly backlogs: (Backlog | null)[];
   readonly failures: unknown[];
+  /** What was said to have taken some time. */
+  readonly timed: Set<string>;
 }
 
 export function startSequencer(
@@ -166,6 +168,7 @@ export function startSequencer(
     dropped: [],
     backlogs: [],
     failures: [],
+    timed: new Set(),
   };
   const listener: SequencerListener = {
     stateChanged: (_from, to) => recorded.states.push(to.kind),
@@ -173,6 +176,7 @@ export function startSequencer(
     refused: (_entry, _payload, reason) => recorded.refusals.push(reason),
     readinessChanged: () => {},
     offerRefused: (leaderId, reason) => recorded.offersRefused.push(`${leaderId}: ${reason}`),
+    timed: (operation) => recorded.timed.add(operation),
     executionFailed: () => {},
     executionRecovered: () => {},
     txDropped: (txId, reason) => recorded.dropped.push(`${toHex(txId)}: ${reason}`),

@@ -76,6 +76,11 @@ describe("while this node leads", () => {
     }
     expect(recorded.blocks.slice(0, 3).map(({ block }) => block.height)).toEqual([1, 2, 3]);
     expect(recorded.states).toEqual(["catchingUp", "producing"]);
+    expect([...recorded.timed].sort()).toEqual([
+      "block_production",
+      "block_validation",
+      "state_update",
+    ]);
   });
 
   it("nothing is signed before it is committed (P2)", async () => {

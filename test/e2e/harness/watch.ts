@@ -1,6 +1,7 @@
 /** What a node says and takes while it comes back. */
 
 import { readFileSync } from "node:fs";
+import { onTestFinished } from "vitest";
 import type { LocalNode } from "../../../src/devnet/local-node.ts";
 
 /** null if it is ready; undefined if it does not answer. */
@@ -20,14 +21,25 @@ interface MemorySample {
   readonly mebibytes: number;
 }
 
+const sampleEveryMs = 50;
+
 export class Watch {
   readonly roles = new Set<string>();
   readonly unreadyReasons = new Set<string>();
   readonly #memory: MemorySample[] = [];
   readonly #node: LocalNode;
+  readonly #timer: NodeJS.Timeout;
+  #height = 0;
 
+  /** Looks at its memory from now on, whether it answers or not. */
   constructor(node: LocalNode) {
     this.#node = node;
+    this.#timer = setInterval(() => this.#sample(), sampleEveryMs);
+    onTestFinished(() => this.stop());
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
   }
 
   /** Whether it is ready and at `height`. */
@@ -37,11 +49,16 @@ export class Watch {
     if (status === null || reason === undefined) return false;
     if (status.raft !== null) this.roles.add(status.raft.role);
     if (reason !== null) this.unreadyReasons.add(reason.replace(/\d+/g, "N"));
-    this.#memory.push({ height: status.height, mebibytes: anonymousMiB(this.#node) });
+    this.#height = status.height;
     return reason === null && status.height >= height;
   }
 
-  /** The most memory that it took in each of `count` equal stretches of the way between two heights. */
+  #sample(): void {
+    if (!this.#node.isRunning) return;
+    this.#memory.push({ height: this.#height, mebibytes: anonymousMiB(this.#node) });
+  }
+
+  /** The most memory that it took in each of `count` equal stretches of the way between two heights; 0 where it was not seen. */
   memoryMiB({ from, to }: { from: number; to: number }, count: number): readonly number[] {
     const peaks = new Array<number>(count).fill(0);
     for (const { height, mebibytes } of this.#memory) {
