@@ -60,14 +60,18 @@ export class Repairer {
 
   /** Apart from the repair, which may wait for peers as long as it takes. */
   async #watch(signal: AbortSignal): Promise<void> {
-    const { store, onDamaged } = this.#dependencies;
     while (!signal.aborted) {
-      for (const [height, reason] of store.damagedBlocks) {
-        if (this.#told.has(height)) continue;
-        this.#told.add(height);
-        onDamaged(height, reason);
-      }
+      this.#tell();
       await sleep(lookEveryMs, signal);
+    }
+  }
+
+  #tell(): void {
+    const { store, onDamaged } = this.#dependencies;
+    for (const [height, reason] of store.damagedBlocks) {
+      if (this.#told.has(height)) continue;
+      this.#told.add(height);
+      onDamaged(height, reason);
     }
   }
 
@@ -79,6 +83,8 @@ export class Repairer {
         await sleep(lookEveryMs, signal);
         continue;
       }
+      // The repair may be over before the next look at what is damaged.
+      this.#tell();
       const over = new AbortController();
       const either = AbortSignal.any([signal, over.signal]);
       const end = () => over.abort();

@@ -27,7 +27,10 @@ class DamagedStore {
 const running: Repairer[] = [];
 afterEach(() => Promise.all(running.splice(0).map((repairer) => repairer.stop())));
 
-function start(store: DamagedStore, failures: unknown[]): void {
+function start(
+  store: DamagedStore,
+  { failures, onDamaged = () => {} }: { failures: unknown[]; onDamaged?: (height: Height) => void },
+): void {
   const fetch: RepairerDependencies["fetch"] = (run, signal) => {
     store.fetched.push(run.target.height);
     return {
@@ -42,7 +45,7 @@ function start(store: DamagedStore, failures: unknown[]): void {
   const repairer = new Repairer({
     store,
     fetch,
-    onDamaged: () => {},
+    onDamaged,
     onRepaired: () => {},
     onFailure: (_name, error) => failures.push(error),
   });
@@ -54,10 +57,29 @@ it("a block that is pruned while no peer has it holds up no other", async () => 
   const failures: unknown[] = [];
   const store = new DamagedStore();
   store.damagedBlocks.set(3, "does not match its checksum");
-  start(store, failures);
+  start(store, { failures });
   await until(() => store.fetched.includes(3));
   store.damagedBlocks.set(8, "does not match its checksum");
   store.damagedBlocks.delete(3);
   await until(() => store.fetched.includes(8));
+  expect(failures).toEqual([]);
+});
+
+it("a block is said to be damaged before it is fetched again, whoever looks first", async () => {
+  const said: string[] = [];
+  const failures: unknown[] = [];
+  const store = new DamagedStore();
+  const damagedRun = store.damagedRun.bind(store);
+  // Somebody reads the block after the look that tells of damage, and before the one that repairs it.
+  store.damagedRun = () => {
+    store.damagedBlocks.set(3, "does not match its checksum");
+    return damagedRun();
+  };
+  start(store, {
+    failures,
+    onDamaged: (height) => said.push(`${height}, when ${store.fetched.length} were fetched`),
+  });
+  await until(() => store.fetched.includes(3));
+  expect(said).toEqual(["3, when 0 were fetched"]);
   expect(failures).toEqual([]);
 });
