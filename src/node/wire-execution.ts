@@ -49,9 +49,12 @@ function createEngine({ options, log, metrics }: NodeContext): EngineExecutor {
       txLifetimeMs,
     },
     {
-      connected: ({ version, buildsBlocks, headHeight }) => {
+      connected: ({ version, buildsBlocks, headHeight, lacksDebug }) => {
         const builder = buildsBlocks ? "the client" : "this node";
         log.info({ client: version, builder, height: headHeight }, "execution client connected");
+        if (!lacksDebug) return;
+        const reason = "add debug to geth's --http.api";
+        log.warn({ reason }, "execution client may need to be wiped after a crash of its own");
       },
       called: ({ method, seconds, hasFailed }) => {
         const { callDuration, callsFailed } = metrics.execution;

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { createPublicClient, http, parseEther } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
+import { defined } from "../../src/base/assert.ts";
 import { sleep } from "../../src/base/task-group.ts";
 import {
   type ClientFacts,
@@ -16,7 +17,7 @@ import { transactionHash } from "../../src/execution/engine/payload-block.ts";
 import { ExecutionError } from "../../src/execution/errors.ts";
 import { ChainDriver, genesis } from "../execution/engine/chain-driver.ts";
 import { hasGeth, needingGeth } from "../geth/binary.ts";
-import { exampleGenesis, Geth } from "../geth/geth.ts";
+import { exampleGenesis, Geth, type GethOptions } from "../geth/geth.ts";
 
 const root = mkdtempSync(join(tmpdir(), "engine-geth-"));
 const closers: (() => Promise<void>)[] = [];
@@ -60,8 +61,8 @@ function connect(geth: Geth, overrides: Partial<EngineOptions> = {}) {
   return { executor, clients, chain: new ChainDriver(executor) };
 }
 
-async function transfer(nonce: number, key = account) {
-  const raw = await key.signTransaction({
+async function transfer(nonce: number, overrides: { gas?: bigint; data?: `0x${string}` } = {}) {
+  const raw = await account.signTransaction({
     chainId: exampleGenesis.config.chainId,
     type: "eip1559",
     nonce,
@@ -70,9 +71,15 @@ async function transfer(nonce: number, key = account) {
     gas: 21_000n,
     maxFeePerGas: 10n ** 10n,
     maxPriorityFeePerGas: 10n ** 9n,
+    ...overrides,
   });
   const tx = Buffer.from(raw.slice(2), "hex");
   return { tx: new Uint8Array(tx), id: transactionHash(tx) };
+}
+
+/** Of 40 kB. */
+async function largeTransfer(nonce: number) {
+  return await transfer(nonce, { gas: 2_000_000n, data: `0x${"ab".repeat(40_000)}` });
 }
 
 function reader(geth: Geth) {
@@ -94,7 +101,12 @@ describe.skipIf(!hasGeth())(needingGeth("a chain on geth"), () => {
     const { clients, chain } = connect(geth);
     await chain.begin();
     expect(clients).toMatchObject([
-      { version: expect.stringContaining("Geth"), buildsBlocks: true, headHeight: 0 },
+      {
+        version: expect.stringContaining("Geth"),
+        buildsBlocks: true,
+        headHeight: 0,
+        lacksDebug: false,
+      },
     ]);
     for (let nonce = 0; nonce < 30; nonce += 3) {
       const waiting = await Promise.all([
@@ -245,6 +257,44 @@ describe.skipIf(!hasGeth())(needingGeth("a restart"), () => {
     await chain.execute(block);
     expect(await executor.head()).toEqual({ height: height + 1, appHash: chain.appHash });
     expect(await reader(geth).getBalance({ address: receiver })).toBe(parseEther("10"));
+  });
+
+  describe("of a client that was killed, and still knows the blocks whose states it has lost", () => {
+    /** A chain that its client had, and the client's head is the genesis; a node that starts beside it. */
+    async function crash(options: Omit<GethOptions, "directory"> = {}) {
+      const geth = await startGeth(options);
+      // Of what is final geth moves the blocks to its freezer, now and then, and forgets those in a crash.
+      const lags = { finalizedLag: 100 };
+      const { chain } = connect(geth, lags);
+      await chain.begin();
+      // They fill the buffer from which geth writes to disk.
+      for (let nonce = 0; nonce < 6; nonce++) await chain.include([await largeTransfer(nonce)]);
+      await geth.kill();
+      await geth.start();
+      const { executor, clients } = connect(geth, lags);
+      await executor.initChain(genesis);
+      expect(await executor.head()).toMatchObject({ height: 0 });
+      return { geth, chain, executor, clients, first: defined(chain.blocks[0], "one was built") };
+    }
+
+    it("gets them all again", async () => {
+      const { geth, chain, executor, first } = await crash();
+      const failure = await failureOf(executor.executeTxs(first));
+      expect(failure).toMatchObject({ code: "EXECUTION_UNAVAILABLE" });
+      expect(failure.message).toContain("its head is 0 after it was told 0x");
+      await untilExecuted(() => executor.executeTxs(first));
+      expect(await chain.replayInto(executor)).toBe(chain.height - 1);
+      expect(await executor.head()).toEqual({ height: chain.height, appHash: chain.appHash });
+      expect(await reader(geth).getBalance({ address: receiver })).toBe(parseEther("6"));
+    });
+
+    it("says what to do if the client's port has no debug", async () => {
+      const { executor, clients, first } = await crash({ modules: ["eth", "net", "web3"] });
+      expect(clients).toMatchObject([{ lacksDebug: true }]);
+      const failure = await failureOf(executor.executeTxs(first));
+      expect(failure).toMatchObject({ code: "EXECUTION_UNAVAILABLE" });
+      expect(failure.message).toContain("Restart it with debug in --http.api");
+    });
   });
 });
 

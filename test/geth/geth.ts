@@ -19,6 +19,8 @@ export interface GethOptions {
   readonly genesis?: unknown;
   /** Milliseconds after which a payload that is being built is built anew. */
   readonly recommitMs?: number;
+  /** What its port offers. */
+  readonly modules?: readonly string[];
 }
 
 interface Running {
@@ -72,7 +74,7 @@ export class Geth {
       syncmode: "full",
       "http.addr": "127.0.0.1",
       "http.port": String(this.#ports.http),
-      "http.api": "eth,net,web3,txpool",
+      "http.api": (this.#options.modules ?? ["eth", "net", "web3", "txpool", "debug"]).join(),
       "authrpc.addr": "127.0.0.1",
       "authrpc.port": String(this.#ports.auth),
       "authrpc.jwtsecret": this.#jwtPath,

@@ -75,6 +75,10 @@ export const transactionSchema = z.object({ hash }).nullable();
 export const hashSchema = hash;
 export const rawTransactionsSchema = z.array(data);
 export const textSchema = z.string();
+/** Of rpc_modules: versions by name. */
+export const modulesSchema = z.record(z.string(), z.string());
+/** Of a method that has no result. */
+export const nothingSchema = z.null();
 export const textsSchema = z.array(z.string());
 
 export const zeroHash = `0x${"00".repeat(32)}`;

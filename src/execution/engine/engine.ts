@@ -20,9 +20,9 @@ import { bytesOf, type ClientBlock, formatData } from "./answers.ts";
 import { type BlockMaker, type MakerTools, secondsOf } from "./block-maker.ts";
 import { CallWatch, type FinishedCall } from "./call-watch.ts";
 import { EngineApi, type Judgement, type Submission } from "./engine-api.ts";
-import { EngineError, malformed, moved } from "./errors.ts";
+import { EngineError, malformed, moved, stuck } from "./errors.ts";
 import { EthApi } from "./eth-api.ts";
-import { type ForkchoiceLags, ForkchoiceRule } from "./forkchoice.ts";
+import { type ForkchoiceLags, ForkchoiceRule, type NamedBlock } from "./forkchoice.ts";
 import { JsonRpcClient } from "./json-rpc.ts";
 import { mintToken } from "./jwt.ts";
 import { ListMaker } from "./list-maker.ts";
@@ -51,6 +51,8 @@ export interface ClientFacts {
   /** Who puts blocks together: the client, or this node, whose lists of transactions ev-reth runs. */
   readonly buildsBlocks: boolean;
   readonly headHeight: number;
+  /** A geth that could not be helped after a crash (`ENGINE_STUCK`): its port does not offer `debug`. */
+  readonly lacksDebug: boolean;
 }
 
 export interface EngineListener {
@@ -199,7 +201,10 @@ export class EngineExecutor implements Executor {
     }
     const { number } = await this.#readHead();
     this.#maker = maker;
-    this.#listener.connected({ version, buildsBlocks, headHeight: number });
+    const isGeth = version.startsWith("Geth/");
+    const modules = isGeth ? await this.#eth.modules() : null;
+    const lacksDebug = modules !== null && !modules.includes("debug");
+    this.#listener.connected({ version, buildsBlocks, headHeight: number, lacksDebug });
     return { genesisBlock };
   }
 
@@ -231,23 +236,47 @@ export class EngineExecutor implements Executor {
         committedHash,
       });
     }
-    checkValid(height, payload.blockHash, await this.#engine.newPayload(offered));
+    checkValid(height, payload.blockHash, await this.#judgementOf(offered, head));
     const next = await this.#moveHead({ height, hash: payload.blockHash });
     assert(next.stateRoot === payload.stateRoot, "a block has one state", { height });
     return { appHash: bytesOf(next.stateRoot) };
   }
 
+  /**
+   * A geth whose crash took it back to its genesis believes itself in the middle of a sync, and takes no block until it
+   * is told that the head it has is the head: which it is, being the block's parent.
+   */
+  async #judgementOf(offered: Submission, head: ClientBlock): Promise<Judgement> {
+    try {
+      return await this.#engine.newPayload(offered);
+    } catch (error) {
+      const isSyncing = error instanceof EngineError && error.code === "ENGINE_SYNCING";
+      if (isSyncing) await this.#engine.setHead(await this.#forkchoiceOf(head));
+      throw error;
+    }
+  }
+
   /** The client's head is now the block, which is committed. */
-  async #moveHead(block: { readonly height: number; readonly hash: string }): Promise<ClientBlock> {
+  async #moveHead(block: NamedBlock): Promise<ClientBlock> {
     const { height, hash } = block;
     const forkchoice = await this.#forkchoice.forHead(block, (at) => this.#hashAt(at));
     checkValid(height, hash, await this.#engine.setHead(forkchoice));
-    // A client that has lost its newest states says VALID, and stays where it is.
     const head = await this.#eth.head();
-    if (head.hash !== hash)
-      throw moved(height, `its head is ${head.number} after it was told ${hash}`);
+    if (head.hash !== hash) await this.#failToMove(head, block);
     this.#head = head;
     return head;
+  }
+
+  /**
+   * A geth that was killed has lost its newest states, and goes back to the last state on its disk. But it may still
+   * know the blocks above that one: then it says VALID to each and stays where it is, and must forget them first.
+   * That moves no head.
+   */
+  async #failToMove(head: ClientBlock, { height, hash }: NamedBlock): Promise<never> {
+    if (head.number < height && !(await this.#eth.forgetAbove(head.number))) {
+      throw stuck(head.number);
+    }
+    throw moved(height, `its head is ${head.number} after it was told ${hash}`);
   }
 
   /** The answer that the same block had; throws if the client has another one there. */

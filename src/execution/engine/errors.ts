@@ -22,6 +22,8 @@ export class EngineError extends CodedError<
   | { readonly code: "ENGINE_SYNCING"; readonly method: string; readonly status: string }
   /** The client's head is not where it was left: it was restarted, and has lost or gained blocks. */
   | { readonly code: "ENGINE_MOVED"; readonly height: number }
+  /** A crash has cost the client the states of blocks that it still knows, and it takes none of them again. */
+  | { readonly code: "ENGINE_STUCK"; readonly height: number }
   | { readonly code: "ENGINE_CLOSED" }
 > {}
 
@@ -103,6 +105,15 @@ export function moved(height: number, problem: string): EngineError {
   return new EngineError(
     { code: "ENGINE_MOVED", height },
     `the execution client is no longer where it was left at height ${height}: ${problem}. It is asked again`,
+  );
+}
+
+export function stuck(height: number): EngineError {
+  return new EngineError(
+    { code: "ENGINE_STUCK", height },
+    `the execution client lost the states of blocks above ${height} in a crash, and keeps its head there ` +
+      "because it still knows these blocks. Restart it with debug in --http.api (geth), and the node lets it " +
+      "forget them; or empty its data directory and initialise it again",
   );
 }
 

@@ -8,6 +8,8 @@ import {
   formatData,
   formatQuantity,
   hashSchema,
+  modulesSchema,
+  nothingSchema,
   rawTransactionsSchema,
   textSchema,
   transactionSchema,
@@ -16,6 +18,9 @@ import { EngineError, isRefusal, malformed, methodNotFound } from "./errors.ts";
 import type { JsonRpcClient } from "./json-rpc.ts";
 
 const timeoutMs = 5_000;
+
+/** Of each block that it forgets, it deletes what it has. */
+const forgetTimeoutMs = 60_000;
 
 /** A sender waits for it. */
 const offerTimeoutMs = 2_000;
@@ -53,6 +58,32 @@ export class EthApi {
     const block = await this.#block("latest");
     if (block === null) throw malformed(this.url, "eth_getBlockByNumber", "it has no latest block");
     return block;
+  }
+
+  /** The groups of methods that the client's port offers; null from a client that does not say. */
+  async modules(): Promise<readonly string[] | null> {
+    const method = "rpc_modules";
+    try {
+      const result = modulesSchema;
+      return Object.keys(await this.#rpc.call({ method, params: [], timeoutMs, result }));
+    } catch (error) {
+      if (isRefusal(error, methodNotFound)) return null;
+      throw error;
+    }
+  }
+
+  /** Lets a geth forget the blocks above `height`. False from a client whose port does not offer that. */
+  async forgetAbove(height: number): Promise<boolean> {
+    const method = "debug_setHead";
+    try {
+      const params = [formatQuantity(height)];
+      const result = nothingSchema;
+      await this.#rpc.call({ method, params, timeoutMs: forgetTimeoutMs, result });
+      return true;
+    } catch (error) {
+      if (isRefusal(error, methodNotFound)) return false;
+      throw error;
+    }
   }
 
   /** ev-reth's pool, best transactions first; null from a client that has no such method. */

@@ -64,7 +64,7 @@ export function pairOf(pairs: readonly Pair[], node: LocalNode): Pair {
 }
 
 /** A client that was killed gets the whole chain again, which a busy machine takes its time for. */
-const readyLimitMs = 600_000;
+const readyLimitMs = 240_000;
 
 /** Resolves once the node says that it is fit to lead. */
 export async function untilReady({ node }: Pair): Promise<void> {

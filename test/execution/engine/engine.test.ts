@@ -56,7 +56,9 @@ async function failureOf(call: Promise<unknown>): Promise<ExecutionError> {
 describe("a client that takes lists of transactions", () => {
   it("is found out, and runs what waits and then what is in its pool, each once", async () => {
     const { client, chain, found, executor } = await begin();
-    expect(found).toEqual([{ version: "ev-reth/fake", buildsBlocks: false, headHeight: 0 }]);
+    expect(found).toEqual([
+      { version: "ev-reth/fake", buildsBlocks: false, headHeight: 0, lacksDebug: false },
+    ]);
     expect(executor.timestampStepNs).toBe(1n);
     client.pool = [tx(1), tx(2)].map(({ tx: raw }) => `0x${Buffer.from(raw).toString("hex")}`);
     const first = await chain.produce([tx(3), tx(1)]);
@@ -211,20 +213,66 @@ describe("a client that answers otherwise", () => {
     expect(client.headNumber).toBe(2);
   });
 
-  it("VALID to a new head, and does not move it: it is asked again", async () => {
+  describe("VALID to a new head, and does not move it", () => {
+    async function beginStuck(forget: () => unknown) {
+      const { client, chain } = await begin();
+      await chain.produce();
+      const block = await chain.build();
+      const [engine, eth] = [client.engine.handler, client.eth.handler];
+      client.engine.handler = (asked, response) => {
+        const moves = asked.method === "engine_forkchoiceUpdatedV3" && asked.params[1] === null;
+        const payloadStatus = { status: "VALID", latestValidHash: null };
+        return moves ? { payloadStatus, payloadId: null } : engine(asked, response);
+      };
+      client.eth.handler = (asked, response) =>
+        asked.method === "debug_setHead" ? forget() : eth(asked, response);
+      const release = () => {
+        client.engine.handler = engine;
+      };
+      return { client, chain, block, release };
+    }
+
+    it("lets it forget what is above its head, and asks again", async () => {
+      const { client, chain, block, release } = await beginStuck(() => null);
+      const failure = await failureOf(chain.execute(block));
+      expect(failure.code).toBe("EXECUTION_UNAVAILABLE");
+      expect(failure.message).toContain("its head is 1 after it was told");
+      const forgotten = client.eth.asked.filter(({ method }) => method === "debug_setHead");
+      expect(forgotten).toMatchObject([{ params: ["0x1"] }]);
+      release();
+      await chain.execute(block);
+    });
+
+    it("says what to do if it offers no such call, and asks again", async () => {
+      const { chain, block, release } = await beginStuck(() => new Refusal(-32601));
+      const failure = await failureOf(chain.execute(block));
+      expect(failure.code).toBe("EXECUTION_UNAVAILABLE");
+      expect(failure.message).toContain("lost the states of blocks above 1 in a crash");
+      release();
+      await chain.execute(block);
+    });
+  });
+
+  it("SYNCING to a block: it is told that the head it has is the head", async () => {
     const { client, chain } = await begin();
+    await chain.produce();
     const block = await chain.build();
     const honest = client.engine.handler;
+    const affirmed: unknown[] = [];
     client.engine.handler = (asked, response) => {
-      const moves = asked.method === "engine_forkchoiceUpdatedV3" && asked.params[1] === null;
-      const payloadStatus = { status: "VALID", latestValidHash: null };
-      return moves ? { payloadStatus, payloadId: null } : honest(asked, response);
+      const { method, params } = asked;
+      const isHead = method === "engine_forkchoiceUpdatedV3" && params[1] === null;
+      if (isHead) affirmed.push(params[0]);
+      const isSyncing = method === "engine_newPayloadV4" && affirmed.length === 0;
+      return isSyncing ? { status: "SYNCING", latestValidHash: null } : honest(asked, response);
     };
-    const failure = await failureOf(chain.execute(block));
-    expect(failure.code).toBe("EXECUTION_UNAVAILABLE");
-    expect(failure.message).toContain("its head is 0 after it was told");
-    client.engine.handler = honest;
+    const { code } = await failureOf(chain.execute(block));
+    expect(code).toBe("EXECUTION_UNAVAILABLE");
+    expect(client.headNumber).toBe(1);
     await chain.execute(block);
+    expect(affirmed).toHaveLength(2);
+    expect(affirmed[0]).not.toEqual(affirmed[1]);
+    expect(client.headNumber).toBe(2);
   });
 
   it.each<[string, () => unknown]>([
