@@ -163,8 +163,7 @@ export class Consensus {
     body: Uint8Array,
     timeoutMs: number,
   ): Promise<PeerAnswer> {
-    const over: PeerAnswer = { kind: "failed", reason: "this node is shutting down" };
-    return this.#ask(this.#peerRequests, over, (requestId) => ({
+    return this.#ask(this.#peerRequests, peerAnswerWhenOver, (requestId) => ({
       kind: "askPeer",
       requestId,
       peerId,
@@ -276,9 +275,15 @@ export class Consensus {
     settleAll(this.#proposals, { kind: "notLeader", leaderId: null });
     settleAll(this.#confirmations, null);
     settleAll(this.#viewRequests, null);
-    settleAll(this.#peerRequests, { kind: "failed", reason: "this node is shutting down" });
+    settleAll(this.#peerRequests, peerAnswerWhenOver);
   }
 }
+
+const peerAnswerWhenOver: PeerAnswer = {
+  kind: "failed",
+  reason: "this node is shutting down",
+  isForeign: false,
+};
 
 function errorFrom(error: unknown): Error {
   return error instanceof Error ? error : new Error(String(error));

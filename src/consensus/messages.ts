@@ -117,7 +117,8 @@ export interface Measurements extends ConsensusView {
 
 export type PeerAnswer =
   | { readonly kind: "answered"; readonly status: number; readonly body: Uint8Array }
-  | { readonly kind: "failed"; readonly reason: string };
+  /** `isForeign`: it is another program than this, and will never answer. */
+  | { readonly kind: "failed"; readonly reason: string; readonly isForeign: boolean };
 
 export type FromConsensus =
   | {

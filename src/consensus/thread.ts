@@ -14,6 +14,7 @@ import type { Entry, Readiness } from "../raft/types.ts";
 import { openRaftStore } from "../storage/open-raft-store.ts";
 import type { RaftStore } from "../storage/raft-store.ts";
 import { decodeConfiguration, encodeConfiguration } from "../transport/configuration.ts";
+import { TransportError } from "../transport/errors.ts";
 import { goTime } from "../transport/go-time.ts";
 import { TcpTransport } from "../transport/tcp-transport.ts";
 import { advertisedAddressOf } from "./advertised-address.ts";
@@ -298,10 +299,13 @@ class ConsensusThread {
   }: ToConsensus & { kind: "askPeer" }): void {
     const answer = (outcome: (FromConsensus & { kind: "peerAnswered" })["answer"]) =>
       post({ kind: "peerAnswered", requestId, answer: outcome });
-    if (this.#transport === null) return answer({ kind: "failed", reason: "there are no peers" });
+    if (this.#transport === null) {
+      return answer({ kind: "failed", reason: "there are no peers", isForeign: false });
+    }
     this.#transport.request(peerId, method, body, { timeoutMs }).then(
       (reply) => answer({ kind: "answered", ...reply }),
-      (error: Error) => answer({ kind: "failed", reason: error.message }),
+      (error: Error) =>
+        answer({ kind: "failed", reason: error.message, isForeign: isOfForeignPeer(error) }),
     );
   }
 
@@ -344,6 +348,12 @@ function postCommitted(entries: readonly Entry[], commitIndex: number): void {
 function postEvents(events: readonly RaftEvent[]): void {
   const atMs = Date.now();
   post({ kind: "events", events: events.map((event) => ({ event, atMs })) });
+}
+
+function isOfForeignPeer(error: Error): boolean {
+  if (!(error instanceof TransportError)) return false;
+  const { detail } = error;
+  return detail.code === "TRANSPORT_CALL_FAILED" && detail.failure === "foreignPeer";
 }
 
 function goTimeNow(): Uint8Array {

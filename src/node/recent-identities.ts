@@ -1,8 +1,8 @@
 /**
  * The identities of recent transactions, from another member: blocks come from peers without them, and a
  * node that does not know them would judge a repetition otherwise than the rest (P7). Where blocks are
- * missing below a snapshot, that has them; below the first entry of a log, they are asked for, a page at
- * a time.
+ * missing below a snapshot of ours, that has them; below one that a leader in Go has sent, and below the first
+ * entry of a log, they are asked for, a page at a time.
  */
 
 import { z } from "zod";
@@ -52,45 +52,55 @@ export async function pageOfTxIds(body: Uint8Array, store: SnapshotStore): Promi
   return { next: null, blocks };
 }
 
-/** All identities within the window below `height`, this height included. Asks until a member has them, or `signal` aborts. */
+/**
+ * All identities within the window below `height`, this height included. Asks until a member has them, or
+ * `signal` aborts. null if nobody can: all others are other programs.
+ */
 export async function fetchTxIds(
   height: Height,
   ask: (peerId: string, body: Uint8Array, timeoutMs: number) => Promise<PeerReply>,
   peerIds: readonly string[],
   signal: AbortSignal,
-): Promise<readonly TxIdsAt[]> {
+): Promise<readonly TxIdsAt[] | null> {
   const aborted = new Promise<null>((resolve) => {
     signal.addEventListener("abort", () => resolve(null), { once: true });
   });
   while (!signal.aborted) {
+    let foreignCount = 0;
     for (const peerId of peerIds) {
       const asking = pagesOf(height, (body) => ask(peerId, body, askTimeoutMs));
       // A member that does not answer must not hold up a stop.
       const found = await Promise.race([asking, aborted]);
-      if (signal.aborted) return [];
-      if (found !== null) return found;
+      if (found === null || signal.aborted) return [];
+      if (found.kind === "all") return found.identities;
+      if (found.kind === "foreign") foreignCount++;
     }
+    if (foreignCount === peerIds.length) return null;
     await sleep(askAgainMs, signal);
   }
   return [];
 }
 
-async function pagesOf(
-  to: Height,
-  ask: (body: Uint8Array) => Promise<PeerReply>,
-): Promise<readonly TxIdsAt[] | null> {
-  const found: TxIdsAt[] = [];
+type Found =
+  | { readonly kind: "all"; readonly identities: readonly TxIdsAt[] }
+  /** It does not answer, or lacks blocks itself. */
+  | { readonly kind: "notNow" }
+  | { readonly kind: "foreign" };
+
+async function pagesOf(to: Height, ask: (body: Uint8Array) => Promise<PeerReply>): Promise<Found> {
+  const identities: TxIdsAt[] = [];
   for (let from: Height | null = 0; from !== null; ) {
     const reply = await ask(new TextEncoder().encode(JSON.stringify({ from, to })));
-    if (reply.kind === "failed" || reply.status !== 200) return null;
+    if (reply.kind === "failed") return { kind: reply.isForeign ? "foreign" : "notNow" };
+    if (reply.status !== 200) return { kind: "notNow" };
     const page = pageSchema.safeParse(parse(reply.body));
-    if (!page.success) return null;
+    if (!page.success) return { kind: "notNow" };
     const { next, blocks }: z.output<typeof pageSchema> = page.data;
-    if (next !== null && next <= from) return null;
-    found.push(...blocks);
+    if (next !== null && next <= from) return { kind: "notNow" };
+    identities.push(...blocks);
     from = next;
   }
-  return found;
+  return { kind: "all", identities };
 }
 
 /** null for what is no JSON, as from a member of another version. */

@@ -16,6 +16,10 @@ import { fetchTxIds } from "./recent-identities.ts";
 /** What a node serves in a second while it leads: building blocks comes first. */
 const servedWhileLeadingBytes = 8 * 1024 * 1024;
 
+/** Members in Go have kept none, so nobody of ours judges otherwise. */
+const identitiesLost =
+  "no other member is an ev-sequencer: a transaction of a block up to here is a new one if it comes again";
+
 export interface P2pParts {
   readonly host: P2pHost;
   /** The blocks that this node lacks, from its peers. */
@@ -71,13 +75,16 @@ export function createP2p(
     host,
     source: {
       blocks: (gap, signal) => fetched(backfill, store, gap, signal),
-      txIds: (height, signal) =>
-        fetchTxIds(
+      txIds: async (height, signal) => {
+        const found = await fetchTxIds(
           height,
           (peerId, body, timeoutMs) => askPeer(peerId, peerMethods.txIds, body, timeoutMs),
           others,
           signal,
-        ),
+        );
+        if (found === null) log.warn({ height }, identitiesLost);
+        return found ?? [];
+      },
     },
   };
 }

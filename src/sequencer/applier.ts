@@ -14,7 +14,7 @@ import { equalBytes } from "../base/bytes.ts";
 import { decodeBlockPayload } from "../block/codec.ts";
 import { BlockError } from "../block/errors.ts";
 import type { BlockSigner, SignatureChecker } from "../block/sign.ts";
-import { decodeStateSnapshot, type StateSnapshot } from "../block/snapshot-codec.ts";
+import { decodeStateSnapshot, type StateSnapshot, type TxIdsAt } from "../block/snapshot-codec.ts";
 import type { BlockPayload, ChainHead, Height, StoredBlock } from "../block/types.ts";
 import { type BlockExpectations, checkBlock, checkClaims } from "../block/validate.ts";
 import type { Refusal, RefusalCode } from "../block/verdict.ts";
@@ -195,8 +195,7 @@ export class Applier {
     if (typeof payload === "string") return this.#listener.refused(entry, null, payload);
     if ((await this.#isHeld(payload, signal)) || signal.aborted) return;
     if (this.#isAbove(payload)) {
-      const identities = await this.#source.txIds(payload.height - 1, signal);
-      await this.#fetchTo(parentOf(payload, byHeight(identities)), signal);
+      await this.#fetchTo(await this.#parentOf(payload, [], signal), signal);
       if (signal.aborted) return;
     }
     const { index, term } = entry;
@@ -228,8 +227,8 @@ export class Applier {
     if (height > this.head.height) {
       const overtaken = new AbortController();
       this.#overtaken = overtaken;
-      const target = parentOf(block, byHeight(recentTxIds));
-      await this.#fetchTo(target, AbortSignal.any([signal, overtaken.signal]));
+      const ended = AbortSignal.any([signal, overtaken.signal]);
+      await this.#fetchTo(await this.#parentOf(block, recentTxIds, ended), ended);
       if (signal.aborted) return;
       if (overtaken.signal.aborted) return this.#skipToSnapshot();
       const origin = { index, term, source: "p2p", sizeBytes: data.length } as const;
@@ -250,17 +249,35 @@ export class Applier {
     this.#queue = this.#queue.slice(this.#queue.findLastIndex(({ kind }) => kind === "snapshot"));
   }
 
+  /**
+   * What must be there before the block can be run. The identities of the blocks that are missing below it are
+   * in a snapshot of ours. One that a leader in Go has sent holds none, as a log does not whose first block
+   * this is: then a member is asked, and until it has answered no repetition can be judged (P7).
+   */
+  async #parentOf(
+    { height, header }: BlockPayload,
+    recentTxIds: readonly TxIdsAt[],
+    signal: AbortSignal,
+  ): Promise<Target> {
+    const parent = { height: height - 1, hash: header.header.lastHeaderHash };
+    const areMissing = parent.height > this.head.height;
+    if (!areMissing || recentTxIds.length > 0) return { ...parent, txIdsAt: byHeight(recentTxIds) };
+    this.#fetching(this.head.height, parent);
+    return { ...parent, txIdsAt: byHeight(await this.#source.txIds(parent.height, signal)) };
+  }
+
   async #fetchTo(target: Target, signal: AbortSignal): Promise<void> {
-    const { height: targetHeight } = target;
-    const tell = (height: Height) => {
-      this.#setBacklog({ kind: "fetching", height, targetHeight });
-    };
-    if (targetHeight > this.head.height) tell(this.head.height);
+    if (signal.aborted) return;
+    if (target.height > this.head.height) this.#fetching(this.head.height, target);
     await fetchBlocks(this.#chain, this.#source, target, signal, (block) => {
-      tell(block.height);
+      this.#fetching(block.height, target);
       this.#listener.applied({ block, sizeBytes: 0, source: "p2p" });
     });
     if (!signal.aborted) this.#setBacklog(null);
+  }
+
+  #fetching(height: Height, target: { readonly height: Height }): void {
+    this.#setBacklog({ kind: "fetching", height, targetHeight: target.height });
   }
 
   /** Applies the next block; or returns why it is none, alike on every node. Throws STATE_DIVERGENCE. */
@@ -317,11 +334,6 @@ const codesOfDivergence: ReadonlySet<RefusalCode> = new Set([
   "appHash",
   "lastDataHash",
 ]);
-
-/** What must be there before the block can be run. */
-function parentOf({ height, header }: BlockPayload, txIdsAt: Target["txIdsAt"]): Target {
-  return { height: height - 1, hash: header.header.lastHeaderHash, txIdsAt };
-}
 
 /** The block of an entry, or why it holds none. */
 function decodeEntry({ data }: CommittedEntry): BlockPayload | string {

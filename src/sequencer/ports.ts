@@ -32,7 +32,8 @@ export type ProposalAnswer =
 
 export type PeerReply =
   | { readonly kind: "answered"; readonly status: number; readonly body: Uint8Array }
-  | { readonly kind: "failed"; readonly reason: string };
+  /** `isForeign`: it is another program than this, and will never answer. */
+  | { readonly kind: "failed"; readonly reason: string; readonly isForeign: boolean };
 
 /** A committed log entry, in order and without gaps. */
 export interface CommittedEntry {
@@ -76,7 +77,8 @@ export interface BlockSource {
   ): AsyncIterable<FetchedBlock>;
   /**
    * The identities within the window below `height`, this height included, which blocks from peers come
-   * without. Waits until somebody has them; anything once `signal` aborts.
+   * without. Waits until a member has them; none where all others are programs that keep none, and anything
+   * once `signal` aborts.
    */
   txIds(height: Height, signal: AbortSignal): Promise<readonly TxIdsAt[]>;
 }

@@ -13,6 +13,8 @@ export type CallFailure =
   | "closed"
   | "timedOut"
   | "refusedByPeer"
+  /** It is no ev-sequencer: it knows no calls between nodes. */
+  | "foreignPeer"
   | "stopped";
 
 type TransportErrorDetail =

@@ -135,8 +135,9 @@ export class Peer {
   /** The peer's answer; rejects with a call-failed error, at the latest after `timeoutMs`. */
   request(call: ExtensionCall, timeoutMs: number): Promise<ExtensionAnswer> {
     if (!this.#extensionSupport.mayAsk(performance.now())) {
+      const failure = this.#extensionSupport.isForeign ? "foreignPeer" : "refusedByPeer";
       const reason = "it closes the connection on calls between nodes: it is no ev-sequencer";
-      return Promise.reject(this.#failure("refusedByPeer", reason));
+      return Promise.reject(this.#failure(failure, reason));
     }
     return new Promise((resolve, reject) => {
       const timer = setTimeout(

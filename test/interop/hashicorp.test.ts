@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import { decodeBlockPayload } from "../../src/block/codec.ts";
+import type { LocalNode } from "../../src/devnet/local-node.ts";
 import { kill, logLines, untilGrown } from "../e2e/harness/cluster.ts";
 import { sendTx } from "../e2e/harness/transactions.ts";
 import { until } from "../e2e/harness/until.ts";
@@ -79,10 +80,12 @@ describe.skipIf(!hasProgram("hashicorp"))(needing("hashicorp", "a member that wa
     await until("go-1 has restored a snapshot", async () => (await first.status()).restores > 0);
     await cluster.untilApplied();
 
-    // Theirs to ours: the blocks below it come from a node of ours that has them.
-    await cluster.handOverTo("go-1");
+    // Theirs to ours: the blocks below it come from a node of ours that has them, and so do the
+    // identities of their transactions, which a snapshot of theirs has none of.
     const away = cluster.node("node-3");
     await kill(away);
+    const once = await committedWith(cluster.node("node-1"), "once");
+    await cluster.handOverTo("go-1");
     await cluster.producer.produce(first, 40, ["a=1"]);
     await first.snapshot();
     await away.start();
@@ -99,10 +102,19 @@ describe.skipIf(!hasProgram("hashicorp"))(needing("hashicorp", "a member that wa
     await until("go-2 has restored a snapshot", async () => (await second.status()).restores > 0);
 
     await cluster.handOverTo("node-3");
+    expect(await committedWith(away, "once")).toBe(once);
     await untilGrown(away, 5);
     await checkAgreement(cluster);
   });
 });
+
+/** The height of the block that has the transaction of this identity. */
+async function committedWith(node: LocalNode, key: string): Promise<number> {
+  return await until(`${node.id} has ${key} in a block`, async () => {
+    const answer = await sendTx(node, "once=1", { key });
+    return answer.kind === "committed" ? answer.height : null;
+  });
+}
 
 /** `count` more blocks, by whoever leads. */
 async function grow(cluster: MixedCluster, count: number): Promise<void> {

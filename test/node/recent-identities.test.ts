@@ -32,7 +32,7 @@ it("all of them come, in pages, from a member that has the block", async () => {
   }
   let pages = 0;
   const ask = async (peerId: string, body: Uint8Array): Promise<PeerReply> => {
-    if (peerId === "away") return { kind: "failed", reason: "timed out" };
+    if (peerId === "away") return { kind: "failed", reason: "timed out", isForeign: false };
     pages++;
     const page = await pageOfTxIds(body, store);
     if (page === null) return { kind: "answered", status: 409, body: new Uint8Array(0) };
@@ -40,14 +40,28 @@ it("all of them come, in pages, from a member that has the block", async () => {
     return { kind: "answered", status: 200, body: answer };
   };
   const found = await fetchTxIds(11, ask, ["away", "there"], never);
-  expect(found.map(({ height }) => height)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
-  for (const { height, txIds } of found) {
+  expect(found?.map(({ height }) => height)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+  for (const { height, txIds } of found ?? []) {
     expect(txIds).toEqual(store.blockAt(height)?.txIds);
   }
   expect(pages).toBeGreaterThan(2);
 
   const ended = AbortSignal.timeout(50);
   expect(await fetchTxIds(13, ask, ["there"], ended), "nobody has block 13").toEqual([]);
+});
+
+it("nobody has them where all others are other programs; one that may come back is waited for", async () => {
+  const asked: string[] = [];
+  const ask = async (peerId: string): Promise<PeerReply> => {
+    asked.push(peerId);
+    return { kind: "failed", reason: "no answer", isForeign: peerId !== "away" };
+  };
+  expect(await fetchTxIds(3, ask, ["go-1", "go-2"], never)).toBeNull();
+  const ended = new AbortController();
+  const waiting = fetchTxIds(3, ask, ["go-1", "away"], ended.signal);
+  await expect.poll(() => asked.filter((id) => id === "away").length, { timeout: 30_000 }).toBe(2);
+  ended.abort();
+  expect(await waiting).toEqual([]);
 });
 
 it("a question that is none gets no answer", async () => {

@@ -4,6 +4,7 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { defined } from "../../src/base/assert.ts";
+import { encodeBlockPayload } from "../../src/block/codec.ts";
 import { decodeStateSnapshot, type TxIdsAt } from "../../src/block/snapshot-codec.ts";
 import type { StoredBlock } from "../../src/block/types.ts";
 import { ExecutionError } from "../../src/execution/errors.ts";
@@ -185,6 +186,27 @@ describe("a snapshot", () => {
     await until(() => log.appliedIndex === entries.at(-1)?.index);
     expectSameChain(chain, leader.store.head.height);
     expect(recorded.failures).toEqual([]);
+  });
+
+  it("without identities, as a leader in Go sends it, has a member asked for them first (P7)", async () => {
+    const snapshot = await produce(8);
+    const { block } = decodeStateSnapshot(snapshot.data);
+    const chain = await fresh();
+    const peer = new Peer();
+    const answers = Promise.withResolvers<void>();
+    const txIds = peer.txIds.bind(peer);
+    peer.txIds = (height) => answers.promise.then(() => txIds(height));
+    const { sequencer, log } = start(chain, peer);
+    sequencer.onSnapshot({ ...snapshot, data: encodeBlockPayload(block) });
+    await until(() => sequencer.unreadyReason?.includes("height 0 of 7") === true);
+    expect(peer.served).toEqual([]);
+    answers.resolve();
+    await until(() => log.appliedIndex === snapshot.index);
+    expectSameChain(chain, 8);
+    const known = chain.store.txLocation(idOfKey("key-3"));
+    expect(known).toEqual(leader.store.txLocation(idOfKey("key-3")));
+    expect(known).not.toBeNull();
+    expect(sequencer.unreadyReason).toBeNull();
   });
 
   it("is a target that a newer one takes over, and makes the node unready all the while", async () => {

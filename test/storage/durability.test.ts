@@ -1,11 +1,12 @@
 /** P7, P12: what was acknowledged is on the disk, whatever becomes of the process. */
 
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { defined } from "../../src/base/assert.ts";
+import { ioError } from "../../src/storage/errors.ts";
 import { openRaftStore } from "../../src/storage/open-raft-store.ts";
 import { childScript, startChild } from "./child-process.ts";
 import { entriesOf, persisted, saved, snapshotAt } from "./raft-store-contract.ts";
@@ -107,6 +108,19 @@ describe("a full disk", () => {
     await expect(opened).rejects.toMatchObject({ code: "STORAGE_FULL" });
     await expect(opened).rejects.toThrow(
       /The disk of .*reserve is full: [\d.]+ MiB are free, and [\d.]+ MiB are needed/,
+    );
+  });
+
+  it.skipIf(!existsSync("/dev/full"))("is called full whatever file meets it", () => {
+    let failure: unknown;
+    try {
+      writeFileSync("/dev/full", "x");
+    } catch (error) {
+      failure = error;
+    }
+    expect(ioError("/var/lib/node/raft/.lock", failure).message).toBe(
+      "/var/lib/node/raft/.lock cannot be written: its disk is full (ENOSPC). Free some space and " +
+        "start again; nothing that was acknowledged is lost.",
     );
   });
 

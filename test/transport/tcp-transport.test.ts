@@ -343,7 +343,10 @@ describe("a peer that hangs up on extension calls, as one in Go does", () => {
     b.transport.setPeers(new Map([["a", `127.0.0.1:${a.port}`]]));
     b.transport.send(heartbeat("b", "a"));
     await a.messages.next();
-    await expect(ask()).rejects.toMatchObject(failed("closedByPeer"));
+    const again = [ask(), ask()];
+    for (const call of again) await expect(call).rejects.toMatchObject(failed("closedByPeer"));
+    // It lives, and has hung up on two calls that did not wait together.
+    await expect(ask()).rejects.toMatchObject(failed("foreignPeer"));
   });
 });
 
