@@ -1,22 +1,35 @@
-/** The simulated state machine: a running hash over the commands, so that equal states mean equal histories. */
+/**
+ * The simulated state machine: a running hash over the commands, so that equal states mean equal histories,
+ * and registers, each of which holds the last command that was written to it.
+ */
 
 import type { StateSnapshot } from "../../src/consensus/snapshotter.ts";
 import type { Configuration, Entry, EntryId, LogIndex, Snapshot } from "../../src/raft/types.ts";
-import type { Payloads } from "./payloads.ts";
+import type { CommandId, Payloads } from "./payloads.ts";
 
 export interface AppliedState extends EntryId {
   readonly hash: number;
+  /** 0 where nothing was written. */
+  readonly registers: readonly CommandId[];
   readonly configuration: Configuration;
   readonly configurationIndex: LogIndex;
 }
 
-/** A snapshot is at least so large: it holds the hash. */
-export const stateBytes = 4;
+export const registerCount = 4;
+
+/** Which register a command writes to. */
+export function registerOf(command: CommandId): number {
+  return command % registerCount;
+}
+
+/** A snapshot is at least so large: it holds the hash and the registers. */
+export const stateBytes = 4 + 4 * registerCount;
 
 export const nothingApplied: AppliedState = {
   term: 0,
   index: 0,
   hash: 0,
+  registers: Array.from({ length: registerCount }, () => 0),
   configuration: { servers: [] },
   configurationIndex: 0,
 };
@@ -35,22 +48,36 @@ export function applyEntry(
 ): AppliedState {
   const { index, term } = entry;
   const hash = nextHash(state.hash, entry, payloads);
-  if (entry.kind !== "configuration") return { ...state, index, term, hash };
-  return { index, term, hash, configuration: decode(entry), configurationIndex: index };
+  if (entry.kind === "configuration") {
+    const configuration = decode(entry);
+    return { ...state, index, term, hash, configuration, configurationIndex: index };
+  }
+  const command = payloads.commandOf(entry);
+  if (command === null) return { ...state, index, term, hash };
+  return {
+    ...state,
+    index,
+    term,
+    hash,
+    registers: state.registers.with(registerOf(command), command),
+  };
 }
 
 /** What a host gives away: the configuration is not its business. */
 export function stateSnapshot(
-  { index, term, hash }: AppliedState,
+  { index, term, hash, registers }: AppliedState,
   sizeBytes: number,
 ): StateSnapshot {
   const data = new Uint8Array(sizeBytes);
-  new DataView(data.buffer).setUint32(0, hash);
+  const view = new DataView(data.buffer);
+  view.setUint32(0, hash);
+  for (const [at, command] of registers.entries()) view.setUint32(4 + 4 * at, command);
   return { index, term, data };
 }
 
 export function fromSnapshot(snapshot: Snapshot): AppliedState {
   const { last, configuration, configurationIndex, data } = snapshot;
-  const hash = new DataView(data.buffer, data.byteOffset).getUint32(0);
-  return { ...last, hash, configuration, configurationIndex };
+  const view = new DataView(data.buffer, data.byteOffset);
+  const registers = Array.from({ length: registerCount }, (_, at) => view.getUint32(4 + 4 * at));
+  return { ...last, hash: view.getUint32(0), registers, configuration, configurationIndex };
 }

@@ -11,6 +11,7 @@ import type { Proposals } from "./checkers/proposals.ts";
 import type { Reads } from "./checkers/reads.ts";
 import type { Clients } from "./clients.ts";
 import type { Cluster } from "./cluster.ts";
+import type { Dice } from "./dice.ts";
 import type { SimulatedNode } from "./node.ts";
 import { calmOf, type Plan } from "./plan.ts";
 import { Violation } from "./violation.ts";
@@ -38,12 +39,14 @@ export class Calm {
   readonly #clients: Clients;
   readonly #checks: CalmChecks;
   readonly #world: World;
+  readonly #dice: Dice;
 
   constructor(cluster: Cluster, clients: Clients, checks: CalmChecks, world: World) {
     this.#cluster = cluster;
     this.#clients = clients;
     this.#checks = checks;
     this.#world = world;
+    this.#dice = world.dice.fork("calm");
   }
 
   /** Runs until the majority has recovered; returns after how long. Throws a Violation if it does not. */
@@ -73,7 +76,8 @@ export class Calm {
 
   /** Makes a majority healthy, and leaves the others in some trouble. */
   #heal(): readonly SimulatedNode[] {
-    const { dice, plan, transcript } = this.#world;
+    const { plan, transcript } = this.#world;
+    const dice = this.#dice;
     const { nodes, network } = this.#cluster;
     const majority = majorityOf(plan.clusterSize);
     const shuffled = dice.shuffled(nodes);

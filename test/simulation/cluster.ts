@@ -6,6 +6,7 @@ import type { Persist } from "../../src/raft/ready.ts";
 import type { ServerId } from "../../src/raft/types.ts";
 import { nothingApplied } from "./applied-state.ts";
 import type { Checker } from "./checkers/checker.ts";
+import type { Dice } from "./dice.ts";
 import { codec } from "./life.ts";
 import { LogImage } from "./log-image.ts";
 import { MemoryRaftStore } from "./memory-raft-store.ts";
@@ -48,8 +49,8 @@ export class Cluster implements Checker {
     for (const node of this.nodes) node.start();
   }
 
-  anyUp(): SimulatedNode | null {
-    return this.#world.dice.pickOrNull(this.nodes.filter((node) => node.isUp));
+  anyUp(dice: Dice): SimulatedNode | null {
+    return dice.pickOrNull(this.nodes.filter((node) => node.isUp));
   }
 
   /** Those that last reported to lead. */
@@ -68,15 +69,15 @@ export class Cluster implements Checker {
   }
 
   #startLater(node: SimulatedNode): void {
-    const { dice, schedule, plan } = this.#world;
+    const { schedule, plan } = this.#world;
     const { low, high } = plan.faults.downMs;
-    schedule.after(dice.between(low, high), () => {
+    schedule.after(node.dice.between(low, high), () => {
       if (!this.#keptDown.has(node)) node.start();
     });
   }
 
   #createNode(id: ServerId, ids: readonly ServerId[], parts: Parts): SimulatedNode {
-    const { dice, plan } = this.#world;
+    const { plan } = this.#world;
     const bootstrap: Persist = {
       sequence: 0,
       hardState: { currentTerm: 1, votedFor: null },
@@ -91,7 +92,8 @@ export class Cluster implements Checker {
       store.flush();
       durable.apply(bootstrap);
     }
-    const clockRate = 1 + dice.between(-plan.clockDrift, plan.clockDrift);
+    const clock = this.#world.dice.fork(`clock of ${id}`);
+    const clockRate = 1 + clock.between(-plan.clockDrift, plan.clockDrift);
     const stored = { store, durable, saved: nothingApplied };
     return new SimulatedNode(
       { id, voters: ids, clockRate },

@@ -56,6 +56,10 @@ export class Coverage implements Checker {
     this.#count(`read ${answer.kind}`);
   }
 
+  localReadBegan(_node: SimulatedNode, kind: "lease" | "stale"): void {
+    this.#count(`read ${kind}`);
+  }
+
   happened(_node: SimulatedNode, event: RaftEvent): void {
     const detail = event.kind === "transferEnded" ? ` ${event.outcome}` : "";
     this.#count(event.kind + detail);

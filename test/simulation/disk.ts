@@ -111,7 +111,7 @@ export class SimulatedDisk implements DriverStore {
 
   /** What is on disk is not known then: some of it is, perhaps. */
   #fail(): void {
-    this.store.flush(this.#world.dice.integer(0, this.store.unflushedCount - 1));
+    this.store.flush(this.life.node.dice.integer(0, this.store.unflushedCount - 1));
     this.store.fail();
     // The driver hears of it only if a write of its own was among those that failed.
     this.life.dieAtCall(0);
@@ -128,7 +128,8 @@ export class SimulatedDisk implements DriverStore {
   }
 
   #writeMs(): number {
-    const { dice, schedule, conditions, plan } = this.#world;
+    const { schedule, conditions, plan } = this.#world;
+    const { dice } = this.life.node;
     const { writeMs, stallRate, stallMs } = conditions.disk;
     const isStalled = stallRate > 0 && dice.chance(stallRate);
     const { low, high } = isStalled ? stallMs : writeMs;

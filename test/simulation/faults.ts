@@ -4,12 +4,14 @@ import type { RaftEvent } from "../../src/raft/event.ts";
 import { majorityOf } from "../../src/raft/quorum.ts";
 import type { Checker } from "./checkers/checker.ts";
 import type { Cluster } from "./cluster.ts";
+import type { Dice } from "./dice.ts";
 import type { SimulatedNode } from "./node.ts";
 import type { World } from "./world.ts";
 
 export class Faults implements Checker {
   readonly #cluster: Cluster;
   readonly #world: World;
+  readonly #dice: Dice;
   #isActive = false;
   /** Counts partitions, so that only the end of the last one mends the links. */
   #partition = 0;
@@ -19,17 +21,18 @@ export class Faults implements Checker {
   constructor(cluster: Cluster, world: World) {
     this.#cluster = cluster;
     this.#world = world;
+    this.#dice = world.dice.fork("faults");
     const { faults } = world.plan;
-    this.#every(faults.crashEveryMs, () => this.#crash());
-    this.#every(faults.diskFailureEveryMs, () => this.#breakDisk());
-    this.#every(faults.pauseEveryMs, () => this.#pause());
-    this.#every(faults.partitionEveryMs, () => this.#part());
-    this.#every(faults.slowDiskEveryMs, () => this.#slowDisk());
-    this.#every(faults.resetEveryMs, () => cluster.network.resetOne());
-    this.#every(faults.falseGoneEveryMs, () => this.#reportFalsely());
-    this.#every(faults.transferEveryMs, () => this.#transfer());
-    this.#every(faults.readinessEveryMs, () => this.#flipReadiness());
-    this.#every(faults.wipeEveryMs, () => this.#wipe());
+    this.#every("crash", faults.crashEveryMs, (dice) => this.#crash(dice));
+    this.#every("disk-failure", faults.diskFailureEveryMs, (dice) => this.#breakDisk(dice));
+    this.#every("pause", faults.pauseEveryMs, (dice) => this.#pause(dice));
+    this.#every("partition", faults.partitionEveryMs, (dice) => this.#part(dice));
+    this.#every("slow-disk", faults.slowDiskEveryMs, (dice) => this.#slowDisk(dice));
+    this.#every("reset", faults.resetEveryMs, (dice) => cluster.network.resetOne(dice));
+    this.#every("false-gone", faults.falseGoneEveryMs, (dice) => this.#reportFalsely(dice));
+    this.#every("transfer", faults.transferEveryMs, (dice) => this.#transfer(dice));
+    this.#every("readiness", faults.readinessEveryMs, (dice) => this.#flipReadiness(dice));
+    this.#every("wipe", faults.wipeEveryMs, (dice) => this.#wipe(dice));
   }
 
   begin(): void {
@@ -50,25 +53,30 @@ export class Faults implements Checker {
   /** Entries of leaders that reigned for moments make logs differ most. */
   happened(node: SimulatedNode, event: RaftEvent): void {
     if (!this.#isActive || event.kind !== "electionWon") return;
-    const { dice, plan } = this.#world;
-    if (dice.chance(plan.faults.shortReignShare)) node.life?.dieAtCall(dice.integer(1, 100));
+    const name = `short-reign-${event.term}`;
+    const dice = this.#dice.fork(name);
+    if (!dice.chance(this.#world.plan.faults.shortReignShare)) return;
+    if (this.#world.tape.admits(name)) node.life?.dieAtCall(dice.integer(1, 100));
   }
 
-  #every(meanMs: number, act: () => void): void {
+  /** Each has a name, times and dice that do not depend on whether the others happen. */
+  #every(kind: string, meanMs: number, act: (dice: Dice) => void, count = 1): void {
     if (meanMs === Number.POSITIVE_INFINITY) return;
-    this.#world.schedule.after(this.#world.dice.wait(meanMs), () => {
-      if (this.#isActive) act();
-      this.#every(meanMs, act);
+    const name = `${kind}-${count}`;
+    const dice = this.#dice.fork(name);
+    this.#world.schedule.after(dice.wait(meanMs), () => {
+      if (this.#isActive && this.#world.tape.admits(name)) act(dice);
+      this.#every(kind, meanMs, act, count + 1);
     });
   }
 
-  #crash(): void {
-    const { dice, plan } = this.#world;
+  #crash(dice: Dice): void {
+    const { plan } = this.#world;
     const { powerLossShare, togetherShare, midStepShare } = plan.faults;
     const up = this.#cluster.nodes.filter((node) => node.isUp);
     const victims = dice.chance(togetherShare)
       ? up.filter(() => dice.chance(0.7))
-      : [this.#victim()].filter((node) => node !== null);
+      : [this.#victim(dice)].filter((node) => node !== null);
     const ending = dice.chance(powerLossShare) ? "power" : "process";
     for (const node of victims) {
       if (dice.chance(midStepShare)) node.life?.dieAtCall(dice.integer(1, 20));
@@ -77,18 +85,17 @@ export class Faults implements Checker {
   }
 
   /** Leaders are where it hurts. */
-  #victim(): SimulatedNode | null {
-    const isLeader = this.#world.dice.chance(0.5);
-    return (isLeader ? this.#cluster.saidLeader() : null) ?? this.#cluster.anyUp();
+  #victim(dice: Dice): SimulatedNode | null {
+    const isLeader = dice.chance(0.5);
+    return (isLeader ? this.#cluster.saidLeader() : null) ?? this.#cluster.anyUp(dice);
   }
 
   /** Up or down, and no more than a minority at a time: more is what nothing can mend (P6). */
-  #wipe(): void {
-    const { dice } = this.#world;
+  #wipe(dice: Dice): void {
     const { nodes } = this.#cluster;
     const leader = this.#cluster.saidLeader();
-    if (leader !== null && dice.chance(0.5)) return this.#wipeTheDecisive(leader);
-    const node = dice.chance(0.5) ? this.#victim() : dice.pick(nodes);
+    if (leader !== null && dice.chance(0.5)) return this.#wipeTheDecisive(leader, dice);
+    const node = dice.chance(0.5) ? this.#victim(dice) : dice.pick(nodes);
     if (node !== null && this.#mayLose(node)) node.wipe(dice.chance(0.5));
   }
 
@@ -103,8 +110,8 @@ export class Faults implements Checker {
    * What hurts most: just a majority hears the leader, and one of it loses its disk and is then all that
    * connects the others with those who heard nothing of what was committed meanwhile.
    */
-  #wipeTheDecisive(leader: SimulatedNode): void {
-    const { dice, schedule, plan } = this.#world;
+  #wipeTheDecisive(leader: SimulatedNode, dice: Dice): void {
+    const { schedule, plan } = this.#world;
     const { nodes } = this.#cluster;
     const followers = dice.shuffled(nodes.filter((node) => node !== leader));
     const [decisive] = followers;
@@ -124,28 +131,28 @@ export class Faults implements Checker {
     });
   }
 
-  #breakDisk(): void {
-    const node = this.#cluster.anyUp();
+  #breakDisk(dice: Dice): void {
+    const node = this.#cluster.anyUp(dice);
     if (node === null) return;
     this.#world.transcript.note(node.id, () => "its disk breaks");
     node.life?.disk.breakDown();
   }
 
-  #pause(): void {
-    const node = this.#victim();
+  #pause(dice: Dice): void {
+    const node = this.#victim(dice);
     if (node === null || !node.isAwake) return;
     const { life } = node;
     const calm = this.#calm;
     const { low, high } = this.#world.plan.faults.pauseMs;
     node.sleep();
-    this.#world.schedule.after(this.#world.dice.between(low, high), () => {
+    this.#world.schedule.after(dice.between(low, high), () => {
       if (node.life === life && this.#calm === calm) node.wake();
     });
   }
 
-  #part(): void {
+  #part(dice: Dice): void {
     const { low, high } = this.#world.plan.faults.partitionMs;
-    this.#cutFor(this.#cuts(), this.#world.dice.between(low, high));
+    this.#cutFor(this.#cuts(dice), dice.between(low, high));
   }
 
   #cutFor(cuts: readonly (readonly [SimulatedNode, SimulatedNode])[], forMs: number): void {
@@ -163,11 +170,10 @@ export class Faults implements Checker {
   }
 
   /** Two groups, one node alone, one direction only, or whatever. */
-  #cuts(): readonly (readonly [SimulatedNode, SimulatedNode])[] {
-    const { dice } = this.#world;
+  #cuts(dice: Dice): readonly (readonly [SimulatedNode, SimulatedNode])[] {
     const { nodes } = this.#cluster;
     const pairs = nodes.flatMap((a) => nodes.filter((b) => b !== a).map((b) => [a, b] as const));
-    const alone = this.#victim() ?? dice.pick(nodes);
+    const alone = this.#victim(dice) ?? dice.pick(nodes);
     switch (dice.integer(0, 5)) {
       case 0: {
         const group = new Set(nodes.filter(() => dice.chance(0.5)));
@@ -189,22 +195,22 @@ export class Faults implements Checker {
     }
   }
 
-  #slowDisk(): void {
-    const { dice, transcript, plan } = this.#world;
-    const node = this.#victim();
+  #slowDisk(dice: Dice): void {
+    const { transcript, plan } = this.#world;
+    const node = this.#victim(dice);
     if (node === null) return;
     transcript.note(node.id, () => "its disk is slow");
     node.life?.disk.slowDown(plan.timeouts.heartbeatMs * dice.between(0.5, 6));
   }
 
-  #reportFalsely(): void {
-    const node = this.#cluster.anyUp();
+  #reportFalsely(dice: Dice): void {
+    const node = this.#cluster.anyUp(dice);
     const leader = this.#cluster.saidLeader();
     if (node !== null && leader !== null) node.life?.processGone(leader.id);
   }
 
-  #transfer(): void {
-    const { dice, transcript } = this.#world;
+  #transfer(dice: Dice): void {
+    const { transcript } = this.#world;
     const leader = this.#cluster.saidLeader();
     if (leader === null) return;
     const targetId = dice.chance(0.5) ? null : dice.pick(this.#cluster.nodes).id;
@@ -215,8 +221,7 @@ export class Faults implements Checker {
     });
   }
 
-  #flipReadiness(): void {
-    const { dice } = this.#world;
+  #flipReadiness(dice: Dice): void {
     const node = dice.pick(this.#cluster.nodes);
     node.setReadiness({
       isReady: !node.readiness.isReady,

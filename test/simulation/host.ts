@@ -87,7 +87,8 @@ export class SimulatedHost implements DriverHost {
   /** Answered after a while, as of what is durable then, if there is anything. */
   snapshotWanted(): void {
     if (!this.life.reach()) return;
-    const { dice, schedule, conditions, plan } = this.#world;
+    const { schedule, conditions, plan } = this.#world;
+    const { dice } = this.life.node;
     const { low, high } = conditions.host.flushMs;
     schedule.after(dice.between(low, high), () => {
       this.life.run("io", () => {
@@ -154,7 +155,8 @@ export class SimulatedHost implements DriverHost {
     const work = this.#work.shift();
     this.#isWorking = work !== undefined;
     if (work === undefined) return;
-    const { dice, schedule, conditions } = this.#world;
+    const { schedule, conditions } = this.#world;
+    const { dice } = this.life.node;
     const { low, high } = conditions.host.applyMs;
     const count = work.kind === "entries" ? work.entries.length : 1;
     schedule.after(count * dice.between(low, high), () => {
@@ -166,7 +168,7 @@ export class SimulatedHost implements DriverHost {
     if (work.kind === "snapshot") this.#applied = fromSnapshot(work.snapshot);
     else {
       for (const entry of work.entries) {
-        this.#applied = applyEntry(this.#applied, entry, this.#world.payloads, codec.decode);
+        this.#applied = this.execute(this.#applied, entry);
       }
       this.#heldBytes -= bytesOf(work.entries);
     }
@@ -175,9 +177,14 @@ export class SimulatedHost implements DriverHost {
     this.#next();
   }
 
+  protected execute(state: AppliedState, entry: Entry): AppliedState {
+    return applyEntry(state, entry, this.#world.payloads, codec.decode);
+  }
+
   /** The executed state becomes durable some time later; the log is needed until then. */
   #saveLater(state: AppliedState): void {
-    const { dice, schedule, conditions } = this.#world;
+    const { schedule, conditions } = this.#world;
+    const { dice } = this.life.node;
     const { low, high } = conditions.host.flushMs;
     schedule.after(dice.between(low, high), () => {
       this.life.run("io", () => {

@@ -40,6 +40,8 @@ export class Life implements Process {
   /** Calls out of the driver until the process dies in the middle of a step. */
   #callsLeft = Number.POSITIVE_INFINITY;
   #isAsleep = false;
+  /** By its own clock. */
+  #wokeMs = Number.NEGATIVE_INFINITY;
   #inbox: { readonly kind: EventKind; readonly run: () => void }[] = [];
 
   constructor(node: SimulatedNode, network: Network, parts: Parts, world: World) {
@@ -47,7 +49,7 @@ export class Life implements Process {
     this.readiness = node.readiness;
     this.#parts = parts;
     this.#world = world;
-    const offsetMs = world.dice.between(0, 1e6);
+    const offsetMs = node.dice.between(0, 1e6);
     const clockOptions = { offsetMs, rate: node.clockRate };
     this.clock = new NodeClock(clockOptions, world.schedule, (run) => this.run("timer", run));
     this.disk = parts.disk(node.store, node.durable, this, world);
@@ -65,6 +67,11 @@ export class Life implements Process {
 
   get isAsleep(): boolean {
     return this.#isAsleep;
+  }
+
+  /** When it was last woken, by its own clock; long ago if it never slept. */
+  get wokeMs(): number {
+    return this.#wokeMs;
   }
 
   start(): void {
@@ -116,8 +123,9 @@ export class Life implements Process {
   /** Everything that came meanwhile comes at once; timers first or in order of arrival. */
   wake(): void {
     this.#isAsleep = false;
+    this.#wokeMs = this.clock.now();
     const inbox = this.#inbox.splice(0);
-    const areTimersFirst = this.#world.dice.chance(0.5);
+    const areTimersFirst = this.node.dice.chance(0.5);
     const timers = inbox.filter(({ kind }) => kind === "timer");
     const ordered = areTimersFirst
       ? [...timers, ...inbox.filter(({ kind }) => kind !== "timer")]
@@ -189,7 +197,7 @@ export class Life implements Process {
         trailingLogs: trailingEntries,
       },
       {
-        random: this.#world.dice.random,
+        random: this.node.dice.random,
         codec,
         addressOf: (serverId) => `${serverId}:5001`,
         clock: this.clock,

@@ -2,82 +2,51 @@
  * The simulator's command line.
  *
  *   npm run simulate -- --seed 4711            replays one seed, with every event
- *   npm run simulate -- --seeds 1000 --from 1  runs many, and prints how to replay those that fail;
+ *   npm run simulate -- --seed 4711 --shrink   leaves out of a failing one what it does not need
+ *   npm run simulate -- --seeds 1000 --from 1  runs many, and shrinks those that fail;
  *                                              with --wipes only such as are to wipe disks
+ *   npm run simulate -- --mutants              breaks the product on purpose, and says what notices
+ *   npm run simulate -- --mutant ID --seed 17  replays one seed of a product so broken
  */
 
-import { writeSync } from "node:fs";
-import { parseArgs } from "node:util";
-import { runSeeds, type SeedRange } from "./seeds.ts";
-import { simulate } from "./simulation.ts";
+import { unreachable } from "../../src/base/assert.ts";
+import { readArguments, usage, type Wish } from "./arguments.ts";
+import { mutants } from "./mutants/all.ts";
+import { show } from "./mutants/hunt.ts";
+import { huntAll } from "./mutants/table.ts";
+import { runSeeds } from "./seeds.ts";
+import { print, replay, showShrunk } from "./show.ts";
 
-const usage = `usage: npm run simulate -- --seed N
-       npm run simulate -- --seeds COUNT [--from N] [--workers W] [--wipes] [--coverage]
-`;
+/** Shrinking takes many simulations, and the first failures mostly have what the others have. */
+const shrunkMax = 3;
 
-type Wish =
-  | { readonly kind: "replay"; readonly seed: number }
-  | (SeedRange & { readonly kind: "many"; readonly showsCoverage: boolean });
-
-function print(line: string): void {
-  writeSync(1, `${line}\n`);
-}
-
-/** What the command line asks for; null if it makes no sense. */
-function readArguments(): Wish | null {
-  try {
-    const { values } = parseArgs({
-      options: {
-        seed: { type: "string" },
-        seeds: { type: "string" },
-        from: { type: "string", default: "1" },
-        workers: { type: "string", default: "1" },
-        wipes: { type: "boolean", default: false },
-        coverage: { type: "boolean", default: false },
-      },
-    });
-    if (values.seed !== undefined) return { kind: "replay", seed: count(values.seed) };
-    return {
-      kind: "many",
-      from: count(values.from),
-      count: count(values.seeds),
-      workers: Math.max(1, count(values.workers)),
-      wipesOnly: values.wipes,
-      showsCoverage: values.coverage,
-    };
-  } catch {
-    return null;
-  }
-}
-
-function count(text: string | undefined): number {
-  const number = Number(text);
-  if (Number.isSafeInteger(number) && number >= 0) return number;
-  throw new RangeError(`${text} is no count`);
-}
-
-async function main(): Promise<number> {
+/** Whether all was as it should be; null if the arguments make no sense. */
+async function main(): Promise<boolean | null> {
   const wish = readArguments();
-  if (wish === null) {
-    print(usage);
-    return 64;
+  if (wish === null) return null;
+  switch (wish.kind) {
+    case "replay":
+      if (wish.mutant !== null) return show({ ...wish, mutant: wish.mutant });
+      return replay(wish.reduction, null);
+    case "shrink":
+      if (wish.mutant !== null) return show({ ...wish, mutant: wish.mutant });
+      return showShrunk(wish.seed, () => null, null);
+    case "many":
+      return runMany(wish);
+    case "mutants":
+      return huntAll(mutants.slice(Math.max(0, wish.from - 1)), wish.workers, print);
+    default:
+      return unreachable(wish);
   }
-  return wish.kind === "replay" ? replay(wish.seed) : runMany(wish);
 }
 
-function replay(seed: number): number {
-  const { violation, steps, simulatedMs } = simulate(seed, { onLine: print });
-  print(`${steps} steps, ${(simulatedMs / 1000).toFixed(1)} simulated seconds`);
-  if (violation === null) return 0;
-  print(`VIOLATED ${violation.message}`);
-  return 1;
-}
-
-async function runMany(options: Extract<Wish, { kind: "many" }>): Promise<number> {
+async function runMany(options: Extract<Wish, { kind: "many" }>): Promise<boolean> {
   const beganMs = performance.now();
+  let shrunk = 0;
   const summary = await runSeeds(options, (failure) => {
     print(`seed ${failure.seed} VIOLATED ${failure.message}`);
     print(`  at step ${failure.step}; replay: npm run simulate -- --seed ${failure.seed}`);
+    if (shrunk++ < shrunkMax) showShrunk(failure.seed, () => null, null);
   });
   const seconds = (performance.now() - beganMs) / 1000;
   print(
@@ -88,7 +57,9 @@ async function runMany(options: Extract<Wish, { kind: "many" }>): Promise<number
   if (options.showsCoverage) {
     for (const [what, times] of [...summary.coverage.counts].sort()) print(`  ${what}: ${times}`);
   }
-  return summary.failures === 0 ? 0 : 1;
+  return summary.failures === 0;
 }
 
-process.exitCode = await main();
+const isWell = await main();
+if (isWell === null) print(usage);
+process.exitCode = isWell === null ? 64 : isWell ? 0 : 1;

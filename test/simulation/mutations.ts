@@ -3,20 +3,21 @@
 import type { Message } from "../../src/raft/message.ts";
 import type { Persist } from "../../src/raft/ready.ts";
 import type { Entry, LogIndex, Snapshot, Standing } from "../../src/raft/types.ts";
-import { stateBytes, stateSnapshot } from "./applied-state.ts";
+import { type AppliedState, stateBytes, stateSnapshot } from "./applied-state.ts";
 import { type PersistDone, SimulatedDisk } from "./disk.ts";
 import { SimulatedHost } from "./host.ts";
 import type { MemoryRaftStore } from "./memory-raft-store.ts";
+import type { Mutant } from "./mutants/mutant.ts";
 import { type Parts, soundParts } from "./parts.ts";
 import type { Property } from "./violation.ts";
 
-export interface Mutation {
-  readonly name: string;
+export interface Mutation extends Mutant {
   /** New for each simulation, as some remember what they did. */
   readonly parts: () => Parts;
-  /** What it breaks: one of them shows, in some seed. */
-  readonly caughtAs: readonly Property[];
 }
+
+/** Forgotten memory shows in one of fifty seeds; most need one or two. */
+const seedsMax = 1_000;
 
 /** Broken promises show as whatever they were made for. */
 const lostMemory: readonly Property[] = [
@@ -28,19 +29,22 @@ const lostMemory: readonly Property[] = [
   "one block at a height",
 ];
 
-export const mutations: readonly Mutation[] = [
+const brokenParts = [
   {
-    name: "a disk that answers before it has written",
+    id: "hasty-disk",
+    breaks: "a disk that answers before it has written",
     parts: disk((...inputs) => new HastyDisk(...inputs)),
     caughtAs: ["promised means durable"],
   },
   {
-    name: "a disk that is never done",
+    id: "stuck-disk",
+    breaks: "a disk that is never done",
     parts: disk((...inputs) => new StuckDisk(...inputs)),
     caughtAs: ["progress"],
   },
   {
-    name: "a crash that brings back an old copy of the disk",
+    id: "old-disk",
+    breaks: "a crash that brings back an old copy of the disk",
     parts: () => {
       const copies: MemoryRaftStore[] = [];
       return {
@@ -55,14 +59,16 @@ export const mutations: readonly Mutation[] = [
     caughtAs: ["promised means durable"],
   },
   {
-    name: "a network that turns refused votes into given ones",
+    id: "votes-forged",
+    breaks: "a network that turns refused votes into given ones",
     parts: wire((message) =>
       message.kind === "requestVoteResponse" ? { ...message, granted: true } : message,
     ),
     caughtAs: ["one leader a term"],
   },
   {
-    name: "candidates whose logs seem longer than they are",
+    id: "logs-exaggerated",
+    breaks: "candidates whose logs seem longer than they are",
     parts: wire((message) =>
       message.kind === "requestVoteRequest" || message.kind === "requestPreVoteRequest"
         ? { ...message, last: { term: message.term, index: message.last.index + 1000 } }
@@ -71,14 +77,16 @@ export const mutations: readonly Mutation[] = [
     caughtAs: ["a leader has all that is committed"],
   },
   {
-    name: "a network that turns refused entries into stored ones",
+    id: "matches-forged",
+    breaks: "a network that turns refused entries into stored ones",
     parts: wire((message) =>
       message.kind === "appendEntriesResponse" ? { ...message, success: true } : message,
     ),
     caughtAs: ["committed stays committed"],
   },
   {
-    name: "leaders that tell a commit index too high",
+    id: "commit-exaggerated",
+    breaks: "leaders that tell a commit index too high",
     parts: wire((message) =>
       message.kind === "appendEntriesRequest"
         ? { ...message, leaderCommit: message.prev.index + message.entries.length }
@@ -87,7 +95,8 @@ export const mutations: readonly Mutation[] = [
     caughtAs: ["committed stays committed"],
   },
   {
-    name: "a network that changes a payload",
+    id: "payload-changed",
+    breaks: "a network that changes a payload",
     parts: wire((message) =>
       message.kind === "appendEntriesRequest" && message.id % 50 === 0
         ? { ...message, entries: message.entries.map(altered) }
@@ -96,7 +105,8 @@ export const mutations: readonly Mutation[] = [
     caughtAs: ["logs match"],
   },
   {
-    name: "answers to heartbeats that seem newer than they are",
+    id: "answers-postdated",
+    breaks: "answers to heartbeats that seem newer than they are",
     parts: wire((message) =>
       message.kind === "heartbeatResponse"
         ? { ...message, sentAtMs: message.sentAtMs + 5_000 }
@@ -105,14 +115,16 @@ export const mutations: readonly Mutation[] = [
     caughtAs: ["reads are current", "one lease at a time"],
   },
   {
-    name: "followers that seem to have lost their logs",
+    id: "logs-denied",
+    breaks: "followers that seem to have lost their logs",
     parts: wire((message) =>
       message.kind === "heartbeatResponse" ? { ...message, lastLogIndex: 0 } : message,
     ),
     caughtAs: ["no match is forgotten"],
   },
   {
-    name: "candidates that hide that they are not ready",
+    id: "unreadiness-hidden",
+    breaks: "candidates that hide that they are not ready",
     parts: wire((message) =>
       message.kind === "requestPreVoteRequest" && message.readiness !== undefined
         ? { ...message, readiness: { ...message.readiness, isReady: true } }
@@ -121,17 +133,20 @@ export const mutations: readonly Mutation[] = [
     caughtAs: ["the ready lead"],
   },
   {
-    name: "a log that loses more than its snapshot stands for",
+    id: "forgetful-disk",
+    breaks: "a log that loses more than its snapshot stands for",
     parts: disk((...inputs) => new ForgetfulDisk(...inputs)),
     caughtAs: ["snapshots stand for the log"],
   },
   {
-    name: "a disk that keeps snapshots without their configuration",
+    id: "partial-disk",
+    breaks: "a disk that keeps snapshots without their configuration",
     parts: disk((...inputs) => new PartialDisk(...inputs)),
     caughtAs: ["snapshots stand for the log"],
   },
   {
-    name: "snapshots that say they end an entry later",
+    id: "snapshots-postdated",
+    breaks: "snapshots that say they end an entry later",
     parts: wire((message) =>
       message.kind === "installSnapshotRequest"
         ? { ...message, snapshot: endingLater(message.snapshot) }
@@ -140,7 +155,8 @@ export const mutations: readonly Mutation[] = [
     caughtAs: ["snapshots stand for the log"],
   },
   {
-    name: "a host that gives a snapshot of what it may forget",
+    id: "rash-host",
+    breaks: "a host that gives a snapshot of what it may forget",
     parts: () => ({
       ...soundParts,
       host: (life, network, world) => new RashHost(life, network, world),
@@ -148,12 +164,14 @@ export const mutations: readonly Mutation[] = [
     caughtAs: ["snapshots stand for the log"],
   },
   {
-    name: "a wiped node that votes at once (P6)",
+    id: "careless-disk",
+    breaks: "a wiped node that votes at once (P6)",
     parts: disk((...inputs) => new CarelessDisk(...inputs)),
     caughtAs: lostMemory,
   },
   {
-    name: "a crash that makes a node forget what it has still to regain (P6)",
+    id: "regaining-forgotten",
+    breaks: "a crash that makes a node forget what it has still to regain (P6)",
     parts: () => ({
       ...soundParts,
       // Crashes just then are rare by themselves.
@@ -173,7 +191,8 @@ export const mutations: readonly Mutation[] = [
     caughtAs: lostMemory,
   },
   {
-    name: "a wiped node that bootstraps blindly (P6)",
+    id: "blind-bootstrap",
+    breaks: "a wiped node that bootstraps blindly (P6)",
     parts: wire((message) =>
       message.kind === "requestPreVoteResponse" && message.standing !== undefined
         ? { ...withStanding(message, { memory: "whole", lastLogIndex: 1 }), term: 1 }
@@ -182,7 +201,8 @@ export const mutations: readonly Mutation[] = [
     caughtAs: lostMemory,
   },
   {
-    name: "a host that misses a delivery",
+    id: "deaf-host",
+    breaks: "a host that misses a delivery",
     parts: () => ({
       ...soundParts,
       host: (life, network, world) => new DeafHost(life, network, world),
@@ -190,7 +210,8 @@ export const mutations: readonly Mutation[] = [
     caughtAs: ["no gap and no repeat"],
   },
   {
-    name: "a host that gives room back before it has any",
+    id: "greedy-host",
+    breaks: "a host that gives room back before it has any",
     parts: () => ({
       ...soundParts,
       host: (life, network, world) => new GreedyHost(life, network, world),
@@ -198,14 +219,31 @@ export const mutations: readonly Mutation[] = [
     caughtAs: ["bounded memory"],
   },
   {
-    name: "a host that says lost for committed",
+    id: "lossy-host",
+    breaks: "an executor that loses a write now and then",
+    parts: () => ({
+      ...soundParts,
+      host: (life, network, world) => new LossyHost(life, network, world),
+    }),
+    caughtAs: ["histories are linearizable"],
+  },
+  {
+    id: "lying-host",
+    breaks: "a host that says lost for committed",
     parts: () => ({
       ...soundParts,
       host: (life, network, world) => new LyingHost(life, network, world),
     }),
     caughtAs: ["proposals are answered truly"],
   },
-];
+] as const satisfies readonly Omit<Mutation, "edits" | "seedsMax" | "wipesOnly">[];
+
+export const mutations: readonly Mutation[] = brokenParts.map((broken) => ({
+  ...broken,
+  edits: [],
+  seedsMax,
+  wipesOnly: false,
+}));
 
 function disk(broken: Parts["disk"]): () => Parts {
   return () => ({ ...soundParts, disk: broken });
@@ -306,6 +344,13 @@ class GreedyHost extends SimulatedHost {
     super.committed(entries, commitIndex);
     const last = entries.at(-1);
     if (last !== undefined) this.life.driver?.applied(last.index);
+  }
+}
+
+class LossyHost extends SimulatedHost {
+  protected override execute(state: AppliedState, entry: Entry): AppliedState {
+    const executed = super.execute(state, entry);
+    return entry.index % 10 === 0 ? { ...executed, registers: state.registers } : executed;
   }
 }
 

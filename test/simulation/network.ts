@@ -62,6 +62,8 @@ export class Network {
   /** Machines without power: nobody there to refuse. */
   readonly #dark = new Set<ServerId>();
   #channels: Channel[] = [];
+  /** How many there were on each way: each has dice of its own. */
+  readonly #connections = new Map<string, number>();
   readonly #served = new Map<number, Served>();
   #servedId = 0;
 
@@ -121,9 +123,9 @@ export class Network {
   }
 
   /** Some connection breaks. */
-  resetOne(): void {
+  resetOne(dice: Dice): void {
     const open = this.#channels.filter(({ connection }) => connection !== null);
-    const channel = this.#dice.pickOrNull(open);
+    const channel = dice.pickOrNull(open);
     if (channel === null) return;
     const { from, to, purpose } = channel;
     this.#world.transcript.note("network", () => `reset ${from.nodeId}-${to} ${purpose}`);
@@ -152,15 +154,15 @@ export class Network {
 
   #connect(channel: Channel): Connection {
     const { plan, schedule } = this.#world;
-    const { from, to } = channel;
+    const { from, to, purpose } = channel;
     const { isOrdered, timeouts } = plan;
+    const way = `${from.nodeId} ${to} ${purpose}`;
+    const count = (this.#connections.get(way) ?? 0) + 1;
+    this.#connections.set(way, count);
+    const dice = this.#dice.fork(`${way} ${count}`);
     const conditions = () => this.#world.conditions.network;
     const lane = (a: ServerId, b: ServerId) =>
-      new Lane(
-        { isOrdered, conditions, isCut: () => this.links.isCut(a, b) },
-        schedule,
-        this.#dice,
-      );
+      new Lane({ isOrdered, conditions, isCut: () => this.links.isCut(a, b) }, schedule, dice);
     channel.target = null;
     const connection: Connection = new Connection(
       {
@@ -174,7 +176,7 @@ export class Network {
         failed: ({ request }) => this.#fail(from, request),
         ended: (undelivered) => this.#connectionEnded(channel, connection, undelivered),
       },
-      { schedule, dice: this.#dice },
+      { schedule, dice },
       { there: lane(from.nodeId, to), back: lane(to, from.nodeId) },
     );
     return connection;

@@ -3,6 +3,7 @@
 import type { RaftStatus } from "../../src/raft/status.ts";
 import type { Readiness, ServerId } from "../../src/raft/types.ts";
 import { type AppliedState, nothingApplied } from "./applied-state.ts";
+import type { Dice } from "./dice.ts";
 import { Life } from "./life.ts";
 import { LogImage } from "./log-image.ts";
 import { MemoryRaftStore } from "./memory-raft-store.ts";
@@ -16,6 +17,8 @@ export class SimulatedNode {
   /** All members of its cluster. */
   readonly voters: readonly ServerId[];
   readonly clockRate: number;
+  /** Its own, as every part has: what happens to one changes no throw of another. */
+  readonly dice: Dice;
   store: MemoryRaftStore;
   /** What is on its disk. */
   durable: LogImage;
@@ -47,6 +50,7 @@ export class SimulatedNode {
     this.id = options.id;
     this.voters = options.voters;
     this.clockRate = options.clockRate;
+    this.dice = world.dice.fork(options.id);
     this.store = stored.store;
     this.durable = stored.durable;
     this.written = stored.durable.copy();
@@ -98,7 +102,7 @@ export class SimulatedNode {
     if (life === null) return;
     this.life = null;
     life.end();
-    const written = this.#world.dice.integer(0, this.store.unflushedCount);
+    const written = this.dice.integer(0, this.store.unflushedCount);
     this.#world.transcript.note(this.id, () => `dies (${ending}), last writes kept: ${written}`);
     this.store = this.#parts.crash(this.store, written);
     this.durable.snapshotTaken(this.store.log.snapshotLast);

@@ -1,6 +1,7 @@
 /** Simulated time: what is to happen, in order. Equal times keep the order in which they were given. */
 
 import { assert } from "../../src/base/assert.ts";
+import { Violation } from "./violation.ts";
 
 interface Scheduled {
   readonly atMs: number;
@@ -8,8 +9,12 @@ interface Scheduled {
   readonly run: () => void;
 }
 
+/** More events than this do not happen at one moment, unless one causes the next for ever. */
+const eventsPerMomentMax = 200_000;
+
 export class Schedule {
   #nowMs = 0;
+  #stepsAtMoment = 0;
   #order = 0;
   #steps = 0;
   /** A binary heap: no event comes before its parent. */
@@ -52,6 +57,10 @@ export class Schedule {
       return false;
     }
     this.#removeFirst();
+    this.#stepsAtMoment = next.atMs > this.#nowMs ? 1 : this.#stepsAtMoment + 1;
+    if (this.#stepsAtMoment > eventsPerMomentMax) {
+      throw new Violation("progress", `time goes on after ${eventsPerMomentMax} events`);
+    }
     this.#nowMs = next.atMs;
     this.#steps++;
     next.run();

@@ -31,6 +31,8 @@ const mustHappen = [
   "proposal lost",
   "read confirmed",
   "read refused",
+  "read lease",
+  "read stale",
   "window full",
   "wiped",
   "bootstrapped",

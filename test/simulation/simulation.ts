@@ -4,6 +4,8 @@ import { Calm } from "./calm.ts";
 import { Checkers } from "./checkers/checkers.ts";
 import { Commits } from "./checkers/commits.ts";
 import { Deliveries } from "./checkers/deliveries.ts";
+import { HandOvers } from "./checkers/hand-overs.ts";
+import { Histories } from "./checkers/histories.ts";
 import { LeaderCompleteness } from "./checkers/leader-completeness.ts";
 import { Leases } from "./checkers/leases.ts";
 import { Ledger } from "./checkers/ledger.ts";
@@ -11,8 +13,10 @@ import { LogMatching } from "./checkers/log-matching.ts";
 import { Matches } from "./checkers/matches.ts";
 import { OneEntryABlock } from "./checkers/one-entry-a-block.ts";
 import { OneLeader } from "./checkers/one-leader.ts";
+import { PreVotes } from "./checkers/pre-votes.ts";
 import { Promises } from "./checkers/promises.ts";
 import { Proposals } from "./checkers/proposals.ts";
+import { QuorumChecks } from "./checkers/quorum-checks.ts";
 import { ReadyLead } from "./checkers/readiness.ts";
 import { Reads } from "./checkers/reads.ts";
 import { Snapshots } from "./checkers/snapshots.ts";
@@ -20,6 +24,7 @@ import { Clients } from "./clients.ts";
 import { Cluster } from "./cluster.ts";
 import { Coverage } from "./coverage.ts";
 import { Dice } from "./dice.ts";
+import { FaultTape } from "./fault-tape.ts";
 import { Faults } from "./faults.ts";
 import { type Parts, soundParts } from "./parts.ts";
 import { Payloads } from "./payloads.ts";
@@ -33,6 +38,8 @@ export interface SimulationOptions {
   readonly parts?: Parts;
   /** Instead of the one that follows from the seed. */
   readonly plan?: Plan;
+  /** Only faults of these names happen; all of them if absent. */
+  readonly faults?: ReadonlySet<string>;
   /** Hears every event, one line each. */
   readonly onLine?: (line: string) => void;
 }
@@ -43,6 +50,8 @@ export interface SimulationResult {
   readonly simulatedMs: number;
   readonly violation: Violation | null;
   readonly coverage: Coverage;
+  /** The faults that happened, by name. */
+  readonly faults: readonly string[];
   /** The longest that a healed majority took, in election timeouts. */
   readonly recoveryElectionTimeouts: number;
 }
@@ -50,12 +59,15 @@ export interface SimulationResult {
 export function simulate(seed: number, options: SimulationOptions = {}): SimulationResult {
   const plan = options.plan ?? planOf(seed);
   const schedule = new Schedule();
+  const transcript = new Transcript(schedule, options.onLine ?? null);
+  const tape = new FaultTape(options.faults ?? null, transcript);
   const world: World = {
     plan,
     conditions: plan.chaos,
-    dice: new Dice(seed),
+    dice: new Dice(plan.seed),
     schedule,
-    transcript: new Transcript(schedule, options.onLine ?? null),
+    transcript,
+    tape,
     checkers: new Checkers(),
     payloads: new Payloads(),
     violation: null,
@@ -75,6 +87,7 @@ export function simulate(seed: number, options: SimulationOptions = {}): Simulat
     simulatedMs: schedule.nowMs,
     violation,
     coverage,
+    faults: tape.names,
     recoveryElectionTimeouts: recovery / plan.timeouts.electionMs,
   };
 }
@@ -100,6 +113,7 @@ function play(world: World, coverage: Coverage, parts: Parts): number {
     while (schedule.step(untilMs));
     faults.end();
     slowestMs = Math.max(slowestMs, calm.run());
+    checks.histories.judge();
     faults.end();
     cluster.release();
   }
@@ -112,6 +126,8 @@ function watch(world: World, cluster: Cluster, coverage: Coverage) {
   const ledger = new Ledger(payloads);
   const reads = new Reads(ledger);
   const proposals = new Proposals(ledger, payloads);
+  const leases = new Leases(plan, nodes, schedule);
+  const histories = new Histories(leases, world.dice.fork("registers"));
   checkers.add(
     new Commits(ledger, nodes), // first: the others rely on the ledger
     new LogMatching(plan),
@@ -122,14 +138,18 @@ function watch(world: World, cluster: Cluster, coverage: Coverage) {
     new Snapshots(ledger),
     reads,
     proposals,
-    new Leases(plan, nodes, schedule),
+    leases,
+    histories,
     new OneEntryABlock(plan, payloads),
     new ReadyLead(plan),
     new Matches(plan),
+    new PreVotes(plan),
+    new QuorumChecks(plan),
+    new HandOvers(nodes),
     coverage,
     cluster,
   );
-  return { ledger, reads, proposals };
+  return { ledger, reads, proposals, histories };
 }
 
 /** A crash of the simulation counts as one of the driver: it has no reason to throw. */

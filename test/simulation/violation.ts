@@ -14,10 +14,14 @@ export type Property =
   | "promised means durable"
   | "reads are current"
   | "one lease at a time"
+  | "histories are linearizable"
   | "proposals are answered truly"
   | "one entry a block"
   | "no match is forgotten"
   | "the ready lead"
+  | "no campaign without pre-votes"
+  | "a leader without a majority steps down"
+  | "leadership is handed to the caught up"
   | "progress"
   | "no invariant broken";
 

@@ -2,6 +2,7 @@
 
 import type { Checkers } from "./checkers/checkers.ts";
 import type { Dice } from "./dice.ts";
+import type { FaultTape } from "./fault-tape.ts";
 import type { Payloads } from "./payloads.ts";
 import type { Conditions, Plan } from "./plan.ts";
 import type { Schedule } from "./schedule.ts";
@@ -12,7 +13,9 @@ export interface World {
   readonly plan: Plan;
   /** Rough or calm, as the round goes on. */
   conditions: Conditions;
+  /** To be forked: every part has its own. */
   readonly dice: Dice;
+  readonly tape: FaultTape;
   readonly schedule: Schedule;
   readonly transcript: Transcript;
   readonly checkers: Checkers;

@@ -29,6 +29,8 @@ export interface Checker {
   proposalAnswered?(node: SimulatedNode, proposalId: number, outcome: ProposalOutcome): void;
   readBegan?(node: SimulatedNode, readId: number): void;
   readAnswered?(node: SimulatedNode, answer: ReadAnswer): void;
+  /** Of what the node has executed: at once, or once it has executed all that it knows to be committed. */
+  localReadBegan?(node: SimulatedNode, kind: "lease" | "stale"): void;
   happened?(node: SimulatedNode, event: RaftEvent): void;
   /** After each event that a process took in. */
   stepped?(node: SimulatedNode, status: RaftStatus): void;

@@ -72,6 +72,10 @@ export class Checkers {
     for (const checker of this.#checkers) checker.readAnswered?.(node, answer);
   }
 
+  localReadBegan(node: SimulatedNode, kind: "lease" | "stale"): void {
+    for (const checker of this.#checkers) checker.localReadBegan?.(node, kind);
+  }
+
   happened(node: SimulatedNode, event: RaftEvent): void {
     for (const checker of this.#checkers) checker.happened?.(node, event);
   }

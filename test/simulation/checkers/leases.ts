@@ -39,8 +39,13 @@ export class Leases implements Checker {
     if (event.kind === "transferEnded" && event.outcome !== "done") this.#holds = false;
   }
 
+  /** Whether all that a lease assumes holds now, and `node` has one. */
+  canTrust(node: SimulatedNode): boolean {
+    return this.#holds && this.#schedule.nowMs >= this.#doubtUntilMs && hasLease(node);
+  }
+
   stepped(node: SimulatedNode): void {
-    if (!this.#holds || this.#schedule.nowMs < this.#doubtUntilMs || !hasLease(node)) return;
+    if (!this.canTrust(node)) return;
     for (const other of this.#nodes) {
       if (other === node || !hasLease(other)) continue;
       const terms = `${node.life?.host.leaseTerm} and ${other.life?.host.leaseTerm}`;

@@ -3,7 +3,7 @@
 import type { ProposalOutcome } from "../../../src/consensus/driver.ts";
 import type { Persist } from "../../../src/raft/ready.ts";
 import type { RaftStatus } from "../../../src/raft/status.ts";
-import type { LogIndex, ServerId } from "../../../src/raft/types.ts";
+import type { LogIndex, ServerId, Term } from "../../../src/raft/types.ts";
 import type { SimulatedNode } from "../node.ts";
 import type { CommandId, Payloads } from "../payloads.ts";
 import { Violation } from "../violation.ts";
@@ -12,6 +12,8 @@ import type { Ledger } from "./ledger.ts";
 
 interface Open {
   readonly node: ServerId;
+  /** In which it was to be committed: what it says follows from what was the last block then. */
+  readonly term: Term;
   /** Where the node appended it; null before. */
   index: LogIndex | null;
 }
@@ -35,8 +37,8 @@ export class Proposals implements Checker {
     return this.#committedCount;
   }
 
-  proposed(node: SimulatedNode, proposalId: CommandId): void {
-    this.#open.set(proposalId, { node: node.id, index: null });
+  proposed(node: SimulatedNode, proposalId: CommandId, term: Term): void {
+    this.#open.set(proposalId, { node: node.id, term, index: null });
   }
 
   ended(node: SimulatedNode): void {
@@ -52,7 +54,8 @@ export class Proposals implements Checker {
 
   proposalAnswered(node: SimulatedNode, proposalId: CommandId, outcome: ProposalOutcome): void {
     const said = `${node.id} answers proposal ${proposalId} with ${outcome.kind}`;
-    const index = this.#open.get(proposalId)?.index ?? null;
+    const open = this.#open.get(proposalId);
+    const index = open?.index ?? null;
     if (!this.#open.delete(proposalId)) {
       throw new Violation("proposals are answered truly", `${said}, which it does not owe`);
     }
@@ -65,9 +68,14 @@ export class Proposals implements Checker {
       return;
     }
     this.#committedCount++;
+    if (outcome.term !== open?.term) {
+      const what = `${said} in term ${outcome.term}; it was for term ${open?.term} only`;
+      throw new Violation("proposals are answered truly", what);
+    }
     const entry = this.#ledger.entryAt(outcome.index);
     // The step that commits it has not ended: the ledger hears of it then.
-    if (entry === null && node.written.entryAt(outcome.index)?.term === outcome.term) return;
+    const isBeingCommitted = entry === null && outcome.index <= (node.status?.commitIndex ?? 0);
+    if (isBeingCommitted && node.written.entryAt(outcome.index)?.term === outcome.term) return;
     const isTrue = entry?.term === outcome.term && this.#payloads.commandOf(entry) === proposalId;
     if (!isTrue) {
       const what = `${said} at ${outcome.term}/${outcome.index}, where another entry is committed`;
