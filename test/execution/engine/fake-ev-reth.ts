@@ -1,9 +1,13 @@
 /**
  * An execution client of the kind of ev-reth, as strict as the specification and evnode-formats section 8
- * allow: it knows no field, method, version or order of calls but those. Its "EVM" is a hash.
+ * allow: it knows no field, type, method, version or order of calls but those, and takes a payload back only as
+ * it gave it. Its "EVM" is a hash.
  */
 
 import { createHash, createHmac } from "node:crypto";
+import type { ServerResponse } from "node:http";
+import { isDeepStrictEqual } from "node:util";
+import { z } from "zod";
 import { zeroHash } from "../../../src/execution/engine/answers.ts";
 import { transactionHash } from "../../../src/execution/engine/payload-block.ts";
 import { type Asked, Refusal, ScriptedServer } from "./scripted-server.ts";
@@ -17,18 +21,64 @@ interface FakeBlock {
   readonly transactions: readonly string[];
 }
 
-type ForkchoiceState = Record<"headBlockHash" | "safeBlockHash" | "finalizedBlockHash", string>;
-
 const gasLimit = 30_000_000;
-const attributeNames = [
-  "timestamp",
-  "prevRandao",
-  "suggestedFeeRecipient",
-  "withdrawals",
-  "parentBeaconBlockRoot",
-  "transactions",
-  "gasLimit",
+const data = z.string().regex(/^0x([0-9a-f]{2})*$/);
+const hash = z.string().regex(/^0x[0-9a-f]{64}$/);
+const address = z.string().regex(/^0x[0-9a-f]{40}$/);
+const quantity = z.string().regex(/^0x(0|[1-9a-f][0-9a-f]*)$/);
+
+/** JSON-RPC 2.0, and nothing beside it. */
+const requestSchema = z.strictObject({
+  jsonrpc: z.literal("2.0"),
+  id: z.int(),
+  method: z.string(),
+  params: z.array(z.unknown()),
+});
+const forkchoiceSchema = z.strictObject({
+  headBlockHash: hash,
+  safeBlockHash: hash,
+  finalizedBlockHash: hash,
+});
+/** V3's, with ev-reth's two fields; of them and of the time it takes numbers only. */
+const attributesSchema = z.strictObject({
+  timestamp: z.int(),
+  prevRandao: hash,
+  suggestedFeeRecipient: address,
+  withdrawals: z.array(z.never()),
+  parentBeaconBlockRoot: z.literal(zeroHash),
+  transactions: z.array(data.min(4)),
+  gasLimit: z.literal(gasLimit),
+});
+/** ExecutionPayloadV3. */
+const payloadSchema = z.strictObject({
+  parentHash: hash,
+  feeRecipient: address,
+  stateRoot: hash,
+  receiptsRoot: hash,
+  logsBloom: data.length(514),
+  prevRandao: hash,
+  blockNumber: quantity,
+  gasLimit: quantity,
+  gasUsed: quantity,
+  timestamp: quantity,
+  extraData: data,
+  baseFeePerGas: quantity,
+  blockHash: hash,
+  transactions: z.array(data),
+  withdrawals: z.array(z.never()),
+  blobGasUsed: quantity,
+  excessBlobGas: quantity,
+});
+type Payload = z.infer<typeof payloadSchema>;
+
+const ours = [
+  "engine_exchangeCapabilities",
+  "engine_forkchoiceUpdatedV3",
+  "engine_getPayloadV4",
+  "engine_newPayloadV4",
 ];
+/** Of other forks than the chain's. */
+const othersVersions = /^engine_(forkchoiceUpdatedV[124]|getPayloadV[12356]|newPayloadV[1235])$/;
 
 export const jwtSecret: Uint8Array = new Uint8Array(32).fill(7);
 
@@ -39,10 +89,17 @@ export class FakeEvReth {
   failing = new Set<string>();
   /** Every head it was moved to. */
   readonly heads: string[] = [];
-  readonly engine = new ScriptedServer((asked) => this.#engineCall(asked));
+  /** What its operator gave it. */
+  secret = jwtSecret;
+  /** How far its clock is ahead. */
+  clockAheadSeconds = 0;
+  readonly engine = new ScriptedServer((asked, response) => this.#engineCall(asked, response));
   readonly eth = new ScriptedServer((asked) => this.#ethCall(asked));
+  #enginePort = 0;
+  #hasExchanged = false;
   readonly #blocks = new Map<string, FakeBlock>();
-  readonly #payloads = new Map<string, FakeBlock>();
+  readonly #blockOf = new Map<string, FakeBlock>();
+  readonly #payloadOf = new Map<string, Payload>();
   #head: FakeBlock;
 
   constructor() {
@@ -59,7 +116,14 @@ export class FakeEvReth {
   }
 
   async start(): Promise<{ engineUrl: string; ethUrl: string }> {
-    return { engineUrl: await this.engine.start(), ethUrl: await this.eth.start() };
+    const engineUrl = await this.engine.start();
+    this.#enginePort = Number(new URL(engineUrl).port);
+    return { engineUrl, ethUrl: await this.eth.start() };
+  }
+
+  /** Its engine port accepts again, where it did. */
+  async reopenEngine(): Promise<void> {
+    await this.engine.start(this.#enginePort);
   }
 
   async stop(): Promise<void> {
@@ -83,12 +147,20 @@ export class FakeEvReth {
     this.#blocks.set(this.#head.hash, this.#head);
   }
 
-  #engineCall({ method, params, headers }: Asked): unknown {
-    const refusal = checkToken(headers.authorization);
-    if (refusal !== null) return refusal;
+  #engineCall(asked: Asked, response: ServerResponse): unknown {
+    const { method, params, headers } = asked;
+    const problem = this.#whyNoToken(headers.authorization);
+    if (problem !== null) {
+      response.statusCode = 401;
+      return void response.end(`${problem}\n`);
+    }
+    if (!isRequest(asked)) return new Refusal(-32600, "Invalid request");
+    if (othersVersions.test(method)) return new Refusal(-38005, "Unsupported fork");
+    if (method === "engine_exchangeCapabilities") this.#hasExchanged = true;
+    if (!this.#hasExchanged) return new Refusal(-32000, "capabilities come first");
     switch (method) {
       case "engine_exchangeCapabilities":
-        return ["engine_forkchoiceUpdatedV3", "engine_getPayloadV4", "engine_newPayloadV4"];
+        return ours;
       case "engine_forkchoiceUpdatedV3":
         return this.#forkchoiceUpdated(params);
       case "engine_getPayloadV4":
@@ -100,25 +172,25 @@ export class FakeEvReth {
     }
   }
 
-  #ethCall({ method, params }: Asked): unknown {
+  #ethCall(asked: Asked): unknown {
+    const { method, params } = asked;
+    if (!isRequest(asked)) return new Refusal(-32600, "Invalid request");
     switch (method) {
       case "web3_clientVersion":
         return "ev-reth/fake";
       case "txpoolExt_getTxs":
         return this.pool;
       case "eth_getBlockByNumber":
-        return this.#blockByNumber(String(params[0]));
+        return this.#blockByNumber(params);
       default:
         return new Refusal(-32601, `the method ${method} does not exist`);
     }
   }
 
   #forkchoiceUpdated(params: readonly unknown[]): unknown {
-    const [state, attributes] = params as [ForkchoiceState, Record<string, unknown> | null];
-    if (params.length !== 2) return new Refusal(-32602, "two parameters");
-    const names = ["headBlockHash", "safeBlockHash", "finalizedBlockHash"];
-    if (String(Object.keys(state)) !== String(names))
-      return new Refusal(-32602, "forkchoice state");
+    const parsed = z.tuple([forkchoiceSchema, z.unknown()]).safeParse(params);
+    if (!parsed.success) return new Refusal(-32602, "Invalid params");
+    const [state, given] = parsed.data;
     const head = this.#blocks.get(state.headBlockHash);
     if (head === undefined) return { payloadStatus: status("SYNCING"), payloadId: null };
     const areAncestors = [state.safeBlockHash, state.finalizedBlockHash].every((hash) =>
@@ -128,45 +200,38 @@ export class FakeEvReth {
     if (head.hash !== this.#head.hash) this.heads.push(head.hash);
     this.#head = head;
     const payloadStatus = status("VALID", head.hash);
-    if (attributes === null) return { payloadStatus, payloadId: null };
-    const unknown = Object.keys(attributes).find((name) => !attributeNames.includes(name));
-    if (unknown !== undefined) return new Refusal(-38003, `unknown attribute ${unknown}`);
-    const { timestamp, transactions, gasLimit: limit } = attributes;
-    const areNumbers = typeof timestamp === "number" && typeof limit === "number";
-    if (!areNumbers || !Array.isArray(transactions)) return new Refusal(-38003, "types");
-    if (timestamp < head.timestamp) return new Refusal(-38003, "the time goes back");
-    const runnable = transactions.map(String).filter((tx) => !this.failing.has(tx));
-    const payload = this.#child(head, timestamp, runnable);
-    const payloadId = payload.hash.slice(0, 18);
-    this.#payloads.set(payloadId, payload);
+    if (given === null) return { payloadStatus, payloadId: null };
+    const attributes = attributesSchema.safeParse(given).data;
+    const isFit =
+      attributes !== undefined &&
+      attributes.timestamp >= head.timestamp &&
+      Number(attributes.prevRandao) === head.number + 1;
+    if (!isFit) return new Refusal(-38003, "Invalid payload attributes");
+    const runnable = attributes.transactions.filter((tx) => !this.failing.has(tx));
+    const block = this.#child(head, attributes.timestamp, runnable);
+    const payloadId = block.hash.slice(0, 18);
+    this.#blockOf.set(payloadId, block);
+    this.#payloadOf.set(block.hash, payloadFrom(block, attributes));
     return { payloadStatus, payloadId };
   }
 
   #getPayload(params: readonly unknown[]): unknown {
-    const payload = this.#payloads.get(String(params[0]));
-    if (payload === undefined || params.length !== 1) return new Refusal(-38001, "Unknown payload");
-    const { number, hash, timestamp, ...rest } = payload;
-    const executionPayload = {
-      ...rest,
-      blockHash: hash,
-      blockNumber: quantity(number),
-      timestamp: quantity(timestamp),
-      gasLimit: quantity(gasLimit),
-    };
-    return { executionPayload, blockValue: "0x0", executionRequests: [] };
+    const block = this.#blockOf.get(String(params[0]));
+    const executionPayload = this.#payloadOf.get(block?.hash ?? "");
+    if (executionPayload === undefined || params.length !== 1)
+      return new Refusal(-38001, "Unknown payload");
+    const blobsBundle = { commitments: [], proofs: [], blobs: [] };
+    const rest = { blobsBundle, executionRequests: [], shouldOverrideBuilder: false };
+    return { executionPayload, blockValue: "0x0", ...rest };
   }
 
   #newPayload(params: readonly unknown[]): unknown {
-    const [payload, versionedHashes, beaconRoot, requests] = params as [
-      Record<"parentHash" | "timestamp" | "blockHash", string> & Pick<FakeBlock, "transactions">,
-      ...unknown[],
-    ];
-    const isAsSpecified =
-      params.length === 4 &&
-      String(versionedHashes) === "" &&
-      beaconRoot === zeroHash &&
-      Array.isArray(requests);
-    if (!isAsSpecified) return new Refusal(-32602, "invalid parameters");
+    const none = z.array(z.never());
+    const parsed = z.tuple([payloadSchema, none, z.literal(zeroHash), none]).safeParse(params);
+    if (!parsed.success) return new Refusal(-32602, "Invalid params");
+    const [payload] = parsed.data;
+    const given = this.#payloadOf.get(payload.blockHash);
+    if (!isDeepStrictEqual(payload, given)) return status("INVALID", null, "blockhash mismatch");
     const parent = this.#blocks.get(payload.parentHash);
     if (parent === undefined) return status("SYNCING");
     const block = this.#child(parent, Number(payload.timestamp), payload.transactions);
@@ -176,7 +241,11 @@ export class FakeEvReth {
     return status("VALID", block.hash);
   }
 
-  #blockByNumber(tag: string): unknown {
+  #blockByNumber(params: readonly unknown[]): unknown {
+    const tags = z.union([z.literal("latest"), quantity]);
+    const parsed = z.tuple([tags, z.literal(false)]).safeParse(params);
+    if (!parsed.success) return new Refusal(-32602, "Invalid params");
+    const [tag] = parsed.data;
     let block: FakeBlock | undefined = this.#head;
     const number = tag === "latest" ? block.number : Number(tag);
     if (number > block.number) return null;
@@ -184,15 +253,30 @@ export class FakeEvReth {
     const { transactions, timestamp, ...rest } = block;
     return {
       ...rest,
-      number: quantity(block.number),
-      timestamp: quantity(timestamp),
-      gasLimit: quantity(gasLimit),
+      number: hex(block.number),
+      timestamp: hex(timestamp),
+      gasLimit: hex(gasLimit),
       requestsHash: hashOf(),
       transactions: transactions.map(
         (tx) =>
           `0x${Buffer.from(transactionHash(Buffer.from(tx.slice(2), "hex"))).toString("hex")}`,
       ),
     };
+  }
+
+  /** null if it is good, as geth puts it otherwise. */
+  #whyNoToken(authorization: string | undefined): string | null {
+    const token = /^Bearer ([\w-]+)\.([\w-]+)\.([\w-]+)$/.exec(authorization ?? "");
+    if (token === null) return "missing token";
+    const [, header = "", claims = "", mac] = token;
+    const expected = createHmac("sha256", this.secret).update(`${header}.${claims}`);
+    if (mac !== expected.digest("base64url")) return "signature is invalid";
+    const decode = (part: string) => JSON.parse(Buffer.from(part, "base64url").toString("utf8"));
+    if (!isDeepStrictEqual(decode(header), { alg: "HS256", typ: "JWT" })) return "bad header";
+    const { iat, exp } = decode(claims);
+    if (exp !== iat + 3_600) return "bad claims";
+    const now = Date.now() / 1000 + this.clockAheadSeconds;
+    return Math.abs(iat - now) < 60 ? null : "stale token";
   }
 
   #isAncestor(hash: string, of: FakeBlock): boolean {
@@ -221,19 +305,40 @@ export class FakeEvReth {
   }
 }
 
-function checkToken(authorization: string | undefined): Refusal | null {
-  const [header = "", claims = "", mac] = authorization?.replace(/^Bearer /, "").split(".") ?? [];
-  const expected = createHmac("sha256", jwtSecret).update(`${header}.${claims}`);
-  const { iat } = JSON.parse(Buffer.from(claims, "base64url").toString("utf8"));
-  const isFresh = Math.abs(iat - Date.now() / 1000) < 60;
-  return mac === expected.digest("base64url") && isFresh ? null : new Refusal(-1, "bad token");
+/** Of its method and parameters the methods themselves judge. */
+function isRequest({ body, headers }: Asked): boolean {
+  const isJson = headers["content-type"] === "application/json";
+  return isJson && requestSchema.safeParse(JSON.parse(body)).success;
+}
+
+function payloadFrom(block: FakeBlock, attributes: z.infer<typeof attributesSchema>): Payload {
+  const { number, hash: blockHash, parentHash, stateRoot, timestamp, transactions } = block;
+  return {
+    parentHash,
+    feeRecipient: attributes.suggestedFeeRecipient,
+    stateRoot,
+    receiptsRoot: hashOf("receipts", ...transactions),
+    logsBloom: `0x${"00".repeat(256)}`,
+    prevRandao: attributes.prevRandao,
+    blockNumber: hex(number),
+    gasLimit: hex(gasLimit),
+    gasUsed: hex(21_000 * transactions.length),
+    timestamp: hex(timestamp),
+    extraData: "0x",
+    baseFeePerGas: "0x7",
+    blockHash,
+    transactions: [...transactions],
+    withdrawals: [],
+    blobGasUsed: "0x0",
+    excessBlobGas: "0x0",
+  };
 }
 
 function status(name: string, latestValidHash: string | null = null, validationError?: string) {
   return { status: name, latestValidHash, validationError: validationError ?? null };
 }
 
-function quantity(count: number): string {
+function hex(count: number): string {
   return `0x${count.toString(16)}`;
 }
 

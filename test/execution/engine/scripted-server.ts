@@ -8,6 +8,8 @@ export interface Asked {
   readonly method: string;
   readonly params: readonly unknown[];
   readonly headers: IncomingMessage["headers"];
+  /** As it came. */
+  readonly body: string;
   /** Numbered in the order of their opening. */
   readonly connection: number;
 }
@@ -66,8 +68,9 @@ export class ScriptedServer {
     this.#connections.set(socket, connection);
     const chunks: Uint8Array[] = [];
     for await (const chunk of request) chunks.push(chunk);
-    const { id, method, params } = JSON.parse(Buffer.concat(chunks).toString("utf8"));
-    const asked = { method, params, headers, connection };
+    const body = Buffer.concat(chunks).toString("utf8");
+    const { id, method, params } = JSON.parse(body);
+    const asked = { method, params, headers, body, connection };
     this.asked.push(asked);
     const result = await this.handler(asked, response);
     if (result === undefined) return;
