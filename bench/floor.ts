@@ -3,7 +3,8 @@
  * this run. One commit needs one write on a majority of disks and one round trip to a follower.
  */
 
-import { fork } from "node:child_process";
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
 import { closeSync, fdatasyncSync, openSync, writeSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
@@ -34,22 +35,42 @@ export function fdatasyncMs(options: FloorOptions): Promise<number[]> {
   });
 }
 
-/** One put and its commit, as durable as our log wants it: what any log on LMDB starts from. */
-export function lmdbCommitMs(options: FloorOptions): Promise<number[]> {
+/**
+ * One put and its commit, as durable as our log wants it: what any log on LMDB starts from. With `others`, as many more
+ * processes do the same on the same disk meanwhile, as the members of a cluster on one machine do.
+ */
+export function lmdbCommitMs(options: FloorOptions, { others = 0 } = {}): Promise<number[]> {
   return inFolder(options.workDir, async (directory) => {
-    const database = open<Uint8Array, number>({
-      path: join(directory, "floor.mdb"),
-      encoding: "binary",
-      overlappingSync: false,
-      eventTurnBatching: false,
-    });
+    const writers: ChildProcess[] = [];
+    const database = openFloorDatabase(join(directory, "floor.mdb"));
     const data = new Uint8Array(options.sizeBytes).fill(7);
     let key = 0;
     try {
+      for (let nth = 0; nth < others; nth++) {
+        const writer = fork(writerPath, [directory, String(options.sizeBytes)]);
+        writers.push(writer);
+        await once(writer, "message");
+      }
       return await timed(options.count, () => database.put(key++, data));
     } finally {
+      for (const writer of writers) {
+        const exited = once(writer, "exit");
+        writer.disconnect();
+        await exited;
+      }
       await database.close();
     }
+  });
+}
+
+const writerPath = join(import.meta.dirname, "floor-writer.ts");
+
+export function openFloorDatabase(path: string) {
+  return open<Uint8Array, number>({
+    path,
+    encoding: "binary",
+    overlappingSync: false,
+    eventTurnBatching: false,
   });
 }
 

@@ -14,6 +14,12 @@ export const floorSection: Section = {
     return [
       figure("floor", "fdatasync of a 512 B append", "ms", await fdatasyncMs(disk)),
       figure("floor", "LMDB put and durable commit, 512 B", "ms", await lmdbCommitMs(disk)),
+      figure(
+        "floor",
+        "LMDB put and durable commit, 512 B, three at once",
+        "ms",
+        await lmdbCommitMs(disk, { others: 2 }),
+      ),
       figure("floor", "TCP round trip, 512 B", "ms", await tcpRoundTripMs(sizeBytes, count)),
       figure("floor", "MessagePort round trip", "ms", await messagePortRoundTripMs(count)),
     ];
