@@ -10,6 +10,7 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { snapshotSizeMaxBytes } from "../base/limits.ts";
 import { blockPayloadFrom, checkTxIds } from "./codec.ts";
+import { badField } from "./errors.ts";
 import { RaftBlockStateSchema } from "./gen/evnode/v1/block_pb.ts";
 import type { BlockPayload, Height } from "./types.ts";
 import { fromCount, parse, toCount } from "./wire.ts";
@@ -42,6 +43,9 @@ export function decodeStateSnapshot(bytes: Uint8Array): StateSnapshot {
   const message = parse(RaftBlockStateSchema, bytes, { what, maxBytes: snapshotSizeMaxBytes });
   const recentTxIds = message.recentTxIds.map(({ height, txIds }): TxIdsAt => {
     checkTxIds(txIds, what);
+    // They become keys of a block store. Those of a block are judged with it, as part of its validity.
+    if (txIds.some(({ length }) => length === 0))
+      throw badField(what, "recent_tx_ids", "has an empty one");
     return { height: toCount(height, { what, field: "height" }), txIds };
   });
   return { block: blockPayloadFrom(message, what), recentTxIds };

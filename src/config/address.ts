@@ -10,7 +10,7 @@ export interface SocketAddress {
 
 /** Reads `host:port`, `:port` and `[ipv6]:port`. */
 export function parseSocketAddress(text: string): Parsed<SocketAddress> {
-  const match = /^(?:\[([^\]]*)\]|([^:\s/@]*)):(\d+)$/.exec(text);
+  const match = /^(?:\[([^\]\s/@]*)\]|([^:\s/@]*)):(\d+)$/.exec(text);
   if (match === null) return fail(explainSocketAddress(text));
   const [, bracketed, plain, digits = ""] = match;
   const port = Number(digits);
@@ -24,6 +24,7 @@ function explainSocketAddress(text: string): string {
   if (/\s/.test(text)) return `"${text}" has a space in it; ${form}`;
   if (text.includes("://")) return `"${text}" is a URL; ${form} without the scheme`;
   if (text.startsWith("/")) return `"${text}" is a multiaddr or a path; ${form}`;
+  if (text.startsWith("[")) return `"${text}" is no [address]:port of IPv6; ${form}`;
   if (/:.*:/.test(text)) return `"${text}" has several colons; write IPv6 as [address]:port`;
   if (text.includes(":")) return `"${text}" has no numeric port; ${form}`;
   return `"${text}" has no port; ${form}`;

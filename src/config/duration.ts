@@ -34,11 +34,19 @@ export function parseDuration(text: string): Parsed<number> {
     const [matched, amount = "", unit = ""] = part;
     const unitNs = nanosecondsPerUnit.get(unit);
     if (unitNs === undefined) return unknownUnit(text, amount, unit);
-    totalNs += Number(amount) * unitNs;
+    totalNs += nanosecondsOf(amount, unitNs);
     rest = rest.slice(matched.length);
   }
   if (totalNs >= durationMaxNs) return fail(`"${text}" is longer than 292 years; write less`);
   return ok((sign * Math.trunc(totalNs)) / 1e6);
+}
+
+/** The fraction apart from the whole, as Go does: `1.001 * 1e9` is less than what it should be. */
+function nanosecondsOf(amount: string, unitNs: number): number {
+  const [whole = "", fraction = ""] = amount.split(".");
+  // Beyond 15 digits there is no nanosecond in it, and no exact number either.
+  const digits = fraction.slice(0, 15);
+  return Number(whole) * unitNs + Math.trunc(Number(digits) * (unitNs / 10 ** digits.length));
 }
 
 function notADuration(text: string): Parsed<never> {

@@ -176,7 +176,9 @@ export function whole(
 
 export function fraction(initial: number, about: string) {
   const parse = (value: string) => {
-    const number = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(value) ? Number(value) : Number.NaN;
+    const number = /^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i.test(value)
+      ? Number(value)
+      : Number.NaN;
     return number >= 0 && number <= 1
       ? ok(number)
       : fail(`"${value}" is no share; write a number from 0 to 1, such as ${initial}`);

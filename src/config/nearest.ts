@@ -11,6 +11,8 @@ export function nearest(word: string, candidates: readonly string[]): string | n
   let fewest = Math.max(1, Math.floor(lower.length / 3)) + 1;
   let found: string | null = null;
   for (const candidate of candidates) {
+    // It takes at least as many edits as the lengths differ by: a very long word is near to nothing, and is not compared.
+    if (Math.abs(candidate.length - lower.length) >= fewest) continue;
     const edits = editDistance(lower, candidate.toLowerCase());
     if (edits < fewest) {
       fewest = edits;
@@ -24,10 +26,12 @@ export function nearest(word: string, candidates: readonly string[]): string | n
 
 /** Optimal string alignment: insertions, deletions, substitutions, and swaps of neighbours. */
 export function editDistance(a: string, b: string): number {
-  let beforePrevious: number[] = [];
-  let previous = Array.from({ length: b.length + 1 }, (_, column) => column);
+  // Three rows of the table, used in turn: there are a hundred words to compare with.
+  let beforePrevious = new Uint32Array(b.length + 1);
+  let previous = Uint32Array.from({ length: b.length + 1 }, (_, column) => column);
+  let current = new Uint32Array(b.length + 1);
   for (let row = 1; row <= a.length; row++) {
-    const current = [row];
+    current[0] = row;
     for (let column = 1; column <= b.length; column++) {
       const isSame = a[row - 1] === b[column - 1];
       let edits = Math.min(
@@ -38,14 +42,13 @@ export function editDistance(a: string, b: string): number {
       const isSwap =
         row > 1 && column > 1 && a[row - 1] === b[column - 2] && a[row - 2] === b[column - 1];
       if (isSwap) edits = Math.min(edits, at(beforePrevious, column - 2) + 1);
-      current.push(edits);
+      current[column] = edits;
     }
-    beforePrevious = previous;
-    previous = current;
+    [beforePrevious, previous, current] = [previous, current, beforePrevious];
   }
   return at(previous, b.length);
 }
 
-function at(row: readonly number[], column: number): number {
+function at(row: Uint32Array, column: number): number {
   return row[column] ?? Number.POSITIVE_INFINITY;
 }

@@ -21,7 +21,7 @@ import type {
 import type { Sequencer } from "../sequencer/sequencer.ts";
 import { clusterView, decodeClusterView } from "./cluster-view.ts";
 import type { Home } from "./open-home.ts";
-import { peerMethods } from "./peer-requests.ts";
+import { decodeReadIndex, peerMethods } from "./peer-requests.ts";
 
 export interface NodeFacts {
   readonly nodeId: string;
@@ -226,8 +226,7 @@ export class NodeView implements NodeApi {
     const nothing = new Uint8Array(0);
     const reply = await this.#consensus.askPeer(leaderId, readIndex, nothing, askLeaderTimeoutMs);
     if (reply.kind === "failed" || reply.status !== 200) return null;
-    const index = Number(new TextDecoder().decode(reply.body));
-    return Number.isSafeInteger(index) ? index : null;
+    return decodeReadIndex(reply.body);
   }
 
   async transferLeadership(targetId: string | null): Promise<TransferOutcome> {

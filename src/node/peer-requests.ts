@@ -51,6 +51,14 @@ export async function answerPeer(
   }
 }
 
+/** What a leader answers to {@link peerMethods.readIndex}; null if it is no index. */
+export function decodeReadIndex(body: Uint8Array): number | null {
+  const text = Buffer.from(body.buffer, body.byteOffset, body.length).toString("latin1");
+  // Strictly: `Number` takes an empty text for 0, and a read would not wait for what was committed.
+  const index = /^(0|[1-9]\d*)$/.test(text) ? Number(text) : Number.NaN;
+  return Number.isSafeInteger(index) ? index : null;
+}
+
 function text(status: number, body: string): PeerAnswerMessage {
   return { status, body: new TextEncoder().encode(body) };
 }

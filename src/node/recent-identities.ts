@@ -8,6 +8,7 @@
 import { z } from "zod";
 import { fromHex, toHex } from "../base/bytes.ts";
 import { sleep } from "../base/task-group.ts";
+import { txIdMaxBytes } from "../block/limits.ts";
 import type { TxIdsAt } from "../block/snapshot-codec.ts";
 import type { Height } from "../block/types.ts";
 import type { PeerReply } from "../sequencer/ports.ts";
@@ -19,21 +20,26 @@ const idsPerPage = 4_096;
 const askTimeoutMs = 5_000;
 const askAgainMs = 1_000;
 
-const requestSchema = z.object({ from: z.number(), to: z.number() });
+const height = z.int().nonnegative();
 
-const hexBytes = z.string().transform((text, context) => {
+const requestSchema = z.object({ from: height, to: height });
+
+/** In hexadecimal. What is no identity is no key either, and would end the block store that is given it. */
+const txId = z.string().transform((text, context) => {
   const bytes = fromHex(text);
-  if (bytes === null) context.addIssue("is no hexadecimal");
-  return bytes ?? z.NEVER;
+  if (bytes !== null && bytes.length > 0 && bytes.length <= txIdMaxBytes) return bytes;
+  context.addIssue("is no identity");
+  return z.NEVER;
 });
 
 const pageSchema = z.object({
   /** Where the next page begins; null: this is the last. */
-  next: z.number().nullable(),
-  blocks: z.array(z.object({ height: z.number(), txIds: z.array(hexBytes) })),
+  next: height.nullable(),
+  blocks: z.array(z.object({ height, txIds: z.array(txId) })),
 });
 
 type Page = z.input<typeof pageSchema>;
+type DecodedPage = z.output<typeof pageSchema>;
 
 /** The page that `body` asks for; null if this node does not have the block up to which it is asked. */
 export async function pageOfTxIds(body: Uint8Array, store: SnapshotStore): Promise<Page | null> {
@@ -93,14 +99,18 @@ async function pagesOf(to: Height, ask: (body: Uint8Array) => Promise<PeerReply>
     const reply = await ask(new TextEncoder().encode(JSON.stringify({ from, to })));
     if (reply.kind === "failed") return { kind: reply.isForeign ? "foreign" : "notNow" };
     if (reply.status !== 200) return { kind: "notNow" };
-    const page = pageSchema.safeParse(parse(reply.body));
-    if (!page.success) return { kind: "notNow" };
-    const { next, blocks }: z.output<typeof pageSchema> = page.data;
-    if (next !== null && next <= from) return { kind: "notNow" };
+    const page = decodePage(reply.body);
+    if (page === null || (page.next !== null && page.next <= from)) return { kind: "notNow" };
+    const { next, blocks }: DecodedPage = page;
     identities.push(...blocks);
     from = next;
   }
   return { kind: "all", identities };
+}
+
+/** null if it is none that a block store could take. */
+export function decodePage(body: Uint8Array): DecodedPage | null {
+  return pageSchema.safeParse(parse(body)).data ?? null;
 }
 
 /** null for what is no JSON, as from a member of another version. */

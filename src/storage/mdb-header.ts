@@ -5,7 +5,7 @@
  *   page 0 and page 1: a header of 24 bytes, then the meta data; the one with the higher txnid counts
  *     24 magic   28 version   48 page size   144 last page   152 txnid    (little-endian)
  */
-import { closeSync, fstatSync, ftruncateSync, openSync, readSync } from "node:fs";
+import { closeSync, fstatSync, ftruncateSync, openSync, readSync, statfsSync } from "node:fs";
 import { corrupt, errnoOf, ioError, StorageError } from "./errors.ts";
 
 const magic = 0xbeefc0de;
@@ -48,10 +48,16 @@ export function checkMdbFile(path: string): { readonly isNew: boolean } {
 function coverLastPage(file: number, path: string, fileBytes: number, newest: Meta): void {
   const neededBytes = (newest.lastPage + 1n) * BigInt(newest.pageSize);
   if (BigInt(fileBytes) >= neededBytes) return;
-  if (neededBytes > BigInt(Number.MAX_SAFE_INTEGER)) {
-    throw corrupt({ path, database: "meta", key: "page" }, "claims an impossible size");
+  const { blocks, bsize } = statfsSync(path, { bigint: true });
+  if (neededBytes > blocks * bsize) {
+    const problem = `claims ${neededBytes} bytes, more than its file system has`;
+    throw corrupt({ path, database: "meta", key: "page" }, problem);
   }
-  ftruncateSync(file, Number(neededBytes));
+  try {
+    ftruncateSync(file, Number(neededBytes));
+  } catch (error) {
+    throw ioError(path, error);
+  }
 }
 
 function openExisting(path: string): number | null {

@@ -25,7 +25,7 @@ export async function claimFor(
 ): Promise<void> {
   const bytes = stable.get(textKey(ownerKey), ownerKey);
   if (bytes === null) {
-    const record = new RecordWriter().text(owner.nodeId).text(owner.chainId).finish();
+    const record = encodeOwner(owner);
     return environment.commit(record.length, () => stable.put(textKey(ownerKey), record));
   }
   const found = decodeOwner(bytes, stable.place(ownerKey));
@@ -38,7 +38,12 @@ export async function claimFor(
   );
 }
 
-function decodeOwner(bytes: Uint8Array, place: Place): RaftOwner {
+export function encodeOwner({ nodeId, chainId }: RaftOwner): Uint8Array {
+  return new RecordWriter().text(nodeId).text(chainId).finish();
+}
+
+/** Throws STORAGE_CORRUPT. */
+export function decodeOwner(bytes: Uint8Array, place: Place): RaftOwner {
   const reader = new RecordReader(bytes, place);
   const owner = { nodeId: reader.text(), chainId: reader.text() };
   reader.end();

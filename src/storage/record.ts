@@ -84,6 +84,9 @@ export class RecordWriter {
   }
 }
 
+/** Lets no byte go, the byte order mark among them: a name may begin with one. */
+const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
 /** Reads what {@link RecordWriter} wrote; throws STORAGE_CORRUPT, naming `place`, on anything else. */
 export class RecordReader {
   readonly #bytes: Uint8Array;
@@ -137,11 +140,11 @@ export class RecordReader {
 
   nullableText(): string | null {
     const value = this.nullableBytes();
-    return value === null ? null : new TextDecoder().decode(value);
+    return value === null ? null : this.#textOf(value);
   }
 
   text(): string {
-    return new TextDecoder().decode(this.bytes());
+    return this.#textOf(this.bytes());
   }
 
   /** Call after the last field: a record that goes on is not one of ours. */
@@ -152,6 +155,15 @@ export class RecordReader {
   /** The error for a record that is intact, and still not what should be here. */
   malformed(problem: string): Error {
     return corrupt(this.#place, problem);
+  }
+
+  /** Names compare by their text: two that are written differently must not read the same. */
+  #textOf(value: Uint8Array): string {
+    try {
+      return strictUtf8.decode(value);
+    } catch (cause) {
+      throw corrupt(this.#place, "holds text that is not UTF-8", cause);
+    }
   }
 
   #take(length: number): number {

@@ -44,8 +44,9 @@ export function encodeOrigin({ baseHeight, recovery }: Origin): Uint8Array {
 export function decodeOrigin(bytes: Uint8Array, place: Place): Origin {
   const reader = new RecordReader(bytes, place);
   const baseHeight = reader.count();
-  const isRecovering = reader.u32() !== 0;
-  const recovery = isRecovering ? { minTerm: reader.count(), untilIndex: reader.count() } : null;
+  const flag = reader.u32();
+  if (flag > 1) throw reader.malformed(`holds the flag ${flag}`);
+  const recovery = flag === 1 ? { minTerm: reader.count(), untilIndex: reader.count() } : null;
   reader.end();
   return { baseHeight, recovery };
 }

@@ -16,6 +16,7 @@ import {
 } from "../../src/block/codec.ts";
 import { BlockError } from "../../src/block/errors.ts";
 import { encodeLegacyHeader } from "../../src/block/hash.ts";
+import { decodeStateSnapshot, encodeTxIdsAt } from "../../src/block/snapshot-codec.ts";
 import { decodeState, encodeState } from "../../src/block/state-codec.ts";
 import type { BlockPayload, Data, Header, LegacyHashes } from "../../src/block/types.ts";
 import { emptyHeader, firstHead, hex, sampleBlock, secondHead, utf8 } from "./sample.ts";
@@ -295,6 +296,15 @@ describe("bad bytes are refused with a BlockError (P12)", () => {
     const bomb = new Uint8Array(4_000_000);
     for (let at = 0; at < bomb.length; at += 2) bomb[at] = 0x12;
     expect(codeOf(() => decodeData(bomb))).toBe("BLOCK_LIMIT");
+  });
+
+  it("a snapshot with an identity that is empty, and so no key of a block store", () => {
+    const snapshotWith = (...txIds: readonly Uint8Array[]) =>
+      concatBytes(encodeBlockPayload(sampleBlock(firstHead)), encodeTxIdsAt({ height: 1, txIds }));
+    expect(codeOf(() => decodeStateSnapshot(snapshotWith(utf8("id"))))).toBe("none");
+    expect(codeOf(() => decodeStateSnapshot(snapshotWith(utf8("id"), emptyBytes)))).toBe(
+      "BLOCK_FIELD",
+    );
   });
 
   it("a transaction identity of a kilobyte", () => {

@@ -28,4 +28,10 @@ describe("nearest", () => {
   ])("of %j is %j", (word, found) => {
     expect(nearest(word, words)).toBe(found);
   });
+
+  it("of a very long word is null, and no word is compared with it", () => {
+    // Letter by letter with each of these this would be 10^11 steps.
+    const many = Array.from({ length: 1000 }, (_, at) => `${"x".repeat(100)}${at}`);
+    expect(nearest("x".repeat(1_000_000), many)).toBeNull();
+  });
 });

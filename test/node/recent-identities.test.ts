@@ -1,10 +1,11 @@
-/** Members give each other the identities of recent transactions, a page at a time. */
+/** What members ask of each other beside Raft: the identities of recent transactions, a page at a time; a read index. */
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { fetchTxIds, pageOfTxIds } from "../../src/node/recent-identities.ts";
+import { decodeReadIndex } from "../../src/node/peer-requests.ts";
+import { decodePage, fetchTxIds, pageOfTxIds } from "../../src/node/recent-identities.ts";
 import type { PeerReply } from "../../src/sequencer/ports.ts";
 import { type BlockStore, openBlockStore } from "../../src/storage/block-store.ts";
 import { blockAfter, genesis } from "../storage/block-fixtures.ts";
@@ -65,7 +66,31 @@ it("nobody has them where all others are other programs; one that may come back 
 });
 
 it("a question that is none gets no answer", async () => {
-  for (const text of ["", "{}", '{"from":"a","to":1}', "[1]"]) {
-    expect(await pageOfTxIds(new TextEncoder().encode(text), store)).toBeNull();
+  const texts = ["", "{}", '{"from":"a","to":1}', "[1]"];
+  // No height is one of these, and none of them is a key of the block store.
+  for (const height of ["-1", "0.5", "1e300"]) texts.push(`{"from":0,"to":${height}}`);
+  for (const text of texts) {
+    expect(await pageOfTxIds(new TextEncoder().encode(text), store), text).toBeNull();
+  }
+});
+
+it("a page with what is no identity, or no height, is none", () => {
+  const page = (height: unknown, ...txIds: string[]) => {
+    const text = JSON.stringify({ next: null, blocks: [{ height, txIds }] });
+    return decodePage(new TextEncoder().encode(text));
+  };
+  expect(page(1, "0a")?.blocks).toEqual([{ height: 1, txIds: [Uint8Array.of(10)] }]);
+  expect(page(1, "0a", "")).toBeNull();
+  expect(page(1, "00".repeat(257))).toBeNull();
+  expect(page(1, "xy")).toBeNull();
+  expect(page(-1, "0a")).toBeNull();
+  expect(page(1.5, "0a")).toBeNull();
+});
+
+it("an answer without digits is no index that a read could wait for", () => {
+  const indexOf = (text: string) => decodeReadIndex(new TextEncoder().encode(text));
+  expect(indexOf("42")).toBe(42);
+  for (const text of ["", " ", "-1", "0x2a", "1e3", "4.0", "9007199254740992", "\u0664"]) {
+    expect(indexOf(text), text).toBeNull();
   }
 });

@@ -168,6 +168,18 @@ describe("a torn file", () => {
     expect((await refusal(open(directory))).code).toBe("STORAGE_CORRUPT");
   });
 
+  it("that claims more than its disk could hold is refused, and not made that large", async () => {
+    const directory = freshDirectory();
+    await (await open(directory)).close();
+    const path = join(directory, "raft.mdb");
+    const bytes = readFileSync(path);
+    for (const page of [0, 1]) bytes.writeBigUInt64LE(2n ** 40n, page * 4096 + 144);
+    writeFileSync(path, bytes);
+    const error = await refusal(open(directory));
+    expect(error.message).toContain("more than its file system has");
+    expect(statSync(path).size).toBe(bytes.length);
+  });
+
   it("that lost its end is an error, and no crash", async () => {
     const directory = freshDirectory();
     const store = await open(directory);

@@ -76,6 +76,19 @@ describe("a record", () => {
   });
 });
 
+describe("text in a record", () => {
+  it("keeps a byte order mark: it may be what tells two names apart", () => {
+    const record = new RecordWriter().text("\ufeffnode").finish();
+    expect(new RecordReader(record, place).text()).toBe("\ufeffnode");
+  });
+
+  it("that is not UTF-8 is refused, and does not read as another name", () => {
+    const record = new RecordWriter().bytes(Uint8Array.of(0x6e, 0xca)).finish();
+    expect(() => new RecordReader(record, place).text()).toThrow("holds text that is not UTF-8");
+    expect(() => new RecordReader(record, place).nullableText()).toThrow(StorageError);
+  });
+});
+
 describe("a number as a key", () => {
   it("sorts as bytes as it does as a number", () => {
     fc.assert(

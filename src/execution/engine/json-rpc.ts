@@ -3,7 +3,7 @@
 import { z } from "zod";
 import { CallWatch } from "./call-watch.ts";
 import { httpStatus, malformed, refused, unauthorised } from "./errors.ts";
-import { HttpEndpoint } from "./http-endpoint.ts";
+import { type HttpAnswer, HttpEndpoint } from "./http-endpoint.ts";
 
 export interface JsonRpcOptions {
   readonly url: string;
@@ -66,23 +66,36 @@ export class JsonRpcClient {
     const token = this.#token;
     const headers = () => (token === null ? {} : ({ authorization: `Bearer ${token()}` } as const));
     const answer = await this.#endpoint.post({ method, body, timeoutMs, headers });
-    const { status } = answer;
-    const text = Buffer.from(answer.body).toString("utf8");
-    if (status === 401 || status === 403) throw unauthorised(this.url, text);
-    // Clients send JSON-RPC errors with status 200, and some with another: the error tells more.
-    const parsed = answerSchema.safeParse(parseJson(text));
-    if (!parsed.success && status !== 200) throw httpStatus(this.url, status, text);
-    if (!parsed.success) throw malformed(this.url, method, "no JSON-RPC answer");
-    const { error } = parsed.data;
-    if (error) throw refused(method, error.code, error.message);
-    if (status !== 200) throw httpStatus(this.url, status, text);
-    if (parsed.data.id !== id) throw malformed(this.url, method, `the id is ${parsed.data.id}`);
-    const decoded = result.safeParse(parsed.data.result);
-    if (decoded.success) return decoded.data;
-    const issue = decoded.error.issues[0];
-    const path = issue === undefined ? "" : `result.${issue.path.join(".")}: ${issue.message}`;
-    throw malformed(this.url, method, path);
+    return decodeAnswer(answer, { url: this.url, method, id, result });
   }
+}
+
+/** The result in an answer to the call `id`. Throws EngineError if it holds none. */
+export function decodeAnswer<T>(
+  { status, body }: HttpAnswer,
+  { url, method, id, result }: Pick<Call<T>, "method" | "result"> & Asked,
+): T {
+  const text = Buffer.from(body.buffer, body.byteOffset, body.length).toString("utf8");
+  if (status === 401 || status === 403) throw unauthorised(url, text);
+  // Clients send JSON-RPC errors with status 200, and some with another: the error tells more.
+  const parsed = answerSchema.safeParse(parseJson(text));
+  if (!parsed.success && status !== 200) throw httpStatus(url, status, text);
+  if (!parsed.success) throw malformed(url, method, "no JSON-RPC answer");
+  const { error } = parsed.data;
+  if (error) throw refused(method, error.code, error.message);
+  if (status !== 200) throw httpStatus(url, status, text);
+  if (parsed.data.id !== id) throw malformed(url, method, `the id is ${parsed.data.id}`);
+  const decoded = result.safeParse(parsed.data.result);
+  if (decoded.success) return decoded.data;
+  const issue = decoded.error.issues[0];
+  const path = issue === undefined ? "" : `result.${issue.path.join(".")}: ${issue.message}`;
+  throw malformed(url, method, path);
+}
+
+/** Whom what was asked, for errors and to tell answers apart. */
+interface Asked {
+  readonly url: string;
+  readonly id: number;
 }
 
 /** Undefined, which no schema takes, if `text` is no JSON. */

@@ -43,7 +43,6 @@ export class WalletCalls {
     try {
       const answer = await this.#endpoint.post({ method, body: json, timeoutMs, signal });
       const text = Buffer.from(answer.body).toString("utf8");
-      // What is no answer must not be put among the answers of a batch.
       if (isAnswer(text)) return { kind: "answered", json: text.trim() };
       const { url } = this.#endpoint;
       throw answer.status === 200
@@ -61,7 +60,8 @@ export class WalletCalls {
   }
 }
 
-function isAnswer(text: string): boolean {
+/** Whether `text` is a JSON-RPC answer: what is none must not be put among the answers of a batch. */
+export function isAnswer(text: string): boolean {
   try {
     return answerSchema.safeParse(JSON.parse(text)).success;
   } catch {
