@@ -218,10 +218,10 @@ function replaced(input: Uint8Array, from: number, to: number, by: Uint8Array): 
 
 function partOf(
   input: Uint8Array,
-  { shape }: Target,
+  target: Target,
   dice: Dice,
 ): { readonly from: number; readonly to: number } {
-  const parts = shape.parts(input);
+  const parts = partsOf(input, target);
   if (parts.length === 0 || dice.chance(0.1)) {
     const from = dice.integer(0, input.length);
     return { from, to: dice.integer(from, input.length) };
@@ -230,10 +230,21 @@ function partOf(
   return { from: parts[nth] ?? 0, to: parts[nth + 1] ?? 0 };
 }
 
-/** Often where a part begins or ends. */
-function placeIn(input: Uint8Array, { shape }: Target, dice: Dice): number {
-  if (dice.chance(0.3)) return dice.integer(0, input.length);
+/** Those of the seeds, which are asked for again and again. */
+const seedParts = new Map<Uint8Array, readonly number[]>();
+
+function partsOf(input: Uint8Array, { shape, seeds }: Target): readonly number[] {
+  const known = seedParts.get(input);
+  if (known !== undefined) return known;
   const parts = shape.parts(input);
+  if (seeds.includes(input)) seedParts.set(input, parts);
+  return parts;
+}
+
+/** Often where a part begins or ends. */
+function placeIn(input: Uint8Array, target: Target, dice: Dice): number {
+  if (dice.chance(0.3)) return dice.integer(0, input.length);
+  const parts = partsOf(input, target);
   return parts.length === 0 ? 0 : dice.pick(parts);
 }
 

@@ -55,13 +55,14 @@ function checkStream(input: Uint8Array): Outcome {
     ? cut.isRefused && cut.frames.length >= whole.frames.length
     : whole.isCut === cut.isCut && whole.frames.length === cut.frames.length;
   if (!isAlike) throw new Defect("reads otherwise in pieces");
-  let taken = 0;
-  for (const frame of whole.frames) {
-    if (isTaken(() => decodeHeaderRequest(frame))) taken++;
-    if (isTaken(() => decodeServed(frame))) taken++;
-    if (isTaken(() => takeResponse(frame))) taken++;
-  }
-  return taken > 0 ? "taken" : "refused";
+  const taken = whole.frames.findIndex((frame) => !isTakenByAny(frame));
+  return taken === 0 || whole.frames.length === 0 ? "refused" : "taken";
+}
+
+/** A frame that is none ends the stream. */
+function isTakenByAny(frame: Uint8Array): boolean {
+  const readers = [decodeHeaderRequest, decodeServed, takeResponse];
+  return readers.filter((read) => isTaken(() => read(frame))).length > 0;
 }
 
 function takeResponse(frame: Uint8Array): void {

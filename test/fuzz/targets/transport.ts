@@ -79,8 +79,14 @@ type Read =
   | { readonly kind: "message"; readonly message: RequestMessage }
   | { readonly kind: "extension"; readonly method: Uint8Array | null };
 
+interface ReadStream {
+  readonly read: readonly Read[];
+  /** null if nothing was wrong. */
+  readonly error: unknown;
+}
+
 /** As a connection reads: until the first frame that is none. */
-function readRequests(pieces: readonly Uint8Array[]): { readonly read: Read[]; error: unknown } {
+function readRequests(pieces: readonly Uint8Array[]): ReadStream {
   const reader = new FrameReader("request", streamMaxBytes);
   const read: Read[] = [];
   let snapshot: Exclude<ReturnType<typeof decodeRequest>, { rpc: "extension" }> | null = null;
@@ -100,7 +106,9 @@ function readRequests(pieces: readonly Uint8Array[]): { readonly read: Read[]; e
           read.push({ kind: "extension", method: request.body.Method });
         } else if (request.rpc === "installSnapshot") {
           const { Size } = request.body;
-          if (typeof Size === "bigint" || Size < 0 || Size > streamMaxBytes) break;
+          // Refused, and the connection closed.
+          if (typeof Size === "bigint" || Size < 0 || Size > streamMaxBytes)
+            return { read, error: null };
           snapshot = request;
           reader.expectStream(Size);
         } else {
