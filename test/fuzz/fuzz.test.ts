@@ -47,7 +47,7 @@ describe("inputs", () => {
     for (const { target, inputs, taken } of reports) {
       if (inputs > 50) expect.soft(taken / inputs, target).toBeGreaterThan(0.02);
     }
-  });
+  }, 240_000);
 
   it("are the same for the same seed and number, and others for others", () => {
     for (const target of targets) {
