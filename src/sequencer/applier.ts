@@ -60,6 +60,7 @@ export interface ApplierOptions {
 
 type Work =
   | { readonly kind: "beginning"; readonly appliedIndex: number }
+  | { readonly kind: "refill" }
   | { readonly kind: "entries"; readonly entries: readonly CommittedEntry[] }
   | { readonly kind: "snapshot"; readonly snapshot: ReceivedSnapshot };
 
@@ -148,6 +149,16 @@ export class Applier {
     this.#wake();
   }
 
+  /**
+   * Runs again what the executor has lost: a client was killed or wiped, and it is the leader's builder that found out, so
+   * that no committed block may come on which to notice it.
+   */
+  refill(): void {
+    if (this.#queue.some(({ kind }) => kind === "refill")) return;
+    this.#queue.push({ kind: "refill" });
+    this.#wake();
+  }
+
   /** Applies until `signal` aborts. Throws what no retry can mend. */
   async run(signal: AbortSignal): Promise<void> {
     signal.addEventListener("abort", () => this.#wake(), { once: true });
@@ -156,6 +167,7 @@ export class Applier {
       const work = this.#queue.shift();
       if (work === undefined) await this.#untilWoken();
       else if (work.kind === "beginning") this.#begin(work.appliedIndex);
+      else if (work.kind === "refill") await this.#chain.refill(signal);
       else if (work.kind === "entries") await this.#applyAll(work.entries, signal);
       else await this.#restore(work.snapshot, signal);
     }

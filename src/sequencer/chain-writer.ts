@@ -132,6 +132,14 @@ export class ChainWriter {
     return null;
   }
 
+  /** Runs again what the executor has lost of the blocks up to the head. Waits until it answers. */
+  async refill(signal: AbortSignal): Promise<void> {
+    const executedHeight = await this.executedHeight(signal);
+    const { height } = this.#head;
+    if (executedHeight === null || executedHeight >= height) return;
+    await this.#fillGap(executedHeight + 1, height + 1, signal);
+  }
+
   /** Runs the stored blocks from height `from` to the one below `to`. Throws STATE_DIVERGENCE if one gives another state. */
   async #fillGap(from: Height, to: Height, signal: AbortSignal): Promise<void> {
     const targetHeight = to - 1;

@@ -32,7 +32,7 @@ export interface ProducerDependencies {
   /** A block was applied so long after it was due. */
   readonly produced: (durationMs: number) => void;
   /** The executor cannot build now; it is asked again. */
-  readonly buildFailed: (height: number, error: Error) => void;
+  readonly buildFailed: (height: number, error: ExecutionError) => void;
   readonly consensus: ConsensusPort;
   /** True of a transaction in an applied block: it must not be in another (P7). */
   readonly isKnownTx: (txId: Uint8Array) => boolean;
@@ -160,13 +160,14 @@ function nextBlock(
   };
 }
 
-/** A client that does not answer is an answer here. */
+/** A client that does not answer, or has lost blocks, is an answer here. */
 async function unlessUnavailable<T>(call: Promise<T>): Promise<T | ExecutionError> {
   try {
     return await call;
   } catch (error) {
-    const isUnavailable = error instanceof ExecutionError && error.code === "EXECUTION_UNAVAILABLE";
-    if (isUnavailable) return error;
+    if (!(error instanceof ExecutionError)) throw error;
+    const isForNow = error.code === "EXECUTION_UNAVAILABLE" || error.code === "EXECUTION_GAP";
+    if (isForNow) return error;
     throw error;
   }
 }

@@ -330,7 +330,10 @@ export class Sequencer {
           executor,
           produced: (durationMs) =>
             this.#dependencies.listener.timed("block_production", durationMs),
-          buildFailed: (height, error) => this.#readiness.executionFailed(height, error),
+          buildFailed: (height, error) => {
+            this.#readiness.executionFailed(height, error);
+            if (error.code === "EXECUTION_GAP") this.#applier.refill();
+          },
           consensus,
           head: () => this.#applier.head,
           isKnownTx: (txId) => store.txLocation(txId) !== null,

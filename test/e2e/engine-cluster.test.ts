@@ -106,3 +106,25 @@ describe.skipIf(!hasGeth())(needingGeth("three nodes with a geth each"), () => {
     await expectOneChain(pairs, 12);
   });
 });
+
+describe.skipIf(!hasGeth())(needingGeth("a single sequencer with a geth"), () => {
+  it("gives its client the blocks again that a crash has cost it, and goes on", {
+    timeout: 300_000,
+  }, async () => {
+    const { cluster, pairs } = await startPairs({ nodeCount: 1 });
+    const [pair] = pairs;
+    if (pair === undefined) throw new Error("there is one node");
+    for (let nonce = 0; nonce < 4; nonce++) await submit(pairs, nonce);
+    const leader = await producingLeader(cluster);
+    await pair.geth.kill();
+    await until("the node notices", () =>
+      logLines(leader).some((line) => line.includes("execution failed, retrying")),
+    );
+    await pair.geth.start();
+    for (let nonce = 4; nonce < 8; nonce++) await submit(pairs, nonce);
+    await expectOneChain(pairs, 8);
+    expect(logLines(leader).some((line) => line.includes("executing stored blocks again"))).toBe(
+      true,
+    );
+  });
+});

@@ -299,7 +299,8 @@ export class EngineExecutor implements Executor {
 
   async #parentOf({ height }: BlockToBuild): Promise<ClientBlock> {
     const head = await this.#readHead();
-    if (head.number !== height - 1) throw moved(height - 1, `its head is ${head.number}`);
+    if (head.number < height - 1) throw gap(height, head.number + 1);
+    if (head.number >= height) throw moved(height - 1, `its head is ${head.number}`);
     return head;
   }
 

@@ -23,13 +23,16 @@ export interface Pair {
 export interface PairOptions {
   /** For the clients; the example's if there is none. */
   readonly genesis?: unknown;
+  readonly nodeCount?: number;
 }
 
-export async function startPairs(
-  options: PairOptions = {},
-): Promise<{ readonly cluster: LocalCluster; readonly pairs: readonly Pair[] }> {
+export async function startPairs({
+  nodeCount = 3,
+  ...options
+}: PairOptions = {}): Promise<{ readonly cluster: LocalCluster; readonly pairs: readonly Pair[] }> {
   const directory = mkdtempSync(join(tmpdir(), "engine-cluster-"));
   const cluster = await createCluster({
+    nodeCount,
     settings: { "execution.type": "engine", "execution.unready_after": "1s" },
   });
   const geths = cluster.nodes.map(
