@@ -32,6 +32,31 @@ export function arrivals(nodes: readonly LocalNode[]): Arrival[] {
   return [...first].map(([height, atMs]) => ({ height, atMs })).sort((a, b) => a.height - b.height);
 }
 
+const snapshotLine = /^(\S+Z) INF raft: snapshot taken .* durationMs=(\d+) /;
+
+/** When `node` took its snapshots, from the question for one until the log was shortened behind it. */
+export function snapshotPeriods(node: LocalNode): Period[] {
+  return logLines(node).flatMap((line) => {
+    const [, time = "", durationMs = ""] = snapshotLine.exec(line) ?? [];
+    if (time === "") return [];
+    const toMs = Date.parse(time);
+    return [{ fromMs: toMs - Number(durationMs), toMs }];
+  });
+}
+
+/** The time just before each, as long as it. */
+export function before(periods: readonly Period[]): Period[] {
+  return periods.map(({ fromMs, toMs }) => ({ fromMs: 2 * fromMs - toMs, toMs: fromMs }));
+}
+
+/** Between successive blocks of which the second came in the period. */
+export function pausesIn(blocks: readonly Arrival[], { fromMs, toMs }: Period): number[] {
+  return blocks.flatMap(({ atMs }, at) => {
+    const last = blocks[at - 1];
+    return last === undefined || atMs < fromMs || atMs > toMs ? [] : [atMs - last.atMs];
+  });
+}
+
 /** For each period the longest pause between two successive blocks of which the second came in it. */
 export function longestPauses(blocks: readonly Arrival[], periods: readonly Period[]): number[] {
   return periods.map(({ fromMs, toMs }) => {

@@ -32,6 +32,36 @@ export async function sendTx(
   return { kind: "refused", status, message: refusedSchema.parse(body).error.message };
 }
 
+/** Of one request, which all come into one block or two. */
+const batchSize = 100;
+const batchesAtOnce = 8;
+
+/** `count` small transactions, each with an identity of its own, all in blocks when this resolves. */
+export async function commitMany(node: LocalNode, count: number): Promise<void> {
+  let left = Math.ceil(count / batchSize);
+  const commitBatches = async () => {
+    while (left-- > 0) await commitBatch(node, left);
+  };
+  await Promise.all(Array.from({ length: batchesAtOnce }, commitBatches));
+}
+
+async function commitBatch({ rpcUrl }: LocalNode, nth: number): Promise<void> {
+  const tx = (id: number) => Buffer.from(`many-${nth}-${id}=1`).toString("base64");
+  const calls = Array.from({ length: batchSize }, (_, id) => ({
+    jsonrpc: "2.0",
+    id,
+    method: "broadcast_tx_commit",
+    params: { tx: tx(id) },
+  }));
+  const response = await fetch(rpcUrl, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(calls),
+  });
+  const answers = z.array(z.object({ result: z.unknown() })).parse(await response.json());
+  if (answers.some(({ result }) => result === undefined)) throw new Error("one was not committed");
+}
+
 async function post(
   { rpcUrl }: LocalNode,
   path: string,

@@ -55,7 +55,8 @@ export class Watch {
 
   #sample(): void {
     if (!this.#node.isRunning) return;
-    this.#memory.push({ height: this.#height, mebibytes: anonymousMiB(this.#node) });
+    const mebibytes = anonymousMiB(this.#node);
+    if (mebibytes !== null) this.#memory.push({ height: this.#height, mebibytes });
   }
 
   /** The most memory that it took in each of `count` equal stretches of the way between two heights; 0 where it was not seen. */
@@ -70,10 +71,10 @@ export class Watch {
   }
 }
 
-/** Of the process's own, without the files that it maps: those the kernel takes back when it needs room. */
-function anonymousMiB({ pid }: LocalNode): number {
+/** Of the process's own, without the files that it maps: those the kernel takes back when it needs room. null once it has ended. */
+function anonymousMiB({ pid }: LocalNode): number | null {
   const status = readFileSync(`/proc/${pid}/status`, "utf8");
   const kibibytes = /^RssAnon:\s+(\d+) kB$/m.exec(status)?.[1];
-  if (kibibytes === undefined) throw new Error(`/proc/${pid}/status has no RssAnon`);
+  if (kibibytes === undefined) return null;
   return Math.round(Number(kibibytes) / 1024);
 }
