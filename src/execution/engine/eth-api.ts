@@ -100,12 +100,15 @@ export class EthApi {
   }
 
   /**
-   * Puts transactions into the client's pool, in order of arrival. One that the client refuses (it knows it,
-   * or its nonce is used) is simply not in the block that it builds.
+   * Puts transactions into the client's pool, in order of arrival, and begins with no more of them after `forMs`: how
+   * many were offered. One that the client refuses (it knows it, or its nonce is used) is simply not in the block that it
+   * builds.
    */
-  async offerTransactions(txs: readonly Uint8Array[]): Promise<void> {
+  async offerTransactions(txs: readonly Uint8Array[], forMs: number): Promise<number> {
     const method = "eth_sendRawTransaction";
+    const untilMs = performance.now() + forMs;
     for (let from = 0; from < txs.length; from += offersAtOnce) {
+      if (from > 0 && performance.now() >= untilMs) return from;
       const offers = txs.slice(from, from + offersAtOnce).map(async (tx) => {
         try {
           const params = [formatData(tx)];
@@ -117,6 +120,7 @@ export class EthApi {
       });
       await Promise.all(offers);
     }
+    return txs.length;
   }
 
   /**

@@ -29,6 +29,12 @@ const listed =
 /** A transaction that is still waiting after so many blocks may have fallen out of the client's pool. */
 const offerAgainHeights = 8;
 
+/**
+ * For so long a block waits for transactions to be offered, twice. However many have come together while no block did, the
+ * rest are for the next one: a new leader that offered them all first would build nothing until it is none any more.
+ */
+const offerMaxMs = 200;
+
 export class PayloadMaker implements BlockMaker {
   /** Clients know whole seconds, and want each block later than the one before. */
   readonly timestampStepNs = 1_000_000_000n;
@@ -106,8 +112,9 @@ export class PayloadMaker implements BlockMaker {
       if (isOld || !isWaiting.has(name)) this.#offered.delete(name);
     }
     const fresh = waiting.filter(({ id }) => !this.#offered.has(toHex(id)));
-    await this.#tools.eth.offerTransactions(fresh.map(({ tx }) => tx));
-    for (const { id } of fresh) this.#offered.set(toHex(id), height);
+    const txs = fresh.map(({ tx }) => tx);
+    const count = await this.#tools.eth.offerTransactions(txs, offerMaxMs);
+    for (const { id } of fresh.slice(0, count)) this.#offered.set(toHex(id), height);
   }
 }
 

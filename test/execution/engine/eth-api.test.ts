@@ -101,3 +101,21 @@ describe("calls", () => {
     expect(watch.oldest).toBeNull();
   });
 });
+
+describe("transactions that are offered together", () => {
+  const txs = Array.from({ length: 20 }, (_, at) => Uint8Array.of(at));
+
+  it("are all offered, in their order, those too that the client refuses", async () => {
+    const { server, eth } = await connect(() => new Refusal(-32000, "already known"));
+    expect(await eth.offerTransactions(txs, 60_000)).toBe(20);
+    const offered = server.asked.map(({ params }) => params[0]);
+    expect(offered.toSorted()).toEqual(txs.map((tx) => `0x${Buffer.from(tx).toString("hex")}`));
+  });
+
+  it("are left for another time once their time is over, and some are offered in any case", async () => {
+    const { server, eth } = await connect(() => hashText);
+    const count = await eth.offerTransactions(txs, 0);
+    expect(count).toBe(8);
+    expect(server.asked).toHaveLength(8);
+  });
+});
