@@ -6,7 +6,7 @@ import type { LoadedConfig } from "../config/load.ts";
 import { printConfig } from "../config/print.ts";
 import { ConfigError, formatProblem } from "../config/problem.ts";
 import type { NodeConfig } from "../config/schema.ts";
-import { requirePassphrase, resolveAdminToken } from "../config/secrets.ts";
+import { requireJwtSecret, requirePassphrase, resolveAdminToken } from "../config/secrets.ts";
 import { summarize } from "../config/summary.ts";
 import { type CliContext, loadContextConfig, printWarnings } from "./context.ts";
 import { requireSequencer } from "./require-sequencer.ts";
@@ -24,9 +24,10 @@ export function registerConfigCommand(program: Command, context: CliContext): vo
 }
 
 function check(context: CliContext): void {
-  const { config, configFile, warnings } = loadOrWarn(context);
+  const loaded = loadOrWarn(context);
+  const { config, configFile, warnings } = loaded;
   printWarnings(context, warnings);
-  requireSequencer(config);
+  requireSequencer(loaded);
   if (!existsSync(configFile)) {
     context.warn(`evm: warning: ${configFile}: there is no such file; evm init writes one`);
   }
@@ -57,6 +58,7 @@ function checkSecrets(context: CliContext, config: NodeConfig): void {
   const resolvers = [
     () => (config.node.aggregator ? requirePassphrase(config, environment) : null),
     () => resolveAdminToken(config, environment),
+    () => (config.execution.type === "engine" ? requireJwtSecret(config, environment) : null),
   ];
   for (const resolve of resolvers) {
     try {

@@ -2,6 +2,7 @@
 /** The `evm` executable. */
 
 import { setProcessTitle } from "./process-title.ts";
+import { refusedRuntime } from "./runtime.ts";
 
 const args = process.argv.slice(2);
 // Before the rest of the program is even loaded: others may look at the command line meanwhile.
@@ -13,8 +14,14 @@ process.stderr.on("error", ignore);
 
 function ignore(): void {}
 
-const [{ processContext }, { runCli }] = await Promise.all([
-  import("./context.ts"),
-  import("./program.ts"),
-]);
-process.exitCode = await runCli(processContext(args));
+const refusal = refusedRuntime(process.versions.node, process.execPath);
+if (refusal === null) {
+  const [{ processContext }, { runCli }] = await Promise.all([
+    import("./context.ts"),
+    import("./program.ts"),
+  ]);
+  process.exitCode = await runCli(processContext(args));
+} else {
+  process.stderr.write(`evm: ${refusal}\n`);
+  process.exitCode = 78;
+}

@@ -29,8 +29,9 @@ export function registerStartCommand(program: Command, context: CliContext): voi
 }
 
 async function start(context: CliContext): Promise<void> {
-  const { config, warnings } = loadContextConfig(context);
-  requireSequencer(config);
+  const loaded = loadContextConfig(context);
+  const { config, warnings } = loaded;
+  requireSequencer(loaded);
   const passphrase = requirePassphrase(config, context.environment);
   const adminToken = resolveAdminToken(config, context.environment);
   const jwtSecret =

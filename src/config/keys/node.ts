@@ -118,9 +118,12 @@ export const logKeys = {
     disabled: "error",
   }),
   format: oneOf(["text", "json"], "text", "Text for people, or one JSON object a line."),
-  file: optionalPath("Log here instead of standard output; reopened on SIGUSR2, for logrotate.", {
-    example: "/var/log/ev-node/node.log",
-  }),
+  file: optionalPath(
+    "Log here instead of standard output; reopened on SIGHUP and SIGUSR2, for logrotate.",
+    {
+      example: "/var/log/ev-node/node.log",
+    },
+  ),
   trace: ignored(bool(false, "ev-node's stack traces in errors."), null),
 };
 
