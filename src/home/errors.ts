@@ -37,7 +37,7 @@ export function notJson(path: string, problem: string, advice: string, cause?: u
 /** The cipher cannot tell a wrong passphrase from a damaged file. */
 export function wrongPassphrase(path: string, cause: unknown): HomeError {
   const advice =
-    "Check the content of the passphrase file; if it is right, the signer file is damaged: " +
+    "Check it where it comes from, a file, a credential or a variable; if it is right, the signer file is damaged: " +
     "copy it from another member of the cluster";
   const message = `the passphrase does not open ${path}. ${advice}`;
   return new HomeError({ code: "HOME_PASSPHRASE", path }, message, { cause });

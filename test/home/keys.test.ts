@@ -167,7 +167,7 @@ describe("signer.json", () => {
     const wrong = await openSigner(path, "password").catch((error: unknown) => error);
     expect(wrong).toBeInstanceOf(HomeError);
     expect(wrong).toMatchObject({ detail: { code: "HOME_PASSPHRASE", path } });
-    expect(String(wrong)).toMatch(/Check the content of the passphrase file/);
+    expect(String(wrong)).toMatch(/Check it where it comes from/);
     expect(String(wrong)).not.toMatch(/password/);
 
     await expect(createSigner(path, "x")).rejects.toMatchObject({

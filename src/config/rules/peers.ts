@@ -122,7 +122,7 @@ export function describeCluster(voters: number): string {
   return `a cluster of ${members} has a majority of ${Math.floor(voters / 2) + 1} and tolerates ${failures}`;
 }
 
-function checkSize({ config: { raft } }: RuleContext): readonly Finding[] {
+function checkSize({ config: { raft }, text }: RuleContext): readonly Finding[] {
   const ids = new Set([raft.nodeId, ...raft.peers.map(({ id }) => id)]);
   const voters = ids.size;
   if (voters > 2 && voters % 2 === 1) return [];
@@ -130,7 +130,13 @@ function checkSize({ config: { raft } }: RuleContext): readonly Finding[] {
     voters < 3
       ? "list three or five members"
       : `as many as ${voters - 1} members do; use ${voters - 1} or ${voters + 1}`;
-  return [finding("warning", [peersKey], `${describeCluster(voters)}; ${advice}`)];
+  const written = parsePeers(text(peersKey));
+  const isListed = written.ok && written.value.some(({ id }) => id === raft.nodeId);
+  const doubt =
+    isListed || voters < 3
+      ? ""
+      : `. ${raft.nodeId} is not in the list, and counts as one more: is raft.node_id right?`;
+  return [finding("warning", [peersKey], `${describeCluster(voters)}; ${advice}${doubt}`)];
 }
 
 function checkLibp2pPeers({ config, text }: RuleContext): readonly Finding[] {
