@@ -256,11 +256,12 @@ export class Driver {
   }
 
   #carryOut(ready: Ready): void {
-    if (ready.persist !== null) this.#persist(ready.persist);
+    // What need not wait for the disk goes first: the followers' writes are what a commit waits for longest.
     for (const outbound of ready.send) {
       if (outbound.afterSequence <= this.#durableSequence) this.#host.send(outbound.message);
       else this.#held.push(outbound);
     }
+    if (ready.persist !== null) this.#persist(ready.persist);
     if (ready.events.length > 0) this.#host.events(ready.events);
     for (const answer of ready.proposals) {
       if (answer.kind === "appended") {
