@@ -41,8 +41,14 @@ interface Sample {
   readonly bytes: number;
   /** The two parts of it that are the executor's. */
   readonly executorMs: number;
-  /** What of that was spent waiting for the client, by the call's method without its version. */
+  /** What of that was spent waiting for the client. */
+  readonly clientMs: number;
+  /** The same by the call's method without its version. Several calls may be under way at a time. */
   readonly calls: ReadonlyMap<string, number>;
+}
+
+interface TimedCall extends FinishedCall {
+  readonly endMs: number;
 }
 
 export const engineSection: Section = {
@@ -70,7 +76,7 @@ export const engineSection: Section = {
 };
 
 async function runBlocks(geth: Geth, count: number): Promise<Map<number, readonly Sample[]>> {
-  const calls: FinishedCall[] = [];
+  const calls: TimedCall[] = [];
   const { ethUrl, engineUrl, jwtSecret } = geth;
   const executor = new EngineExecutor(
     {
@@ -84,7 +90,10 @@ async function runBlocks(geth: Geth, count: number): Promise<Map<number, readonl
       blockTimeNs: 1_000_000_000n,
       txLifetimeMs: 3_600_000,
     },
-    { connected() {}, called: (call) => calls.push(call) },
+    {
+      connected() {},
+      called: (call) => calls.push({ ...call, endMs: performance.now() }),
+    },
   );
   try {
     const chain = new ChainDriver(executor);
@@ -118,8 +127,16 @@ async function runBlocks(geth: Geth, count: number): Promise<Map<number, readonl
 function sampleOf(
   { txs }: BlockToExecute,
   executorMs: number,
-  finished: readonly FinishedCall[],
+  finished: readonly TimedCall[],
 ): Sample {
+  // In the order of their beginnings: of each call counts what none before it has covered.
+  const spans = finished.map(({ seconds, endMs }) => ({ beganMs: endMs - seconds * 1000, endMs }));
+  let clientMs = 0;
+  let coveredToMs = Number.NEGATIVE_INFINITY;
+  for (const { beganMs, endMs } of spans.toSorted((a, b) => a.beganMs - b.beganMs)) {
+    clientMs += Math.max(0, endMs - Math.max(coveredToMs, beganMs));
+    coveredToMs = Math.max(coveredToMs, endMs);
+  }
   const calls = new Map<string, number>();
   for (const { method, seconds } of finished) {
     const name = method.replace(/V\d+$/, "");
@@ -127,7 +144,7 @@ function sampleOf(
   }
   const bytes = txs.reduce((sum, tx) => sum + tx.length, 0);
   // The first one is the payload's frame.
-  return { transfers: txs.length - 1, bytes, executorMs, calls };
+  return { transfers: txs.length - 1, bytes, executorMs, clientMs, calls };
 }
 
 async function describe(
@@ -146,10 +163,9 @@ async function describe(
       "ms",
       samples.map(({ calls }) => calls.get(method) ?? 0),
     );
-  const clientMs = samples.map(({ calls }) => sum(calls.values()));
+  const clientMs = samples.map((sample) => sample.clientMs);
   const oursMs = samples.map(
-    ({ executorMs }, at) =>
-      executorMs - (clientMs[at] ?? 0) + (commitMs[at % commitMs.length] ?? 0),
+    (sample, at) => sample.executorMs - sample.clientMs + (commitMs[at % commitMs.length] ?? 0),
   );
   const wholeMs = oursMs.map((ms, at) => ms + (clientMs[at] ?? 0));
   return [
@@ -201,10 +217,4 @@ async function transfer(nonce: number): Promise<IdentifiedTx> {
   });
   const tx = new Uint8Array(Buffer.from(raw.slice(2), "hex"));
   return { tx, id: transactionHash(tx) };
-}
-
-function sum(values: Iterable<number>): number {
-  let total = 0;
-  for (const value of values) total += value;
-  return total;
 }

@@ -30,10 +30,12 @@ const listed =
 const offerAgainHeights = 8;
 
 /**
- * For so long a block waits for transactions to be offered, twice. However many have come together while no block did, the
- * rest are for the next one: a new leader that offered them all first would build nothing until it is none any more.
+ * For so long transactions are offered once a block is due. However many have come together while no block did, the rest
+ * are for the next one: a new leader that offered them all first would build nothing until it is none any more.
  */
-const offerMaxMs = 200;
+const lastOffersMaxMs = 200;
+/** And of the time before, this share. */
+const firstOffersShare = 0.5;
 
 export class PayloadMaker implements BlockMaker {
   /** Clients know whole seconds, and want each block later than the one before. */
@@ -48,13 +50,13 @@ export class PayloadMaker implements BlockMaker {
   }
 
   async prepare(block: BlockToBuild, parent: ClientBlock): Promise<void> {
-    await this.#offer(block);
+    await this.#offer(block, Math.max(lastOffersMaxMs, this.#tools.blockTimeMs * firstOffersShare));
     this.#building = await this.#start(block, parent);
   }
 
   async build(block: BlockToBuild, parent: ClientBlock): Promise<readonly IdentifiedTx[]> {
     const { engine } = this.#tools;
-    await this.#offer(block);
+    await this.#offer(block, lastOffersMaxMs);
     const building = isFor(this.#building, block, parent)
       ? this.#building
       : await this.#start(block, parent);
@@ -103,7 +105,7 @@ export class PayloadMaker implements BlockMaker {
     throw rejected({ height: parent.number, committedHash: parent.hash, latestValidHash, reason });
   }
 
-  async #offer(block: BlockToBuild): Promise<void> {
+  async #offer(block: BlockToBuild, forMs: number): Promise<void> {
     const { height } = block;
     const waiting = block.waiting();
     const isWaiting = new Set(waiting.map(({ id }) => toHex(id)));
@@ -113,7 +115,7 @@ export class PayloadMaker implements BlockMaker {
     }
     const fresh = waiting.filter(({ id }) => !this.#offered.has(toHex(id)));
     const txs = fresh.map(({ tx }) => tx);
-    const count = await this.#tools.eth.offerTransactions(txs, offerMaxMs);
+    const count = await this.#tools.eth.offerTransactions(txs, forMs);
     for (const { id } of fresh.slice(0, count)) this.#offered.set(toHex(id), height);
   }
 }
