@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The `evm` executable. */
 
+import { exitCodes } from "./exit-codes.ts";
 import { setProcessTitle } from "./process-title.ts";
 import { refusedRuntime } from "./runtime.ts";
 
@@ -23,5 +24,5 @@ if (refusal === null) {
   process.exitCode = await runCli(processContext(args));
 } else {
   process.stderr.write(`evm: ${refusal}\n`);
-  process.exitCode = 78;
+  process.exitCode = exitCodes.config;
 }

@@ -116,6 +116,12 @@ const configuration: readonly Mistake[] = [
     says: [/node\.aggregator: is false, and this program only runs sequencers/],
   },
   {
+    name: "a home without a configuration",
+    spoil: (home) => rmSync(configFile(home)),
+    code: 78,
+    says: [/node\.aggregator: .*evnode\.yaml does not exist: correct --home, or .*evm init/],
+  },
+  {
     name: "YAML that was cut in the middle",
     spoil: (home) => {
       const text = readFileSync(configFile(home), "utf8");

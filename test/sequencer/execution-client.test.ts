@@ -137,6 +137,33 @@ it("a client that has lost blocks while the node runs gets them again, and the n
   ]);
 });
 
+it("a client that has lost blocks where no other node leads gets them again, though none can be built on it", async () => {
+  lead(1);
+  await until(() => recorded.blocks.length > 5);
+  const { build, executeTxs, head } = chain.executor;
+  const executor = chain.executor;
+  const executed: number[] = [];
+  let lostAt = 0;
+  let clientHeight = 0;
+  executor.build = async (block) => {
+    if (lostAt === 0) {
+      lostAt = block.height;
+      clientHeight = lostAt - 4;
+    }
+    if (clientHeight < block.height - 1) throw gap(block.height, clientHeight + 1);
+    return await build.call(executor, block);
+  };
+  executor.head = async () => ({ ...(await head.call(executor)), height: clientHeight });
+  executor.executeTxs = async (block) => {
+    executed.push(block.height);
+    clientHeight = block.height;
+    return await executeTxs.call(executor, block);
+  };
+  await until(() => clientHeight > lostAt + 2);
+  const from = executed.indexOf(lostAt - 3);
+  expect(executed.slice(from, from + 4)).toEqual([lostAt - 3, lostAt - 2, lostAt - 1, lostAt]);
+});
+
 describe("a transaction", () => {
   it("that the client finds unfit is refused in the client's words", async () => {
     unfit = { reason: "insufficient funds", isFinal: false };

@@ -9,7 +9,7 @@ import { SimulatedHost } from "./host.ts";
 import type { MemoryRaftStore } from "./memory-raft-store.ts";
 import type { Mutant } from "./mutants/mutant.ts";
 import { type Parts, soundParts } from "./parts.ts";
-import type { Property } from "./violation.ts";
+import { lostMemory } from "./violation.ts";
 
 export interface Mutation extends Mutant {
   /** New for each simulation, as some remember what they did. */
@@ -18,16 +18,6 @@ export interface Mutation extends Mutant {
 
 /** Forgotten memory shows in one of fifty seeds; most need one or two. */
 const seedsMax = 1_000;
-
-/** Broken promises show as whatever they were made for. */
-const lostMemory: readonly Property[] = [
-  "one leader a term",
-  "one vote a term",
-  "logs match",
-  "a leader has all that is committed",
-  "committed stays committed",
-  "one block at a height",
-];
 
 const brokenParts = [
   {

@@ -25,6 +25,16 @@ export type Property =
   | "progress"
   | "no invariant broken";
 
+/** A promise that a node made and forgot shows as whatever it was made for. */
+export const lostMemory: readonly Property[] = [
+  "one leader a term",
+  "one vote a term",
+  "logs match",
+  "a leader has all that is committed",
+  "committed stays committed",
+  "one block at a height",
+];
+
 export class Violation extends Error {
   override readonly name = "Violation";
   readonly property: Property;

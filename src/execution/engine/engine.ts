@@ -5,7 +5,7 @@
  */
 
 import { assert, defined } from "../../base/assert.ts";
-import { clientDiverged, gap, rejected, unavailable, unrunnable, unsuitable } from "../errors.ts";
+import { clientDiverged, gap, unavailable, unsuitable } from "../errors.ts";
 import type {
   BlockToBuild,
   BlockToExecute,
@@ -16,9 +16,10 @@ import type {
   IdentifiedTx,
   Unfit,
 } from "../executor.ts";
-import { bytesOf, type ClientBlock, formatData } from "./answers.ts";
-import { type BlockMaker, type MakerTools, secondsOf } from "./block-maker.ts";
+import { bytesOf, type ClientBlock } from "./answers.ts";
+import type { BlockMaker, MakerTools } from "./block-maker.ts";
 import { CallWatch, type FinishedCall } from "./call-watch.ts";
+import { checkState, checkValid, payloadOf } from "./committed-block.ts";
 import { EngineApi, type Judgement, type Submission } from "./engine-api.ts";
 import { EngineError, malformed, moved, stuck } from "./errors.ts";
 import { EthApi } from "./eth-api.ts";
@@ -26,7 +27,7 @@ import { type ForkchoiceLags, ForkchoiceRule, type NamedBlock } from "./forkchoi
 import { JsonRpcClient } from "./json-rpc.ts";
 import { mintToken } from "./jwt.ts";
 import { ListMaker } from "./list-maker.ts";
-import { decodePayload, holdsPayload, transactionHash, whyNoTransaction } from "./payload-block.ts";
+import { holdsPayload, transactionHash, whyNoTransaction } from "./payload-block.ts";
 import { PayloadMaker } from "./payload-maker.ts";
 
 export interface EngineOptions extends ForkchoiceLags {
@@ -103,7 +104,6 @@ export class EngineExecutor implements Executor {
       engine: this.#engine,
       eth: this.#eth,
       feeRecipient: normalised(options.feeRecipient ?? "00".repeat(20)),
-      blockTimeMs: Number(options.blockTimeNs) / 1e6,
       forkchoiceOf: (block) => this.#forkchoiceOf(block),
     };
   }
@@ -202,8 +202,7 @@ export class EngineExecutor implements Executor {
     }
     const { number } = await this.#readHead();
     this.#maker = maker;
-    const isGeth = version.startsWith("Geth/");
-    const modules = isGeth ? await this.#eth.modules() : null;
+    const modules = isGeth(version) ? await this.#eth.modules() : null;
     const lacksDebug = modules !== null && !modules.includes("debug");
     this.#listener.connected({ version, buildsBlocks, headHeight: number, lacksDebug });
     return { genesisBlock };
@@ -270,13 +269,12 @@ export class EngineExecutor implements Executor {
 
   /**
    * A geth that was killed has lost its newest states, and goes back to the last state on its disk. But it may still
-   * know the blocks above that one: then it says VALID to each and stays where it is, and must forget them first.
-   * That moves no head.
+   * know the blocks above that one: then it says VALID to each and stays where it is, and must forget them first. That
+   * moves no head. Other clients may only be late to say where they are, and are not told to forget anything.
    */
   async #failToMove(head: ClientBlock, { height, hash }: NamedBlock): Promise<never> {
-    if (head.number < height && !(await this.#eth.forgetAbove(head.number))) {
-      throw stuck(head.number);
-    }
+    const isStuck = head.number < height && isGeth(await this.#eth.clientVersion());
+    if (isStuck && !(await this.#eth.forgetAbove(head.number))) throw stuck(head.number);
     throw moved(height, `its head is ${head.number} after it was told ${hash}`);
   }
 
@@ -341,37 +339,8 @@ export class EngineExecutor implements Executor {
   }
 }
 
-/** Throws if the client holds another state than the block runs on. */
-function checkState({ height, prevAppHash }: BlockToExecute, parent: ClientBlock): void {
-  const committedHash = formatData(prevAppHash);
-  if (parent.stateRoot === committedHash) return;
-  const clientHash = parent.stateRoot;
-  throw clientDiverged({ height: height - 1, what: "state", clientHash, committedHash });
-}
-
-/** The payload in a committed block; throws if it is not of that block. */
-function payloadOf(block: BlockToExecute): Submission {
-  const decoded = decodePayload(block.txs);
-  if (decoded.kind === "malformed") throw unrunnable(block.height, decoded.reason);
-  const problem = mismatchOf(decoded.submission, block);
-  if (problem !== null) throw unrunnable(block.height, problem);
-  return decoded.submission;
-}
-
-/** What of the payload contradicts the header; null if nothing does. */
-function mismatchOf({ payload }: Submission, block: BlockToExecute): string | null {
-  const { height, timestampNs } = block;
-  const { blockNumber, timestamp } = payload;
-  if (Number(blockNumber) !== height) return `the payload has number ${Number(blockNumber)}`;
-  const seconds = secondsOf(timestampNs);
-  if (Number(timestamp) === seconds) return null;
-  return `the payload has time ${Number(timestamp)}, the header ${seconds}`;
-}
-
-function checkValid(height: number, committedHash: string, judgement: Judgement): void {
-  if (judgement.kind === "valid") return;
-  const { latestValidHash, reason } = judgement;
-  throw rejected({ height, committedHash, latestValidHash, reason });
+function isGeth(version: string): boolean {
+  return version.startsWith("Geth/");
 }
 
 /** As clients write it: lower case, with `0x`. */

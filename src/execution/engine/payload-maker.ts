@@ -30,12 +30,12 @@ const listed =
 const offerAgainHeights = 8;
 
 /**
- * For so long transactions are offered once a block is due. However many have come together while no block did, the rest
- * are for the next one: a new leader that offered them all first would build nothing until it is none any more.
+ * For so long transactions are offered before a block is due, and after. However many have come together while no block
+ * did, the rest are for the next one: a new leader that offered them all first would build nothing until it is none any
+ * more. And while they are offered no block of another leader is executed.
  */
-const lastOffersMaxMs = 200;
-/** And of the time before, this share. */
-const firstOffersShare = 0.5;
+const offersBeforeDueMaxMs = 500;
+const offersWhenDueMaxMs = 200;
 
 export class PayloadMaker implements BlockMaker {
   /** Clients know whole seconds, and want each block later than the one before. */
@@ -50,13 +50,13 @@ export class PayloadMaker implements BlockMaker {
   }
 
   async prepare(block: BlockToBuild, parent: ClientBlock): Promise<void> {
-    await this.#offer(block, Math.max(lastOffersMaxMs, this.#tools.blockTimeMs * firstOffersShare));
+    await this.#offer(block, offersBeforeDueMaxMs);
     this.#building = await this.#start(block, parent);
   }
 
   async build(block: BlockToBuild, parent: ClientBlock): Promise<readonly IdentifiedTx[]> {
     const { engine } = this.#tools;
-    await this.#offer(block, lastOffersMaxMs);
+    await this.#offer(block, offersWhenDueMaxMs);
     const building = isFor(this.#building, block, parent)
       ? this.#building
       : await this.#start(block, parent);

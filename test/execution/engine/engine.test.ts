@@ -214,7 +214,7 @@ describe("a client that answers otherwise", () => {
   });
 
   describe("VALID to a new head, and does not move it", () => {
-    async function beginStuck(forget: () => unknown) {
+    async function beginStuck(forget: () => unknown, version = "Geth/v1.16.9") {
       const { client, chain } = await begin();
       await chain.produce();
       const block = await chain.build();
@@ -224,8 +224,10 @@ describe("a client that answers otherwise", () => {
         const payloadStatus = { status: "VALID", latestValidHash: null };
         return moves ? { payloadStatus, payloadId: null } : engine(asked, response);
       };
-      client.eth.handler = (asked, response) =>
-        asked.method === "debug_setHead" ? forget() : eth(asked, response);
+      client.eth.handler = (asked, response) => {
+        if (asked.method === "web3_clientVersion") return version;
+        return asked.method === "debug_setHead" ? forget() : eth(asked, response);
+      };
       const release = () => {
         client.engine.handler = engine;
       };
@@ -251,6 +253,42 @@ describe("a client that answers otherwise", () => {
       release();
       await chain.execute(block);
     });
+  });
+
+  it("a head that is late, and is no geth: it is asked again, and told to forget nothing", async () => {
+    const { client, chain, executor } = await begin();
+    await chain.produce();
+    const late = chain.blocks.length;
+    const block = await chain.build();
+    const honest = client.engine.handler;
+    let isLate = true;
+    client.engine.handler = (asked, response) => {
+      const moves = asked.method === "engine_forkchoiceUpdatedV3" && asked.params[1] === null;
+      if (!moves || !isLate) return honest(asked, response);
+      return { payloadStatus: { status: "VALID", latestValidHash: null }, payloadId: null };
+    };
+    const failure = await failureOf(chain.execute(block));
+    expect(failure.message).toContain(`its head is ${late} after it was told`);
+    expect(client.eth.methods).not.toContain("debug_setHead");
+    isLate = false;
+    await chain.execute(block);
+    expect(await executor.head()).toMatchObject({ height: late + 1 });
+  });
+
+  it("a head below the block to build on: the blocks between are to be run first", async () => {
+    const { client, chain } = await begin();
+    for (let height = 1; height <= 3; height++) await chain.produce();
+    const honest = client.eth.handler;
+    client.eth.handler = () => new Refusal(-32603, "shutting down");
+    const refused = await failureOf(chain.build());
+    expect(refused.code).toBe("EXECUTION_UNAVAILABLE");
+    // What is asked for as the latest block is an older one: the client was restarted, and has lost the others.
+    client.eth.handler = (asked, response) => {
+      const isHead = asked.method === "eth_getBlockByNumber" && asked.params[0] === "latest";
+      return honest(isHead ? { ...asked, params: ["0x1", false] } : asked, response);
+    };
+    const failure = await failureOf(chain.build());
+    expect(failure.detail).toEqual({ code: "EXECUTION_GAP", height: 4, nextHeight: 2 });
   });
 
   it("SYNCING to a block: it is told that the head it has is the head", async () => {

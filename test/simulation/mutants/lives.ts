@@ -1,17 +1,7 @@
 /** What breaks between a node and its clients, its disk and its next life (P2, P6, P7, P8). */
 
-import type { Property } from "../violation.ts";
+import { lostMemory } from "../violation.ts";
 import { type Mutant, mutant } from "./mutant.ts";
-
-/** A broken promise shows as whatever it was made for. */
-const lostMemory: readonly Property[] = [
-  "one leader a term",
-  "one vote a term",
-  "logs match",
-  "a leader has all that is committed",
-  "committed stays committed",
-  "one block at a height",
-];
 
 export const lifeMutants: readonly Mutant[] = [
   mutant({
