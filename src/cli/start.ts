@@ -44,6 +44,7 @@ async function start(context: CliContext): Promise<void> {
     for (const warning of secret?.warnings ?? []) log.warn({}, warning);
   }
   const home = await openHome(config, passphrase.secret.reveal());
+  for (const warning of home.warnings) log.warn({}, warning);
   const handOverBudgetMs = Math.min(
     handOverElections * config.raft.electionTimeoutMs,
     handOverBudgetMaxMs,

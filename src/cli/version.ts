@@ -18,10 +18,10 @@ export function programVersion(): string {
   return packageJson.parse(JSON.parse(text)).version;
 }
 
-/** The commit of a checkout; null for an installed package. */
+/** The commit of a checkout, or the one that a package was made of; null if it is not known. */
 export function gitSha(directory: string = packageDirectory): string | null {
   const head = readOrNull(join(directory, ".git", "HEAD"))?.trim();
-  if (head === undefined) return null;
+  if (head === undefined) return readOrNull(join(directory, "dist", "git-sha"))?.trim() ?? null;
   const reference = /^ref: (.+)$/.exec(head)?.[1];
   if (reference === undefined) return head;
   const loose = readOrNull(join(directory, ".git", reference))?.trim();

@@ -35,13 +35,15 @@ export async function readNodeKey(path: string): Promise<NodeKey> {
   return parseNodeKey(path, await readText(path, advice));
 }
 
-/** The node's key, made at its first start. */
-export async function readOrCreateNodeKey(path: string): Promise<NodeKey> {
+/** The node's key, made if there is none: then its peers know it by another peer id, or not yet. */
+export async function readOrCreateNodeKey(
+  path: string,
+): Promise<{ readonly nodeKey: NodeKey; readonly isNew: boolean }> {
   try {
-    return await readNodeKey(path);
+    return { nodeKey: await readNodeKey(path), isNew: false };
   } catch (error) {
     if (!(error instanceof HomeError) || error.code !== "HOME_MISSING") throw error;
-    return await createNodeKey(path);
+    return { nodeKey: await createNodeKey(path), isNew: true };
   }
 }
 

@@ -17,6 +17,8 @@ export interface Home {
   /** The signer's raw public key. */
   readonly signerPublicKey: Uint8Array;
   readonly nodeKey: NodeKey;
+  /** For the operator. */
+  readonly warnings: readonly string[];
 }
 
 /** Throws HomeError with the file and what is wrong in it. */
@@ -33,12 +35,20 @@ export async function openHome(config: NodeConfig, passphrase: string): Promise<
         "cluster share both files: copy them from the same node",
     );
   }
-  const nodeKey = await readOrCreateNodeKey(nodeKeyFile);
+  const { nodeKey, isNew } = await readOrCreateNodeKey(nodeKeyFile);
   return {
     genesis,
     genesisHash: genesisHash(genesis),
     signer,
     signerPublicKey: keys.publicKey,
     nodeKey,
+    warnings: isNew ? [newKeyWarning(nodeKeyFile, nodeKey)] : [],
   };
+}
+
+function newKeyWarning(path: string, { peerId }: NodeKey): string {
+  return (
+    `${path} did not exist: a new one was made, and this node's peer id is ${peerId}. Where the p2p.peers of ` +
+    "other nodes name it by another one, correct them, or bring back the old file and start again"
+  );
 }

@@ -84,8 +84,10 @@ describe("node_key.json", () => {
 
   it("is made once, private, and found again", async () => {
     const { nodeKeyFile: path, configDir } = homeLayout(join(home, "fresh"));
-    const made = await readOrCreateNodeKey(path);
-    expect((await readOrCreateNodeKey(path)).peerId).toBe(made.peerId);
+    const { nodeKey: made, isNew } = await readOrCreateNodeKey(path);
+    expect(isNew).toBe(true);
+    const found = await readOrCreateNodeKey(path);
+    expect(found).toMatchObject({ isNew: false, nodeKey: { peerId: made.peerId } });
     expect((await readNodeKey(path)).rawPrivateKey).toEqual(made.rawPrivateKey);
     expect(await readdir(configDir)).toEqual(["node_key.json"]);
     expect((await stat(path)).mode & 0o777).toBe(0o600);
