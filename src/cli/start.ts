@@ -2,22 +2,7 @@
 
 import type { Command } from "commander";
 import { printFlagHelp } from "../config/flag-help.ts";
-import { formatProblem } from "../config/problem.ts";
-import { requireJwtSecret, requirePassphrase, resolveAdminToken } from "../config/secrets.ts";
-import { Node } from "../node/node.ts";
-import { openHome } from "../node/open-home.ts";
-import { createLogger, type RootLogger } from "../observability/logger.ts";
-import { type CliContext, loadContextConfig } from "./context.ts";
-import { exitCodes } from "./exit-codes.ts";
-import { describeFailure, exitCodeOf } from "./report-error.ts";
-import { requireSequencer } from "./require-sequencer.ts";
-import { programVersion } from "./version.ts";
-
-/** All of a shutdown, hand-over included: well within systemd's TimeoutStopSec=30. */
-const shutdownBudgetMs = 20_000;
-/** Of that, for another member to take over: election timeouts, and at most so long. */
-const handOverElections = 4;
-const handOverBudgetMaxMs = 8_000;
+import type { CliContext } from "./context.ts";
 
 export function registerStartCommand(program: Command, context: CliContext): void {
   program
@@ -25,100 +10,9 @@ export function registerStartCommand(program: Command, context: CliContext): voi
     .aliases(["node", "run"])
     .description("run this node: alone, or as a member of a cluster with raft.enable")
     .addHelpText("after", `\n${printFlagHelp()}`)
-    .action(() => start(context));
-}
-
-async function start(context: CliContext): Promise<void> {
-  const loaded = loadContextConfig(context);
-  const { config, warnings } = loaded;
-  requireSequencer(loaded);
-  const passphrase = requirePassphrase(config, context.environment);
-  const adminToken = resolveAdminToken(config, context.environment);
-  const jwtSecret =
-    config.execution.type === "engine" ? requireJwtSecret(config, context.environment) : null;
-  const log = createLogger(config.log);
-  process.on("SIGUSR2", () => reopen(log));
-  process.on("SIGHUP", () => reopen(log));
-  for (const warning of warnings) log.warn({}, formatProblem(warning));
-  for (const secret of [passphrase, adminToken, jwtSecret]) {
-    for (const warning of secret?.warnings ?? []) log.warn({}, warning);
-  }
-  const home = await openHome(config, passphrase.secret.reveal());
-  for (const warning of home.warnings) log.warn({}, warning);
-  const handOverBudgetMs = Math.min(
-    handOverElections * config.raft.electionTimeoutMs,
-    handOverBudgetMaxMs,
-  );
-  const ending = { handOverBudgetMs, logsToFile: config.log.file !== null };
-  await runNode(log, ending, (onFailure) => {
-    const options = {
-      config,
-      home,
-      version: programVersion(),
-      adminToken: adminToken?.secret.reveal() ?? null,
-      jwtSecret: jwtSecret?.secret.reveal() ?? null,
-    };
-    return new Node(options, { log, onFailure });
-  });
-}
-
-/** Starts the node, waits for a signal or its failure, and stops it. Throws what it failed of. */
-async function runNode(
-  log: RootLogger,
-  { handOverBudgetMs, logsToFile }: { handOverBudgetMs: number; logsToFile: boolean },
-  create: (onFailure: (error: Error) => void) => Node,
-): Promise<void> {
-  const ending = new Promise<Error | null>((resolve) => {
-    const node = create(resolve);
-    let signals = 0;
-    const onSignal = (signal: NodeJS.Signals) => {
-      signals++;
-      // Twice means now: 128 and the signal's number, as a shell would report it.
-      if (signals > 1) process.exit(signal === "SIGINT" ? 130 : 143);
-      log.info({ signal }, "shutting down");
-      const budget = setTimeout(() => {
-        log.error({ budgetMs: shutdownBudgetMs }, "the shutdown took too long, ending at once");
-        log.flush();
-        process.exit(exitCodes.unavailable);
-      }, shutdownBudgetMs);
-      node
-        .drain(handOverBudgetMs)
-        .then(() => node.stop())
-        .then(() => {
-          clearTimeout(budget);
-          resolve(null);
-        }, resolve);
-    };
-    process.on("SIGTERM", onSignal);
-    process.on("SIGINT", onSignal);
-    node.start().catch((error: Error) => {
-      // Told to stop while it was starting, it cannot go on: that is as it should be.
-      if (signals === 0) resolve(error);
+    .action(async () => {
+      // A node's libraries take a second to load, which no other command needs to wait for.
+      const { runNode } = await import("./run-node.ts");
+      await runNode(context);
     });
-  });
-  const failure = await ending;
-  if (failure !== null) {
-    // Nothing is tidied up after a failure: what is on disk is right at any moment, and a server that
-    // contradicts itself must not go on for another instant.
-    // Standard output and standard error end up in one journal: there the sentence need not stand twice.
-    const exitCode = exitCodeOf(failure);
-    log.error(logsToFile ? { exitCode, reason: failure.message } : { exitCode }, "the node stops");
-    log.flush();
-    process.stderr.write(`${describeFailure(failure, { withStack: false })}\n`);
-    process.exit(exitCode);
-  }
-  log.info({}, "stopped");
-  log.close();
-  process.exit(exitCodes.clean);
-}
-
-function reopen(log: RootLogger): void {
-  try {
-    log.reopen();
-  } catch (error) {
-    log.error(
-      { reason: error instanceof Error ? error.message : String(error) },
-      "cannot reopen the log",
-    );
-  }
 }
