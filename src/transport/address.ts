@@ -38,6 +38,29 @@ export function plainIp(address: string): string {
   return isIP(inner) === 4 ? inner : address;
 }
 
+/** Where to connect to, and from which of our addresses; null for the kernel's choice. */
+export interface Route extends Endpoint {
+  readonly source: string | null;
+}
+
+/**
+ * From the address that we listen on, if it is one and leads there: peers let in only addresses that they know, and a
+ * host may have several.
+ */
+export function routeTo(target: Endpoint, listenHost: string): Route {
+  const family = isIP(listenHost);
+  const isUsable =
+    family !== 0 &&
+    family === isIP(target.host) &&
+    !isWildcard(listenHost) &&
+    isLoopback(listenHost) === isLoopback(target.host);
+  return { ...target, source: isUsable ? listenHost : null };
+}
+
+function isLoopback(ip: string): boolean {
+  return ip.startsWith("127.") || ip === "::1";
+}
+
 export interface AdvertisedAddressFacts {
   readonly localId: ServerId;
   /** `raft.advertise_addr`; null if not set. */

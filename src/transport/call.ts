@@ -1,7 +1,7 @@
 /** What goes over a channel, and what a channel reports to its owner. */
 
 import type { Socket } from "node:net";
-import type { Endpoint } from "./address.ts";
+import type { Route } from "./address.ts";
 import type { TransportError } from "./errors.ts";
 
 /** One request, and what becomes of it: exactly one of `onAnswer` and `onFailed` is called, never within `call`. */
@@ -20,7 +20,7 @@ export interface Call {
 
 export interface ChannelObserver {
   /** Where to dial now; rejects if that is not known. */
-  endpoint(): Promise<Endpoint>;
+  route(): Promise<Route>;
   onOpen(socket: Socket, address: string): void;
   /** The first call on a connection: one that was opened ahead and is closed unused is never told of. */
   onUsed(address: string): void;

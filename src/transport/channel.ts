@@ -13,7 +13,7 @@ import type { Socket } from "node:net";
 import { describeError } from "../base/coded-error.ts";
 import type { Random } from "../base/random.ts";
 import type { ServerId } from "../raft/types.ts";
-import { type Endpoint, formatEndpoint } from "./address.ts";
+import { formatEndpoint, type Route } from "./address.ts";
 import type { Call, ChannelObserver } from "./call.ts";
 import { backoffMs } from "./deadlines.ts";
 import { type CallFailure, callFailed, TransportError } from "./errors.ts";
@@ -154,17 +154,17 @@ export class Channel {
       }, dialTimeoutMs),
     };
     this.#state = attempt;
-    this.#observer.endpoint().then(
-      (endpoint) => this.#connect(attempt, endpoint),
+    this.#observer.route().then(
+      (route) => this.#connect(attempt, route),
       (error: unknown) => this.#dialFailed(attempt, error),
     );
   }
 
-  #connect(attempt: Connecting, endpoint: Endpoint): void {
+  #connect(attempt: Connecting, route: Route): void {
     if (this.#state !== attempt) return;
-    const socket = dial(endpoint);
+    const socket = dial(route);
     attempt.socket = socket;
-    attempt.address = formatEndpoint(endpoint);
+    attempt.address = formatEndpoint(route);
     socket.on("error", (error) => this.#dialFailed(attempt, error));
     socket.once("connect", () => this.#opened(attempt, socket));
   }

@@ -9,7 +9,7 @@
  */
 
 import type { Socket } from "node:net";
-import type { Endpoint } from "./address.ts";
+import type { Route } from "./address.ts";
 import { dial, socketErrorText } from "./socket.ts";
 
 /** Between two probes of one peer; one that falls due earlier waits. */
@@ -27,7 +27,7 @@ const retryPauseMs = 2;
 
 export interface CrashDetectorDependencies {
   /** Where the process listens, if it lives; rejects if that is not known for sure. */
-  endpoint(): Promise<Endpoint>;
+  route(): Promise<Route>;
   /** The process is gone; called once until it has been seen again. */
   onGone(): void;
 }
@@ -79,15 +79,15 @@ export class CrashDetector {
     this.#endAttempt();
     if (this.#state !== "suspect") return this.#endProbe();
     this.#probedAtMs = performance.now();
-    this.#dependencies.endpoint().then(
-      (endpoint) => this.#dial(endpoint, attempt),
+    this.#dependencies.route().then(
+      (route) => this.#dial(route, attempt),
       () => this.#endProbe(),
     );
   }
 
-  #dial(endpoint: Endpoint, attempt: number): void {
+  #dial(route: Route, attempt: number): void {
     if (this.#state !== "suspect") return this.#endProbe();
-    const socket = dial(endpoint);
+    const socket = dial(route);
     this.#socket = socket;
     this.#after(connectTimeoutMs, () => this.#endProbe());
     const closed = (error?: Error) => {

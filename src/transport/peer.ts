@@ -15,7 +15,7 @@ import type { Random } from "../base/random.ts";
 import type { RequestMessage, ResponseMessage } from "../raft/message.ts";
 import type { RpcFailure } from "../raft/ready.ts";
 import type { ServerId } from "../raft/types.ts";
-import { type Endpoint, isWildcard, parseEndpoint } from "./address.ts";
+import { type Endpoint, isWildcard, parseEndpoint, type Route, routeTo } from "./address.ts";
 import type { AddressBook } from "./address-book.ts";
 import type { ChannelObserver } from "./call.ts";
 import { Channel } from "./channel.ts";
@@ -36,6 +36,8 @@ export interface PeerOptions {
   readonly peerId: ServerId;
   /** `host:port`. */
   readonly address: string;
+  /** Where this node listens. */
+  readonly listenHost: string;
   readonly sendTimeoutMs: number;
   readonly limits: TransportLimits;
   readonly random: Random;
@@ -102,7 +104,7 @@ export class Peer {
       );
     }
     this.#crash = new CrashDetector({
-      endpoint: () => this.#provenEndpoint(),
+      route: () => this.#provenRoute(),
       onGone: () => this.#processGone(),
     });
     this.#heartbeat = this.#channel("heartbeat");
@@ -274,7 +276,7 @@ export class Peer {
     const { peerId } = this;
     const { onEvent, onLocalAddress, addressBook } = this.#dependencies;
     return {
-      endpoint: () => this.#nextEndpoint(),
+      route: () => this.#nextRoute(),
       onOpen: (socket: Socket, address) => {
         this.#provenAddress = address;
         this.#crash.connected();
@@ -329,21 +331,27 @@ export class Peer {
     this.#dependencies.onProcessGone(peerId);
   }
 
-  async #nextEndpoint(): Promise<Endpoint> {
+  async #nextRoute(): Promise<Route> {
     const { host, port } = this.#endpoint;
     const addresses = await this.#dependencies.addressBook.addressesOf(host);
-    return { host: addresses[this.#dialFailures % addresses.length] ?? host, port };
+    return this.#routeTo({ host: addresses[this.#dialFailures % addresses.length] ?? host, port });
   }
 
   /** Where the peer's process has been found listening; rejects if that cannot be told. */
-  async #provenEndpoint(): Promise<Endpoint> {
-    if (this.#provenAddress !== null) return parseEndpoint(this.#provenAddress, "raft.peers");
+  async #provenRoute(): Promise<Route> {
+    if (this.#provenAddress !== null) {
+      return this.#routeTo(parseEndpoint(this.#provenAddress, "raft.peers"));
+    }
     const { host, port } = this.#endpoint;
     const [address, another] = await this.#dependencies.addressBook.addressesOf(host);
     if (address === undefined || another !== undefined) {
       throw new Error(`${host} has several addresses, none of them proven`);
     }
-    return { host: address, port };
+    return this.#routeTo({ host: address, port });
+  }
+
+  #routeTo(endpoint: Endpoint): Route {
+    return routeTo(endpoint, this.#options.listenHost);
   }
 
   #channels(): readonly Channel[] {

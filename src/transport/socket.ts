@@ -1,7 +1,7 @@
 /** Sockets: one system call for all that is written in one turn of the event loop. */
 
 import { connect, type Socket } from "node:net";
-import type { Endpoint } from "./address.ts";
+import type { Route } from "./address.ts";
 
 /** A dead host is noticed by heartbeats; keepalive only reaps what nobody uses. */
 const keepAliveDelayMs = 15_000;
@@ -12,8 +12,9 @@ export const socketOptions = {
   keepAliveInitialDelay: keepAliveDelayMs,
 } as const;
 
-export function dial({ host, port }: Endpoint): Socket {
-  return connect({ host, port, ...socketOptions });
+export function dial({ host, port, source }: Route): Socket {
+  const from = source === null ? {} : { localAddress: source };
+  return connect({ host, port, ...from, ...socketOptions });
 }
 
 /** Writes `chunks`, and whatever else this turn still writes, with a single `writev`. Returns their size. */

@@ -187,9 +187,9 @@ export class TcpTransport {
   }
 
   #createPeer(peerId: ServerId, address: string): Peer {
-    const { sendTimeoutMs, random } = this.#options;
+    const { sendTimeoutMs, listen, random = Math.random } = this.#options;
     return new Peer(
-      { peerId, address, sendTimeoutMs, limits: this.#limits, random: random ?? Math.random },
+      { peerId, address, listenHost: listen.host, sendTimeoutMs, limits: this.#limits, random },
       {
         addressBook: this.#addressBook,
         writer: this.#writer,

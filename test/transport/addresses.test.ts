@@ -7,6 +7,7 @@ import {
   parseEndpoint,
   plainIp,
   resolveAdvertisedAddress,
+  routeTo,
 } from "../../src/transport/address.ts";
 import { AddressBook } from "../../src/transport/address-book.ts";
 import { backoffMs, rpcTimeoutMs } from "../../src/transport/deadlines.ts";
@@ -34,6 +35,23 @@ describe("an endpoint", () => {
   it("of a socket that maps IPv4 into IPv6 is the IPv4 one", () => {
     expect(plainIp("::ffff:10.0.0.1")).toBe("10.0.0.1");
     expect(plainIp("fd00::1")).toBe("fd00::1");
+  });
+});
+
+describe("a connection to a peer", () => {
+  it.each([
+    ["the address that is listened on", "10.0.0.7", "10.0.0.2", "10.0.0.7"],
+    ["the same, IPv6", "fd00::7", "fd00::2", "fd00::7"],
+    ["one loopback address to another", "127.0.0.3", "127.0.0.2", "127.0.0.3"],
+    ["any, for a wildcard", "0.0.0.0", "10.0.0.2", null],
+    ["any, for IPv6's", "::", "fd00::2", null],
+    ["any, for a name", "node-1.example", "10.0.0.2", null],
+    ["any, from IPv4 to IPv6", "10.0.0.7", "fd00::2", null],
+    ["any, from loopback to another host", "127.0.0.1", "10.0.0.2", null],
+    ["any, to loopback", "10.0.0.7", "127.0.0.1", null],
+    ["any, to a name that nobody resolved", "10.0.0.7", "node-2.example", null],
+  ])("comes from %s", (_rule, listenHost, host, source) => {
+    expect(routeTo({ host, port: 5001 }, listenHost)).toEqual({ host, port: 5001, source });
   });
 });
 

@@ -250,6 +250,18 @@ describe("peers", () => {
     a.transport.setPeers(new Map([["a", "0.0.0.0:1"]])); // its own entry may say so
   });
 
+  it("know each other by the addresses that they listen on, of which a host may have several", async () => {
+    const listen = { host: "127.0.0.2", port: 0 };
+    const a = await cleanup.node("a", { listen, peers: new Map([["b", "127.0.0.3:1"]]) });
+    const b = await cleanup.node("b", {
+      listen: { host: "127.0.0.3", port: 0 },
+      peers: new Map([["a", `127.0.0.2:${a.port}`]]),
+    });
+    b.transport.send(heartbeat("b", "a"));
+    expect(await a.messages.next()).toMatchObject({ kind: "heartbeatRequest", from: "b" });
+    expect(b.transport.outboundLocalAddress).toBe("127.0.0.3");
+  });
+
   it("are found by name, at whichever of its addresses they listen", async () => {
     const b = await cleanup.node("b", { allowFrom: ["127.0.0.0/8"] });
     const lookup = async () => ["127.0.0.8", "127.0.0.9", "127.0.0.1"];
