@@ -24,7 +24,11 @@ import { unreadyReason } from "./harness/watch.ts";
 const rounds = countFrom("EVM_E2E_ROUNDS", 4);
 /** At a second a block an executor is busy with them for longer than any election takes. */
 const blocksBehind = countFrom("EVM_E2E_BLOCKS_BEHIND", 150);
-const settings = { "node.block_time": "20ms" };
+const electionTimeoutMs = 368;
+const settings = {
+  "node.block_time": "20ms",
+  "raft.election_timeout": `${electionTimeoutMs}ms`,
+};
 const leads = /raft: entering leader state/;
 
 it(`another leads when the leader dies, ${rounds} times, and it takes no part but its vote`, {
@@ -71,11 +75,18 @@ it("where all are behind one leads after a bounded wait, and builds once it has 
   const cluster = await startCluster({ settings });
   await untilGrown(await producingLeader(cluster), blocksBehind);
   await Promise.all(cluster.nodes.map(kill));
+  const tails = cluster.nodes.map((node) => new LogTail(node));
   await Promise.all(cluster.nodes.map(startBehind));
   await until("somebody leads", async () => {
     const leader = await cluster.leader();
     return (await leader?.status())?.raft?.state === "catchingUp";
   });
+  const [, majorityUpMs = 0] = momentsOf(tails, /INF raft: listening/);
+  const [leadsMs = 0] = momentsOf(tails, leads);
+  report(
+    `all were behind: one led ${leadsMs - majorityUpMs} ms after a majority was up; they stand back for ` +
+      `four election timeouts, ${4 * electionTimeoutMs} ms`,
+  );
   // Nobody waits for a ready one that there is not.
   for (const node of cluster.nodes) {
     await until(`${node.id} is behind`, async () =>
@@ -88,6 +99,14 @@ it("where all are behind one leads after a bounded wait, and builds once it has 
   await auditChain(cluster);
   await endCleanly(cluster);
 });
+
+/** When each node first said so, in order. */
+function momentsOf(tails: readonly LogTail[], words: RegExp): number[] {
+  return tails
+    .map((tail) => tail.firstAtMs(words))
+    .filter((atMs) => atMs !== null)
+    .sort((a, b) => a - b);
+}
 
 const slowExecutor = join(import.meta.dirname, "harness", "slow-executor.ts");
 
