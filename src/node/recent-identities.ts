@@ -102,7 +102,7 @@ async function pagesOf(to: Height, ask: (body: Uint8Array) => Promise<PeerReply>
     const page = decodePage(reply.body);
     if (page === null || (page.next !== null && page.next <= from)) return { kind: "notNow" };
     const { next, blocks }: DecodedPage = page;
-    identities.push(...blocks);
+    for (const block of blocks) identities.push(block);
     from = next;
   }
   return { kind: "all", identities };

@@ -64,7 +64,7 @@ export class LogReader {
   }
 
   get height(): number {
-    return Math.max(0, ...this.#blocks.keys());
+    return [...this.#blocks.keys()].reduce((highest, height) => Math.max(highest, height), 0);
   }
 
   #newLines(node: LocalNode): readonly string[] {

@@ -55,7 +55,8 @@ export async function auditChain(
 
 /** The highest block that any node has now, once all have it. */
 async function commonHeight(cluster: LocalCluster, acknowledged: readonly Promised[]) {
-  const wanted = Math.max(0, ...acknowledged.map((promised) => promised.height));
+  // Not as arguments of one call: there may be more of them than a stack holds.
+  const wanted = acknowledged.reduce((highest, promised) => Math.max(highest, promised.height), 0);
   const now = await until("all running nodes answer", () => statusesOf(cluster.running));
   const height = Math.max(wanted, ...now.map((status) => status.height));
   await until(`all running nodes are at height ${height}`, async () => {
