@@ -18,9 +18,7 @@ import { payloadBytes } from "../raft/log.ts";
 import type { Message } from "../raft/message.ts";
 import type {
   Command,
-  OutboundMessage,
   Persist,
-  PersistSequence,
   RaftInput,
   ReadAnswer,
   Ready,
@@ -38,6 +36,8 @@ import type {
   Snapshot,
   Term,
 } from "../raft/types.ts";
+import type { SlowDisk } from "./disk-watch.ts";
+import { Durability } from "./durability.ts";
 import { Snapshotter, type SnapshotterOptions, type StateSnapshot } from "./snapshotter.ts";
 
 export interface Clock {
@@ -118,8 +118,9 @@ export class Driver {
   #isStopped = false;
   #armedMs = Number.POSITIVE_INFINITY;
 
-  #durableSequence: PersistSequence = 0;
-  #held: OutboundMessage[] = [];
+  readonly #durability: Durability;
+  /** As the host says; a slow disk makes this node unready besides. */
+  #readiness: Readiness = { isReady: true, appliedHeight: 0, priority: 0 };
 
   #commands: { readonly term: Term; readonly command: Command; readonly proposedMs: number }[] = [];
   #proposals: Proposal[] = [];
@@ -145,11 +146,17 @@ export class Driver {
     this.#host = dependencies.host;
     this.#core = new RaftCore(options, dependencies, dependencies.store, this.#clock.now());
     this.#deliveredIndex = options.appliedIndex;
+    this.#durability = this.#createDurability(options);
     this.#snapshotter = this.#createSnapshotter(options);
   }
 
   get status(): RaftStatus {
     return this.#core.status;
+  }
+
+  /** How slow its disk is, if it is too slow to lead with. */
+  get slowDisk(): SlowDisk | null {
+    return this.#durability.slowDisk;
   }
 
   start(): void {
@@ -184,7 +191,9 @@ export class Driver {
   }
 
   setReadiness(readiness: Readiness): void {
-    this.#input({ kind: "readiness", readiness });
+    this.#readiness = readiness;
+    const isReady = readiness.isReady && this.slowDisk === null;
+    this.#input({ kind: "readiness", readiness: { ...readiness, isReady } });
   }
 
   transferLeadership(targetId: ServerId | null): void {
@@ -212,21 +221,42 @@ export class Driver {
     this.#guard(() => this.#snapshotter.taken(snapshot));
   }
 
+  #createDurability(options: RaftOptions): Durability {
+    return new Durability(options, {
+      now: () => this.#clock.now(),
+      at: (atMs, callback) => this.#clock.at(atMs, () => this.#guard(callback)),
+      write: (persist, done) => this.#store.persist(persist, this.#stored(done)),
+      send: (message) => this.#host.send(message),
+      persisted: (sequence, tookMs) => {
+        this.#input({ kind: "persisted", sequence });
+        this.#host.sample("fsync", tookMs / 1000);
+      },
+      isLeading: () => this.#core.role === "leader",
+      diskChanged: (slow) => {
+        this.#host.events([slow === null ? { kind: "diskWell" } : { kind: "diskSlow", ...slow }]);
+        this.setReadiness(this.#readiness);
+      },
+    });
+  }
+
   #createSnapshotter(
     options: SnapshotterOptions & { readonly appliedIndex: LogIndex },
   ): Snapshotter {
-    const stored = (done: () => void) => (error: Error | null) =>
-      error === null ? this.#guard(done) : this.#fail(error);
     return new Snapshotter(options, {
       core: this.#core,
       now: () => this.#clock.now(),
       afterMs: (delayMs, callback) =>
         this.#clock.at(this.#clock.now() + delayMs, () => this.#guard(callback)),
       want: () => this.#host.snapshotWanted(),
-      save: (snapshot, done) => this.#store.saveSnapshot(snapshot, stored(done)),
-      compactThrough: (index, done) => this.#store.compactThrough(index, stored(done)),
+      save: (snapshot, done) => this.#store.saveSnapshot(snapshot, this.#stored(done)),
+      compactThrough: (index, done) => this.#store.compactThrough(index, this.#stored(done)),
       emit: (event) => this.#host.events([event]),
     });
+  }
+
+  /** What comes back from the disk: its failure is final. */
+  #stored(done: () => void): StoreDone {
+    return (error) => (error === null ? this.#guard(done) : this.#fail(error));
   }
 
   #flushCommands(): void {
@@ -257,11 +287,8 @@ export class Driver {
 
   #carryOut(ready: Ready): void {
     // What need not wait for the disk goes first: the followers' writes are what a commit waits for longest.
-    for (const outbound of ready.send) {
-      if (outbound.afterSequence <= this.#durableSequence) this.#host.send(outbound.message);
-      else this.#held.push(outbound);
-    }
-    if (ready.persist !== null) this.#persist(ready.persist);
+    for (const outbound of ready.send) this.#durability.send(outbound);
+    if (ready.persist !== null) this.#durability.persist(ready.persist);
     if (ready.events.length > 0) this.#host.events(ready.events);
     for (const answer of ready.proposals) {
       if (answer.kind === "appended") {
@@ -279,31 +306,6 @@ export class Driver {
     this.#settleProposals(ready.commitIndex);
     this.#deliver();
     this.#arm(ready.deadlineMs);
-  }
-
-  #persist(persist: Persist): void {
-    const startedMs = this.#clock.now();
-    this.#store.persist(persist, (error) => {
-      if (error !== null) return this.#fail(error);
-      this.#guard(() => {
-        this.#persisted(persist.sequence);
-        this.#host.sample("fsync", (this.#clock.now() - startedMs) / 1000);
-      });
-    });
-  }
-
-  #persisted(sequence: PersistSequence): void {
-    assert(sequence === this.#durableSequence + 1, "writes become durable in order", { sequence });
-    this.#durableSequence = sequence;
-    this.#releaseHeld();
-    this.#input({ kind: "persisted", sequence });
-  }
-
-  #releaseHeld(): void {
-    const isDue = (outbound: OutboundMessage) => outbound.afterSequence <= this.#durableSequence;
-    const due = this.#held.filter(isDue);
-    this.#held = this.#held.filter((outbound) => !isDue(outbound));
-    for (const { message } of due) this.#host.send(message);
   }
 
   /**

@@ -8,6 +8,7 @@ import type { RaftEvent } from "../raft/event.ts";
 import type { RaftStatus } from "../raft/status.ts";
 import type { EntryKind, LogIndex, Readiness, ServerId, Term } from "../raft/types.ts";
 import type { PeerStats, TransportEvent } from "../transport/tcp-transport.ts";
+import type { SlowDisk } from "./disk-watch.ts";
 import type { ProposalOutcome, RoleReport } from "./driver.ts";
 import type { StateSnapshot } from "./snapshotter.ts";
 
@@ -112,6 +113,8 @@ export interface ConsensusView {
 export interface Measurements extends ConsensusView {
   readonly fsyncSeconds: readonly number[];
   readonly commitSeconds: readonly number[];
+  /** How slow the log's disk is, if it is too slow to lead with; null for a single sequencer, which leads all the same. */
+  readonly slowDisk: SlowDisk | null;
   readonly loopDelay: { readonly p50Ms: number; readonly p99Ms: number; readonly maxMs: number };
 }
 

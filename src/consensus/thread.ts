@@ -313,7 +313,9 @@ class ConsensusThread {
     const { fsync: fsyncSeconds, commit: commitSeconds } = this.#samples;
     this.#samples.fsync = [];
     this.#samples.commit = [];
-    return { ...this.#view(), fsyncSeconds, commitSeconds, loopDelay: this.#loopDelay.sample() };
+    const slowDisk = options.network === null ? null : (this.#driver?.slowDisk ?? null);
+    const loopDelay = this.#loopDelay.sample();
+    return { ...this.#view(), fsyncSeconds, commitSeconds, slowDisk, loopDelay };
   }
 
   #view(): ConsensusView {

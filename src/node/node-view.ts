@@ -102,7 +102,7 @@ export class NodeView implements NodeApi {
   /** A block or two are always on their way; a node that has not joined cannot know how many it lacks. */
   #isCatchingUp(view: ConsensusView | null): boolean {
     if (view === null || !view.status.hasJoined) return true;
-    return this.#sequencer.unreadyReason !== null;
+    return this.#sequencer.isBehind;
   }
 
   async cluster(): Promise<ClusterStatus> {

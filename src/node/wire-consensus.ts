@@ -63,7 +63,10 @@ export function createConsensus(context: NodeContext, hearers: ConsensusHearers)
         for (const { event, atMs } of events) narrator.raftEvent(event, atMs);
       },
       transport: (event, atMs) => reporter.transportEvent(event, atMs),
-      measured: (measurements) => reporter.record(measurements, sequencer().appliedIndex),
+      measured: (measurements) => {
+        reporter.record(measurements, sequencer().appliedIndex);
+        sequencer().onDisk(measurements.slowDisk);
+      },
       peerAsks: (_peerId, method, body) =>
         answerPeer(method, body, {
           takeOffer: (offer) => sequencer().takeOffer(offer),

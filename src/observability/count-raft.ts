@@ -97,6 +97,13 @@ export class RaftEventCounter {
       case "snapshotDamaged":
         raft.snapshotsDamaged.inc();
         break;
+      case "diskSlow":
+        raft.diskSlow.set(1);
+        raft.diskFoundSlow.inc();
+        break;
+      case "diskWell":
+        raft.diskSlow.set(0);
+        break;
       case "messageRefused":
         raft.connectionsRefused.inc({ reason: "garbage" });
         break;

@@ -87,6 +87,12 @@ export function describeRaftEvent(event: RaftEvent, nodeId: ServerId): Narration
         { path: event.path, reason: event.reason },
         "snapshot is damaged, using an older one",
       );
+    case "diskSlow": {
+      const [takesMs, limitMs] = [Math.round(event.takesMs), Math.round(event.limitMs)];
+      return raft("warn", { takesMs, limitMs }, "the disk of raft_dir is slow");
+    }
+    case "diskWell":
+      return raft("info", {}, "the disk of raft_dir is fast enough again");
     case "messageRefused": {
       const { from: peer, message, reason } = event;
       const sentence = "refused a message that contradicts the protocol";

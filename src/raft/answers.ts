@@ -47,8 +47,10 @@ export function handleFollowerAnswer(
   if (response.kind === "installSnapshotResponse") {
     onSnapshotAnswered(server, progress, response);
   } else {
+    // An answer that waited for the disk tells how its sender was when it was asked.
+    const isNewest = response.sentAtMs >= progress.ackedStamp;
+    if (isNewest) progress.readiness = response.readiness ?? progress.readiness;
     progress.ackedStamp = Math.max(progress.ackedStamp, response.sentAtMs);
-    progress.readiness = response.readiness ?? progress.readiness;
     if (response.kind === "appendEntriesResponse") onAppendAnswered(server, progress, response);
     else forgetLostMatch(server, progress, response);
   }

@@ -76,6 +76,9 @@ export type RaftEvent =
     }
   /** A snapshot cannot be read; an older one is in use. */
   | { readonly kind: "snapshotDamaged"; readonly path: string; readonly reason: string }
+  /** The log's disk takes too long for a write to lead with: an average, or the one under way (P5). */
+  | { readonly kind: "diskSlow"; readonly takesMs: number; readonly limitMs: number }
+  | { readonly kind: "diskWell" }
   /** It says what no server that keeps to the protocol can say. */
   | {
       readonly kind: "messageRefused";

@@ -81,7 +81,7 @@ export interface Snapshot {
 
 /** How fit a node is to lead (P5); travels in RPCs as extra keys that Go peers ignore. */
 export interface Readiness {
-  /** Blocks applied up to the commit index and execution client healthy. */
+  /** Blocks applied up to the commit index, execution client healthy, and the log's disk not slow. */
   readonly isReady: boolean;
   /** Height of the last applied block. */
   readonly appliedHeight: number;

@@ -58,7 +58,12 @@ export class ReadinessWatch {
 
   /** null if this node is fit to lead; else why not, and how far it is. */
   get reason(): string | null {
-    return unreadyDetail(this.#why(), this.#dependencies.facts().backlog);
+    return unreadyDetail(this.#facts);
+  }
+
+  /** Whether it lacks anything that is committed; a slow disk alone is no lack. */
+  get isBehind(): boolean {
+    return whyUnready({ ...this.#facts, slowDisk: null }) !== null;
   }
 
   /** How long the executor has failed, or has been silent; 0 while it answers. */
@@ -90,7 +95,7 @@ export class ReadinessWatch {
 
   /** To be called when something has changed that this hangs on. */
   report(): void {
-    const reason = this.#why();
+    const reason = whyUnready(this.#facts);
     const { appliedHeight, hasJoined } = this.#dependencies.facts();
     const last = this.#reported;
     if (last?.reason !== reason || last.appliedHeight !== appliedHeight) {
@@ -105,8 +110,8 @@ export class ReadinessWatch {
     this.#dependencies.listener.readinessChanged(told === readyWord, told);
   }
 
-  #why(): string | null {
+  get #facts(): ReadinessFacts {
     const { unreadyAfterMs } = this.#options;
-    return whyUnready({ ...this.#dependencies.facts(), failingMs: this.failingMs, unreadyAfterMs });
+    return { ...this.#dependencies.facts(), failingMs: this.failingMs, unreadyAfterMs };
   }
 }

@@ -2,6 +2,12 @@
 
 import type { Backlog } from "./applier.ts";
 
+/** What a write of the Raft log takes, on average or by now, and may take. */
+export interface SlowDisk {
+  readonly takesMs: number;
+  readonly limitMs: number;
+}
+
 export interface ReadinessFacts {
   readonly isDraining: boolean;
   /** It is known what log this node goes on with. */
@@ -15,12 +21,16 @@ export interface ReadinessFacts {
   readonly failingMs: number;
   /** An execution client that fails for so long makes the node unready. */
   readonly unreadyAfterMs: number;
+  /** null while the disk of the Raft log keeps up. Consensus stands back by itself then. */
+  readonly slowDisk: SlowDisk | null;
   /** Committed entries that are not applied. */
   readonly behind: number;
 }
 
 /** A ready node can take over without a noticeable pause: it has next to nothing left to apply. */
 const maxEntriesBehind = 8;
+
+const slowDiskReason = "the disk of raft_dir is slow";
 
 /** The same words as long as the reason is the same: they are one line in the log. */
 export function whyUnready(facts: ReadinessFacts): string | null {
@@ -33,13 +43,22 @@ export function whyUnready(facts: ReadinessFacts): string | null {
   if (facts.missingHeight !== null) {
     return `blocks up to height ${facts.missingHeight}, which are older than the log, are missing`;
   }
+  if (facts.slowDisk !== null) return slowDiskReason;
   return facts.behind > maxEntriesBehind ? "committed blocks are not yet applied" : null;
 }
 
-/** With how far it is, for whoever asks now. */
-export function unreadyDetail(reason: string | null, backlog: Backlog | null): string | null {
-  if (reason === null || backlog === null) return reason;
-  return `${reason}: height ${backlog.height} of ${backlog.targetHeight}`;
+/** With how far or how slow it is, for whoever asks now. */
+export function unreadyDetail(facts: ReadinessFacts): string | null {
+  const reason = whyUnready(facts);
+  const { backlog, slowDisk } = facts;
+  if (reason === null) return null;
+  if (reason === slowDiskReason && slowDisk !== null) {
+    const { takesMs, limitMs } = slowDisk;
+    return `${reason}: a write takes ${takesMs.toFixed(0)} ms, and may take ${limitMs.toFixed(0)}`;
+  }
+  return backlog === null
+    ? reason
+    : `${reason}: height ${backlog.height} of ${backlog.targetHeight}`;
 }
 
 /** What the log says of a node that is fit to lead. */

@@ -21,6 +21,7 @@ import {
   unknownRole,
 } from "./ports.ts";
 import { type ProducerOptions, produceBlocks } from "./producer.ts";
+import type { SlowDisk } from "./readiness.ts";
 import {
   type Readiness,
   type ReadinessListener,
@@ -93,6 +94,7 @@ export class Sequencer {
   #appliedIndex = 0;
   /** null until it is known what log this node goes on with. */
   #baseHeight: number | null = null;
+  #slowDisk: SlowDisk | null = null;
   #appliedAtMs = performance.now();
   #production: { readonly abort: AbortController; readonly done: Promise<void> } | null = null;
   readonly #whenReached = new Set<{ readonly index: number; readonly finish: () => void }>();
@@ -180,6 +182,10 @@ export class Sequencer {
     return this.#readiness.reason;
   }
 
+  get isBehind(): boolean {
+    return this.#readiness.isBehind;
+  }
+
   /** How long the executor has failed, or has been silent; 0 while it answers. */
   get failingMs(): number {
     return this.#readiness.failingMs;
@@ -229,6 +235,13 @@ export class Sequencer {
     this.#update();
     this.#readiness.report();
     if (hasNewLeader) this.#forwarder.wake();
+  }
+
+  /** How slow the disk of the Raft log is; null if it is not. */
+  onDisk(slowDisk: SlowDisk | null): void {
+    const hasChanged = (slowDisk === null) !== (this.#slowDisk === null);
+    this.#slowDisk = slowDisk;
+    if (hasChanged) this.#readiness.report();
   }
 
   onCommitted(entries: readonly CommittedEntry[], commitIndex: number): void {
@@ -370,6 +383,7 @@ export class Sequencer {
       hasLog: this.#baseHeight !== null,
       missingHeight: this.#lacksBlocks ? this.#baseHeight : null,
       backlog: this.#applier.backlog,
+      slowDisk: this.#slowDisk,
       behind: this.#commitIndex - this.#appliedIndex,
       appliedHeight: this.#applier.head.height,
       hasJoined: this.#raft.hasJoined,

@@ -46,7 +46,9 @@ const blocksAfter = 3;
 export async function runCycle(fault: FaultName, tools: CycleTools): Promise<CycleResult> {
   const { cluster, network, logs, view, dice, longMs } = tools;
   const { hitsLeader, deposes, begin, end } = faults[fault];
-  const isReady = await until(() => isWhole(view(), blocksBehindMax), wholeLimitMs);
+  const isReady =
+    (await until(() => isWhole(view(), blocksBehindMax), wholeLimitMs)) &&
+    (await untilAllReady(cluster.nodes, wholeLimitMs));
   const leader = cluster.nodes.find(({ id }) => id === view().leaderId);
   if (!isReady || leader === undefined) return skipped(fault);
   // At any moment of a block's time.
@@ -116,6 +118,26 @@ function skipped(fault: FaultName): CycleResult {
     isUndetected: false,
     gapMs: 0,
   };
+}
+
+/** Whose disk was slow a moment ago would not take over. */
+async function untilAllReady(nodes: readonly LocalNode[], limitMs: number): Promise<boolean> {
+  const deadlineMs = performance.now() + limitMs;
+  for (;;) {
+    const answers = await Promise.all(nodes.map(({ rpcUrl }) => isReadyAt(rpcUrl)));
+    if (!answers.includes(false)) return true;
+    if (performance.now() > deadlineMs) return false;
+    await sleep(pollMs);
+  }
+}
+
+async function isReadyAt(rpcUrl: string): Promise<boolean> {
+  try {
+    return (await fetch(`${rpcUrl}/health/ready`)).ok;
+  } catch {
+    // It has not answered yet: not ready.
+    return false;
+  }
 }
 
 async function until(isTrue: () => boolean, limitMs: number): Promise<boolean> {

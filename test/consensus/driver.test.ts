@@ -2,7 +2,8 @@
 
 import { describe, expect, it } from "vitest";
 import { applyWindowMaxBytes } from "../../src/base/limits.ts";
-import type { Snapshot } from "../../src/raft/types.ts";
+import { wellAfterMs } from "../../src/consensus/disk-watch.ts";
+import type { Readiness, Snapshot } from "../../src/raft/types.ts";
 import { append, entryAt, timeouts } from "../raft/lab/bench.ts";
 import { bootstrap, configuration, Table } from "./table.ts";
 
@@ -123,6 +124,75 @@ describe("proposals", () => {
     table.propose(1);
     table.runSoon();
     expect([...table.outcomes]).toEqual([[1, { kind: "notLeader", proposalId: 1, leaderId: "2" }]]);
+  });
+});
+
+describe("a disk that stalls", () => {
+  const ready: Readiness = { isReady: true, appliedHeight: 0, priority: 0 };
+
+  /** Its write is under way, and is committed by the others. */
+  function stalledLeader(): Table {
+    const table = new Table();
+    table.becomeLeader();
+    table.propose(1);
+    table.runSoon();
+    for (const from of ["2", "3"]) table.acknowledge(3, from);
+    expect(table.outcomes.get(1)).toMatchObject({ kind: "committed" });
+    table.sent.splice(0);
+    return table;
+  }
+
+  /** Time passes, in which server 2 hears this leader and says how it is. */
+  function heardBy2(table: Table, forMs: number, readiness: Readiness): void {
+    const body = { kind: "heartbeatResponse", term: 2, success: true, lastLogIndex: 3, readiness };
+    const untilMs = table.nowMs + forMs;
+    while (table.nowMs < untilMs) {
+      table.waitUntil(table.nowMs + 10);
+      table.receive("2", { ...body, sentAtMs: table.nowMs });
+    }
+  }
+
+  const slowEvents = (table: Table) =>
+    table.events.map(({ kind }) => kind).filter((kind) => /^(disk|transferS)/.test(kind));
+
+  it("ends a leadership while its write is under way: a ready voter takes over (P5)", () => {
+    const table = stalledLeader();
+    heardBy2(table, 250, ready);
+    expect(slowEvents(table)).toEqual([]);
+    heardBy2(table, 150, ready);
+    expect(slowEvents(table)).toEqual(["diskSlow", "transferStarted"]);
+    expect(table.sent.filter(({ kind }) => kind === "timeoutNowRequest")).toMatchObject([
+      { to: "2" },
+    ]);
+  });
+
+  it("ends none where no other is ready", () => {
+    const table = stalledLeader();
+    heardBy2(table, 5_000, { ...ready, isReady: false });
+    expect(slowEvents(table)).toEqual(["diskSlow"]);
+    expect(table.driver.status.role).toBe("leader");
+  });
+
+  it("makes a follower unready, in its own words to the leader, until it is fast again", () => {
+    const table = new Table();
+    table.driver.setReadiness(ready);
+    const said = (): boolean | undefined => {
+      table.receive("2", { kind: "heartbeatRequest", term: 1, sentAtMs: table.nowMs });
+      const answer = table.sent.findLast(({ kind }) => kind === "heartbeatResponse");
+      return answer?.kind === "heartbeatResponse" ? answer.readiness?.isReady : undefined;
+    };
+    table.receive("2", append(1, { term: 1, index: 1 }, [1]));
+    expect(said()).toBe(true);
+    for (let ms = 0; ms < 300; ms += 10) table.waitUntil(table.nowMs + 10);
+    expect(said()).toBe(false);
+    expect(table.driver.slowDisk?.takesMs).toBeGreaterThanOrEqual(200);
+    // What its host says of itself changes nothing of that.
+    table.driver.setReadiness(ready);
+    expect(said()).toBe(false);
+    table.flush();
+    for (let ms = 0; ms < wellAfterMs(timeouts) + 100; ms += 10) table.waitUntil(table.nowMs + 10);
+    expect(said()).toBe(true);
+    expect(slowEvents(table)).toEqual(["diskSlow", "diskWell"]);
   });
 });
 

@@ -148,8 +148,8 @@ export class Table implements Clock, DriverStore {
     this.sent.splice(0);
   }
 
-  acknowledge(matchIndex: LogIndex): void {
-    this.receive("2", {
+  acknowledge(matchIndex: LogIndex, from = "2"): void {
+    this.receive(from, {
       kind: "appendEntriesResponse",
       term: 2,
       success: true,

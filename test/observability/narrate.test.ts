@@ -136,6 +136,11 @@ const otherRaftLines: readonly (readonly [RaftEvent, string])[] = [
     "ERR raft: snapshot is too large to be sent, the log grows: lower cluster.tx_identity_window on all nodes index=9 bytes=12 limit=10",
   ],
   [
+    { kind: "diskSlow", takesMs: 411.7, limitMs: 58.3 },
+    "WRN raft: the disk of raft_dir is slow takesMs=412 limitMs=58",
+  ],
+  [{ kind: "diskWell" }, "INF raft: the disk of raft_dir is fast enough again"],
+  [
     { kind: "snapshotDamaged", path: "3-9.snp", reason: "checksum" },
     "ERR raft: snapshot is damaged, using an older one path=3-9.snp reason=checksum",
   ],

@@ -226,6 +226,28 @@ describe("an unready leader", () => {
     heartbeatAnswered(bench, "2", 2, ready);
     expect(bench.sentOf("timeoutNowRequest").map((m) => m.to)).toEqual(["2"]);
   });
+
+  it("goes by a voter's newest answer, and not by one that the voter's disk held back", () => {
+    const bench = leader();
+    const askedMs = bench.nowMs;
+    bench.step({ kind: "readiness", readiness: unready });
+    for (let ms = 0; ms < timeouts.electionTimeoutMs; ms += 20) {
+      bench.wait(20);
+      heartbeatAnswered(bench, "2", 2, unready);
+    }
+    bench.receive("2", {
+      kind: "appendEntriesResponse",
+      term: 2,
+      success: true,
+      lastLogIndex: 2,
+      noRetryBackoff: false,
+      matchIndex: 2,
+      prevLogIndex: 1,
+      sentAtMs: askedMs,
+      readiness: ready,
+    });
+    expect(bench.core.status.isTransferring).toBe(false);
+  });
 });
 
 describe("before an entry of its term is committed, a leader", () => {

@@ -1,9 +1,10 @@
 /**
  * Liveness: once a majority is up and connected, and nothing new breaks, it must have a leader, make
  * progress and agree, within a bounded time, whatever the others do. If any of it is ready, a ready one
- * must lead (P5).
+ * must lead, and none whose disk is slow or has stalled (P5).
  */
 
+import { wellAfterMs } from "../../src/consensus/disk-watch.ts";
 import { majorityOf } from "../../src/raft/quorum.ts";
 import { rpcTimeoutMs } from "../../src/transport/deadlines.ts";
 import type { Ledger } from "./checkers/ledger.ts";
@@ -18,13 +19,14 @@ import { Violation } from "./violation.ts";
 import type { World } from "./world.ts";
 
 /**
- * In which a healed majority has recovered: several elections that fail, the wait for a ready node, and
- * the longest deadline of an RPC that hangs from before.
+ * In which a healed majority has recovered: several elections that fail, the wait for a ready node, also
+ * for one whose disk was slow, and the longest deadline of an RPC that hangs from before.
  */
 export function patienceMs({ timeouts }: Plan): number {
   const { electionMs, heartbeatMs, sendMs } = timeouts;
   const hangingMs = rpcTimeoutMs("installSnapshotRequest", 0, sendMs);
-  return 20 * electionMs + 20 * heartbeatMs + hangingMs;
+  const wellMs = wellAfterMs({ electionTimeoutMs: electionMs });
+  return 20 * electionMs + 20 * heartbeatMs + hangingMs + wellMs;
 }
 
 /** The checkers that also know what is still owed. */
@@ -34,12 +36,18 @@ export interface CalmChecks {
   readonly reads: Reads;
 }
 
+/** Longer than any write that is still taken for that of a disk that keeps up. */
+function slowWriteMs({ timeouts }: Plan): number {
+  return timeouts.heartbeatMs + 400;
+}
+
 export class Calm {
   readonly #cluster: Cluster;
   readonly #clients: Clients;
   readonly #checks: CalmChecks;
   readonly #world: World;
   readonly #dice: Dice;
+  readonly #diskDice: Dice;
 
   constructor(cluster: Cluster, clients: Clients, checks: CalmChecks, world: World) {
     this.#cluster = cluster;
@@ -47,6 +55,7 @@ export class Calm {
     this.#checks = checks;
     this.#world = world;
     this.#dice = world.dice.fork("calm");
+    this.#diskDice = world.dice.fork("disks in the calm");
   }
 
   /** Runs until the majority has recovered; returns after how long. Throws a Violation if it does not. */
@@ -65,9 +74,14 @@ export class Calm {
       // Whether all agree shows best when nothing new comes. Until then new entries make the log as long as
       // any that a wiped node was told of, also one that nobody needs.
       const isWhole = healthy.every((node) => !node.lacksMemory);
-      if (hasProgressed && isWhole) this.#clients.pause();
+      // And a leader with a slow disk has to write to know that.
+      const leads = healthy.some(({ status }) => status?.role === "leader");
+      if (hasProgressed && isWhole && leads) this.#clients.pause();
       const missing = hasProgressed ? this.#missing(healthy) : "a new command is committed";
-      if (missing === null) return tookMs;
+      if (missing === null) {
+        for (const { life } of this.#cluster.nodes) life?.disk.trouble(null);
+        return tookMs;
+      }
       if (tookMs < patienceMs(plan)) continue;
       const what = `after ${tookMs.toFixed(0)} ms of calm it is not true that ${missing}`;
       throw new Violation("progress", what);
@@ -104,7 +118,22 @@ export class Calm {
       node.setReadiness({ isReady, appliedHeight: node.saved.index, priority: 0 });
       node.start();
     }
-    return healthy;
+    return isNew ? healthy : this.#besidesOneWithABadDisk(healthy);
+  }
+
+  /** Where a majority is left without it, a ready one among that, the disk of the last may be slow or stall. */
+  #besidesOneWithABadDisk(healthy: readonly SimulatedNode[]): readonly SimulatedNode[] {
+    const { plan, transcript } = this.#world;
+    const others = healthy.slice(0, -1);
+    const ill = healthy.at(-1);
+    const isReady = others.some(({ readiness }) => readiness.isReady);
+    if (ill === undefined || !isReady || others.length < majorityOf(plan.clusterSize))
+      return healthy;
+    if (!this.#diskDice.chance(0.5)) return healthy;
+    const writeMs = this.#diskDice.chance(0.5) ? Number.POSITIVE_INFINITY : slowWriteMs(plan);
+    transcript.note(ill.id, () => `its disk takes ${writeMs} ms for a write`);
+    ill.life?.disk.trouble(writeMs);
+    return others;
   }
 
   /** What is not true yet; null once all is well. */

@@ -74,6 +74,11 @@ export class Life implements Process {
     return this.#wokeMs;
   }
 
+  /** As its node says, and its disk. */
+  get isReady(): boolean {
+    return this.readiness.isReady && (this.driver?.slowDisk ?? null) === null;
+  }
+
   start(): void {
     this.run("io", () => this.#startup.begin());
   }

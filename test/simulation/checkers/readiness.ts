@@ -40,7 +40,7 @@ export class ReadyLead implements Checker {
     if (message.kind !== "requestPreVoteResponse" || !message.granted) return;
     if (request?.kind !== "requestPreVoteRequest" || request.readiness?.isReady !== false) return;
     const { life } = node;
-    if (life === null || !life.readiness.isReady) return;
+    if (life === null || !life.isReady) return;
     const leaderlessMs = life.clock.now() - (this.#contactMs.get(node.id) ?? 0);
     if (leaderlessMs >= this.#waitMs) return;
     throw new Violation(

@@ -84,12 +84,36 @@ export const lifeMutants: readonly Mutant[] = [
     breaks: "messages do not wait for the write that they depend on",
     edits: [
       {
-        file: "consensus/driver.ts",
-        find: "if (outbound.afterSequence <= this.#durableSequence) this.#host.send(outbound.message);",
-        replace: "if (true) this.#host.send(outbound.message);",
+        file: "consensus/durability.ts",
+        find: "if (outbound.afterSequence <= this.#durableSequence) this.#dependencies.send(outbound.message);",
+        replace: "if (true) this.#dependencies.send(outbound.message);",
       },
     ],
     caughtAs: ["promised means durable"],
+  }),
+  mutant({
+    id: "slow-disk-ignored",
+    breaks: "a node whose disk is slow says that it is ready, and leads on (P5)",
+    edits: [
+      {
+        file: "consensus/driver.ts",
+        find: "readiness.isReady && this.slowDisk === null;",
+        replace: "readiness.isReady;",
+      },
+    ],
+    caughtAs: ["progress"],
+  }),
+  mutant({
+    id: "stall-seen-when-over",
+    breaks: "a write counts as slow when it has ended, and not while it is under way (P5)",
+    edits: [
+      {
+        file: "consensus/disk-watch.ts",
+        find: "this.#averageWith(atMs - oldestMs, atMs)",
+        replace: "0",
+      },
+    ],
+    caughtAs: ["progress"],
   }),
   mutant({
     id: "recovered-at-once",
