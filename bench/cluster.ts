@@ -1,12 +1,15 @@
-/** Three members of a consensus cluster on loopback, and what the benchmark waits for in them. */
+/** Three members of a cluster, ours or a peer's, and what the benchmark waits for in them. */
 
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { monotonicMs } from "../src/consensus/shared-lease.ts";
+import { portPicker } from "../src/devnet/free-ports.ts";
 import type { Term } from "../src/raft/types.ts";
-import { MemberProcess } from "./member/process.ts";
-import type { FromMember, Timeouts } from "./member/protocol.ts";
+import { type Launch, MemberProcess } from "./member/process.ts";
+import type { FromMember, LightLoad, Timeouts } from "./member/protocol.ts";
+import type { NetworkWay } from "./network/protocol.ts";
+import { SlowNetwork } from "./network/slow-network.ts";
+import { launchOurs } from "./peers/ours.ts";
 
 export type Told = FromMember & { readonly memberId: string };
 
@@ -15,6 +18,10 @@ export interface ClusterOptions {
   readonly workDir: string;
   readonly timeouts?: Timeouts;
   readonly execArgv?: readonly string[];
+  /** Whose members they are; ours, unless it is said. */
+  readonly launch?: Launch;
+  /** How long a byte is on its way from one member to another; as long as on loopback, unless it is said. */
+  readonly oneWayMs?: number;
 }
 
 /** Those of the quick-failover example; detection is only part of what a failover takes. */
@@ -33,26 +40,43 @@ const calmTimeouts: Timeouts = {
   sendTimeoutMs: 500,
 };
 
+const host = "127.0.0.1";
+const memberCount = 3;
 const patienceMs = 30_000;
+/** Of seconds of a light load. */
+const acknowledgedKept = 2_000;
 
 export class BenchCluster {
   readonly members: readonly MemberProcess[];
   readonly startedAtMs: number;
   readonly #directory: string;
+  readonly #network: SlowNetwork | null;
   #roles: (Told & { readonly kind: "role" })[] = [];
+  readonly #acknowledged: (Told & { readonly kind: "acknowledged" })[] = [];
   #waiting: { matches: (told: Told) => boolean; resolve: (told: Told) => void }[] = [];
 
-  private constructor(directory: string, ports: readonly number[], options: ClusterOptions) {
-    const { timeouts = calmTimeouts, execArgv = [] } = options;
+  private constructor(directory: string, ways: readonly NetworkWay[], options: ClusterOptions) {
+    const { timeouts = calmTimeouts, execArgv = [], oneWayMs = 0 } = options;
+    const { launch = launchOurs(execArgv) } = options;
     this.#directory = directory;
-    this.members = ports.map((port, at) => {
-      const peers = ports
-        .map((peerPort, peerAt) => [`m${peerAt + 1}`, `127.0.0.1:${peerPort}`] as const)
-        .filter((_, peerAt) => peerAt !== at);
-      const id = `m${at + 1}`;
+    this.#network = oneWayMs > 0 ? new SlowNetwork({ host, oneWayMs, ways }) : null;
+    const servers = ways.map(({ to, via }, at) => ({
+      id: `m${at + 1}`,
+      port: to,
+      address: `${host}:${oneWayMs > 0 ? via : to}`,
+    }));
+    this.members = servers.map(({ id, port, address }) => {
+      const others = servers.filter((other) => other.id !== id);
       return new MemberProcess(
-        { id, raftDir: join(directory, id), port, peers, timeouts },
-        { execArgv, onTold: (told) => this.#take(told) },
+        {
+          id,
+          raftDir: join(directory, id),
+          port,
+          advertisedAddress: address,
+          peers: others.map((other) => [other.id, other.address]),
+          timeouts,
+        },
+        { launch, onTold: (told) => this.#take(told) },
       );
     });
     this.startedAtMs = monotonicMs();
@@ -62,8 +86,13 @@ export class BenchCluster {
   /** Resolves once there is a leader that has committed in its term, and all follow it. */
   static async start(options: ClusterOptions): Promise<BenchCluster> {
     const directory = await mkdtemp(join(options.workDir, "bench-"));
-    const cluster = new BenchCluster(directory, await freePorts(3), options);
-    await cluster.settled();
+    const cluster = new BenchCluster(directory, await freeWays(), options);
+    try {
+      await cluster.settled();
+    } catch (error) {
+      await cluster.stop();
+      throw error;
+    }
     return cluster;
   }
 
@@ -75,7 +104,16 @@ export class BenchCluster {
 
   /** The newest that any member has told of. */
   get term(): Term {
-    return Math.max(0, ...this.#roles.map(({ report }) => report.term));
+    return Math.max(
+      0,
+      ...this.#roles.map(({ report }) => report.term),
+      ...this.#acknowledged.map(({ term }) => term),
+    );
+  }
+
+  /** When the last commands of the light load were acknowledged. */
+  get acknowledgedMs(): readonly number[] {
+    return this.#acknowledged.map(({ atMs }) => atMs);
   }
 
   /** The leader of the newest term that has joined, once every member follows it. */
@@ -85,6 +123,35 @@ export class BenchCluster {
       if (leader !== null) return this.member(leader);
       await this.next((told) => told.kind === "role");
     }
+  }
+
+  /** How long after the start of the processes the first command is committed, all following their leader. */
+  async firstCommitMs(): Promise<number> {
+    const leader = await this.settled();
+    await leader.load({ sizeBytes: 512, inFlight: 1, seconds: 60, commitsMax: 1 });
+    return monotonicMs() - this.startedAtMs;
+  }
+
+  /** Sends a signal; resolves, once the process has ended, with when it was sent. */
+  async end(member: MemberProcess, signal: "SIGKILL" | "SIGTERM"): Promise<number> {
+    const sentAtMs = await member.end(signal);
+    this.#network?.close(member.options.port);
+    this.#roles = this.#roles.filter(({ memberId }) => memberId !== member.id);
+    return sentAtMs;
+  }
+
+  /** Resolves when it takes connections again. */
+  async restart(member: MemberProcess): Promise<void> {
+    const isBack = this.next((told) => told.kind === "started" && told.memberId === member.id);
+    member.start();
+    await isBack;
+  }
+
+  /** Whoever can proposes a little, until `rest`; resolves once something is committed. */
+  async keepProposing(load: LightLoad): Promise<void> {
+    const first = this.next((told) => told.kind === "acknowledged");
+    await Promise.all(this.members.map((member) => member.keepProposing(load)));
+    await first;
   }
 
   /** That all members together have used so far. */
@@ -109,18 +176,19 @@ export class BenchCluster {
     });
   }
 
-  /** Forgets what a member said before its process was ended. */
-  forget(memberId: string): void {
-    this.#roles = this.#roles.filter((told) => told.memberId !== memberId);
-  }
-
   async stop(): Promise<void> {
     await Promise.all(this.members.map((member) => member.stop()));
+    await this.#network?.stop();
     await rm(this.#directory, { recursive: true, force: true });
   }
 
   #take(told: Told): void {
     if (told.kind === "role") this.#roles.push(told);
+    if (told.kind === "acknowledged") {
+      this.#acknowledged.push(told);
+      if (this.#acknowledged.length > acknowledgedKept) this.#acknowledged.shift();
+    }
+    if (told.kind === "started") void this.#network?.open(this.member(told.memberId).options.port);
     const waiting = this.#waiting;
     this.#waiting = waiting.filter(({ matches }) => !matches(told));
     for (const { resolve } of waiting.filter(({ matches }) => matches(told))) resolve(told);
@@ -145,25 +213,17 @@ export class BenchCluster {
     const agree = reports.every(
       (report) => report?.hasJoined && report.term === term && report.leaderId === leaderId,
     );
-    return agree ? leaderId : null;
+    // A command of a newer term may be heard of before that term's leader.
+    return agree && term === this.term ? leaderId : null;
   }
 }
 
-/** Ports that were free a moment ago. */
-async function freePorts(count: number): Promise<readonly number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer();
-      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-      return server;
-    }),
-  );
-  return Promise.all(
-    servers.map(async (server) => {
-      const address = server.address();
-      await new Promise((resolve) => server.close(resolve));
-      if (address === null || typeof address === "string") throw new Error("a port is a number");
-      return address.port;
-    }),
-  );
+/** To each member a port of its own, and one before it for a network. */
+async function freeWays(): Promise<readonly NetworkWay[]> {
+  const nextPort = portPicker();
+  const ways: NetworkWay[] = [];
+  while (ways.length < memberCount) {
+    ways.push({ to: await nextPort(host), via: await nextPort(host) });
+  }
+  return ways;
 }

@@ -4,15 +4,18 @@ import { assert } from "../src/base/assert.ts";
 
 export type Unit = "ms" | "per s" | "s" | "MB" | "calls";
 
-export interface Figure {
-  readonly section: string;
-  readonly name: string;
-  readonly unit: Unit;
+export interface Distribution {
   readonly samples: number;
   readonly p50: number;
   readonly p95: number;
   readonly p99: number;
   readonly max: number;
+}
+
+export interface Figure extends Distribution {
+  readonly section: string;
+  readonly name: string;
+  readonly unit: Unit;
   /** The same work done by nothing but the system calls under it, in the same run; null where there is none. */
   readonly floor: { readonly name: string; readonly p50: number; readonly ratio: number } | null;
 }
@@ -20,6 +23,19 @@ export interface Figure {
 export interface Floor {
   readonly name: string;
   readonly samples: readonly number[];
+}
+
+/** Of many samples, or of one. */
+export function distribution(samples: readonly number[]): Distribution {
+  assert(samples.length > 0, "a distribution is of something");
+  const sorted = samples.toSorted((a, b) => a - b);
+  return {
+    samples: sorted.length,
+    p50: quantile(sorted, 0.5),
+    p95: quantile(sorted, 0.95),
+    p99: quantile(sorted, 0.99),
+    max: quantile(sorted, 1),
+  };
 }
 
 /** A figure of many samples, or of one. */
@@ -31,22 +47,17 @@ export function figure(
   floor: Floor | null = null,
 ): Figure {
   assert(samples.length > 0, "a figure has samples", { section, name });
-  const sorted = samples.toSorted((a, b) => a - b);
-  const p50 = quantile(sorted, 0.5);
+  const measured = distribution(samples);
   const floorMs = floor === null ? null : median(floor.samples);
   return {
     section,
     name,
     unit,
-    samples: sorted.length,
-    p50,
-    p95: quantile(sorted, 0.95),
-    p99: quantile(sorted, 0.99),
-    max: quantile(sorted, 1),
+    ...measured,
     floor:
       floor === null || floorMs === null
         ? null
-        : { name: floor.name, p50: floorMs, ratio: p50 / floorMs },
+        : { name: floor.name, p50: floorMs, ratio: measured.p50 / floorMs },
   };
 }
 

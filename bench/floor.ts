@@ -12,6 +12,8 @@ import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { open } from "lmdb";
 import { monotonicMs } from "../src/consensus/shared-lease.ts";
+import { portPicker } from "../src/devnet/free-ports.ts";
+import { SlowNetwork } from "./network/slow-network.ts";
 
 export interface FloorOptions {
   readonly workDir: string;
@@ -74,11 +76,20 @@ export function openFloorDatabase(path: string) {
   });
 }
 
-/** `sizeBytes` to another process over loopback, and a short answer back. */
-export async function tcpRoundTripMs(sizeBytes: number, count: number): Promise<number[]> {
+const host = "127.0.0.1";
+
+/** `sizeBytes` to another process over loopback, or so far away, and a short answer back. */
+export async function tcpRoundTripMs(
+  sizeBytes: number,
+  count: number,
+  oneWayMs = 0,
+): Promise<number[]> {
   const child = fork(join(import.meta.dirname, "floor-echo.ts"), [String(sizeBytes)]);
-  const port = await new Promise<number>((resolve) => child.once("message", resolve));
-  const socket = connect({ port, host: "127.0.0.1", noDelay: true });
+  const to = await new Promise<number>((resolve) => child.once("message", resolve));
+  const via = await portPicker()(host);
+  const network = oneWayMs > 0 ? new SlowNetwork({ host, oneWayMs, ways: [{ to, via }] }) : null;
+  await network?.open(to);
+  const socket = connect({ port: network === null ? to : via, host, noDelay: true });
   await new Promise<void>((resolve) => socket.once("connect", () => resolve()));
   const data = Buffer.alloc(sizeBytes, 7);
   try {
@@ -86,6 +97,7 @@ export async function tcpRoundTripMs(sizeBytes: number, count: number): Promise<
   } finally {
     socket.destroy();
     child.disconnect();
+    await network?.stop();
   }
 }
 

@@ -3,10 +3,17 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import type { Comparison } from "./comparison.ts";
 import type { Figure } from "./figure.ts";
 import { describeMachine } from "./machine.ts";
-import { machineLine, type Report, tableOf, writeReport } from "./report.ts";
-import type { Effort, Section, SectionContext } from "./section.ts";
+import { comparisonsOf, machineLine, type Report, tableOf, writeReport } from "./report.ts";
+import {
+  type Effort,
+  type NetworkName,
+  networkNames,
+  type Section,
+  type SectionContext,
+} from "./section.ts";
 import { blocksSection } from "./sections/blocks.ts";
 import { catchUpSection } from "./sections/catch-up.ts";
 import { coldStartSection } from "./sections/cold-start.ts";
@@ -16,7 +23,7 @@ import { failoverSection } from "./sections/failover.ts";
 import { floorSection } from "./sections/floor.ts";
 import { latencySection } from "./sections/latency.ts";
 import { logCatchUpSection } from "./sections/log-catch-up.ts";
-import { peersSection } from "./sections/peers.ts";
+import { peerSections } from "./sections/peers.ts";
 import { restartSection } from "./sections/restart.ts";
 import { throughputSection } from "./sections/throughput.ts";
 
@@ -35,7 +42,7 @@ const sections: readonly Section[] = [
 const moreSections: readonly Section[] = [
   catchUpSection,
   engineSection,
-  peersSection,
+  ...peerSections,
   restartSection,
 ];
 
@@ -44,8 +51,11 @@ const allSections = [...sections, ...moreSections];
 const usage = `npm run bench -- [section ...] [options]
   section         of: ${sections.map(({ name }) => name).join(", ")} (these without any),
                   ${moreSections.map(({ name }) => name).join(", ")}
+                  peers is all of ${peerSections.map(({ name }) => name).join(", ")}
   --only a,b      the same
   --seconds n     for each measurement of latency and throughput (default 4)
+  --failovers n   kills, and hand-overs (default 20)
+  --network name  between the members of peers: ${networkNames.join(" or ")} (default both)
   --smoke         as little as shows that everything works
   --dir path      where logs and report are written (default bench/results): the disk that is measured
   --profile path  writes V8 processor profiles of all members and their threads there
@@ -55,6 +65,7 @@ const usage = `npm run bench -- [section ...] [options]
 const thorough: Effort = {
   seconds: 4,
   failovers: 20,
+  coldStarts: 3,
   catchUpEntries: 20_000,
   chainBlocks: 1_000_000,
   engineBlocks: 30,
@@ -63,6 +74,7 @@ const thorough: Effort = {
 const smoke: Effort = {
   seconds: 0.15,
   failovers: 1,
+  coldStarts: 1,
   catchUpEntries: 200,
   chainBlocks: 2_000,
   engineBlocks: 2,
@@ -77,15 +89,18 @@ async function main(): Promise<number> {
     process.stderr.write(`${options}\n\n${usage}`);
     return usageExitCode;
   }
-  const { chosen, effort, workDir, isJson, execArgv } = options;
+  const { chosen, effort, networks, workDir, isJson, execArgv } = options;
   mkdirSync(workDir, { recursive: true });
   const machine = describeMachine(workDir);
   const notes: string[] = [];
+  const comparisons: Comparison[] = [];
   const context: SectionContext = {
     workDir,
     effort,
+    networks,
     execArgv,
-    note: (text) => notes.push(text),
+    note: (text) => notes.includes(text) || notes.push(text),
+    compared: (comparison) => comparisons.push(comparison),
   };
   const figures: Figure[] = [];
   const startedAt = new Date().toISOString();
@@ -94,16 +109,21 @@ async function main(): Promise<number> {
     if (!isJson) process.stderr.write(`${section.name} ...\n`);
     figures.push(...(await section.run(context)));
   }
-  const report: Report = { startedAt, machine, figures, notes };
+  const report: Report = { startedAt, machine, figures, comparisons, notes };
   const path = writeReport(report, workDir);
   if (isJson) process.stdout.write(`${JSON.stringify(report)}\n`);
-  else process.stdout.write(`${tableOf(figures)}${notes.map((n) => `${n}\n`).join("")}${path}\n`);
+  else {
+    if (figures.length > 0) process.stdout.write(tableOf(figures));
+    if (comparisons.length > 0) process.stdout.write(comparisonsOf(comparisons));
+    process.stdout.write(`${notes.map((n) => `${n}\n`).join("")}${path}\n`);
+  }
   return 0;
 }
 
 interface RunOptions {
   readonly chosen: readonly Section[];
   readonly effort: Effort;
+  readonly networks: readonly NetworkName[];
   readonly workDir: string;
   readonly isJson: boolean;
   readonly execArgv: readonly string[];
@@ -117,6 +137,8 @@ function parseOptions(): RunOptions | string {
       options: {
         only: { type: "string" },
         seconds: { type: "string" },
+        failovers: { type: "string" },
+        network: { type: "string" },
         smoke: { type: "boolean", default: false },
         dir: { type: "string", default: join(import.meta.dirname, "results") },
         profile: { type: "string" },
@@ -124,15 +146,24 @@ function parseOptions(): RunOptions | string {
       },
     });
     const asked = [...(values.only?.split(",") ?? []), ...positionals];
-    const names = asked.length > 0 ? asked : sections.map(({ name }) => name);
+    const names = (asked.length > 0 ? asked : sections.map(({ name }) => name)).flatMap((name) =>
+      name === "peers" ? peerSections.map((section) => section.name) : [name],
+    );
     const unknown = names.find((name) => allSections.every((section) => section.name !== name));
     if (unknown !== undefined) return `there is no section ${JSON.stringify(unknown)}`;
     const effort = values.smoke ? smoke : thorough;
     const seconds = values.seconds === undefined ? effort.seconds : Number(values.seconds);
     if (!(seconds > 0)) return `--seconds takes a number above zero, not ${values.seconds}`;
+    const failovers = Number(values.failovers ?? effort.failovers);
+    if (!(Number.isInteger(failovers) && failovers > 0)) {
+      return `--failovers takes a whole number above zero, not ${values.failovers}`;
+    }
+    const networks = networkNames.filter((name) => name === (values.network ?? name));
+    if (networks.length === 0) return `there is no network ${JSON.stringify(values.network)}`;
     return {
       chosen: allSections.filter(({ name }) => names.includes(name)),
-      effort: { ...effort, seconds },
+      effort: { ...effort, seconds, failovers },
+      networks,
       workDir: values.dir,
       isJson: values.json,
       execArgv:

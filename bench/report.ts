@@ -2,13 +2,16 @@
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Figure } from "./figure.ts";
+import { aimText } from "./aims.ts";
+import type { Comparison } from "./comparison.ts";
+import type { Distribution, Figure } from "./figure.ts";
 import type { Machine } from "./machine.ts";
 
 export interface Report {
   readonly startedAt: string;
   readonly machine: Machine;
   readonly figures: readonly Figure[];
+  readonly comparisons: readonly Comparison[];
   readonly notes: readonly string[];
 }
 
@@ -31,8 +34,37 @@ export function tableOf(figures: readonly Figure[]): string {
     figure.floor === null ? "" : number(figure.floor.p50),
     figure.floor === null ? "" : figure.floor.ratio.toFixed(2),
   ]);
-  const all = [[...columns], ...rows];
-  const widths = columns.map((_, at) => Math.max(...all.map((row) => row[at]?.length ?? 0)));
+  return textOf([[...columns], ...rows]);
+}
+
+/** Medians; of those gaps whose tail has an aim too, p50 / p95 / max. */
+export function comparisonsOf(comparisons: readonly Comparison[]): string {
+  const peers = [...new Set(comparisons.flatMap(({ theirs }) => theirs.map(({ name }) => name)))];
+  const head = ["", "unit", "ours", ...peers, ...peers.map((name) => `ours/${name}`), "aim", ""];
+  const rows = comparisons.map(({ network, work, unit, ours, theirs, aim, isReached }) => {
+    const hasTail = aim?.kind === "absolute" && aim.p95 !== undefined;
+    const cell = ({ p50, p95, max }: Distribution) =>
+      hasTail ? [p50, p95, max].map(number).join(" / ") : number(p50);
+    const their = peers.map((peer) => theirs.find(({ name }) => name === peer));
+    return [
+      `${network}: ${work}`,
+      unit,
+      cell(ours),
+      ...their.map((found) => (found === undefined ? "-" : cell(found))),
+      ...their.map((found) => (found === undefined ? "-" : found.ratio.toFixed(2))),
+      aim === null ? "" : aimText(aim, unit),
+      isReached === null ? "" : isReached ? "reached" : "missed",
+    ];
+  });
+  return textOf([head, ...rows]);
+}
+
+/** In columns, the first flush left. */
+function textOf(all: readonly (readonly string[])[]): string {
+  const columnCount = all[0]?.length ?? 0;
+  const widths = Array.from({ length: columnCount }, (_, at) =>
+    Math.max(...all.map((row) => row[at]?.length ?? 0)),
+  );
   const line = (row: readonly string[]) =>
     row
       .map((cell, at) => (at === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[at] ?? 0)))

@@ -1,5 +1,6 @@
 /** A part of the benchmark that can be run by itself (`--only`). */
 
+import type { Comparison } from "./comparison.ts";
 import type { Figure, Floor } from "./figure.ts";
 import { fdatasyncMs, tcpRoundTripMs } from "./floor.ts";
 
@@ -8,6 +9,8 @@ export interface Effort {
   readonly seconds: number;
   /** Kills, and hand-overs. */
   readonly failovers: number;
+  /** Of clusters with empty folders. */
+  readonly coldStarts: number;
   /** Entries that a member which comes back has missed. */
   readonly catchUpEntries: number;
   /** Blocks of the long chain that a node is started with. */
@@ -22,8 +25,14 @@ export interface SectionContext {
   readonly workDir: string;
   readonly effort: Effort;
   readonly execArgv: readonly string[];
+  /** Between the members, where we are compared with others. */
+  readonly networks: readonly NetworkName[];
   note(text: string): void;
+  compared(comparison: Comparison): void;
 }
+
+export const networkNames = ["loopback", "slow"] as const;
+export type NetworkName = (typeof networkNames)[number];
 
 export interface Section {
   readonly name: string;

@@ -17,14 +17,15 @@ const deliveryPauseMs = 20;
 class Member {
   readonly #consensus: Consensus;
   #role: RoleReport | null = null;
-  #keepProposing: { readonly data: Uint8Array; readonly pauseMs: number } | null = null;
+  #lightLoad: { readonly data: Uint8Array; readonly pauseMs: number } | null = null;
+  #hasContact = false;
   /** The newest term of which a command was seen. */
   #seenTerm: Term = 0;
   #delivered = { index: 0, atMs: 0 };
   #deliveryTimer: NodeJS.Timeout | null = null;
   #isHandingOver = false;
 
-  constructor({ id, raftDir, port, peers, timeouts }: MemberOptions) {
+  constructor({ id, raftDir, port, advertisedAddress, peers, timeouts }: MemberOptions) {
     this.#consensus = new Consensus(
       {
         nodeId: id,
@@ -44,7 +45,7 @@ class Member {
           listenHost: "127.0.0.1",
           listenPort: port,
           peers,
-          advertisedAddress: null,
+          advertisedAddress,
           allowFrom: [],
         },
       },
@@ -79,10 +80,13 @@ class Member {
         return tell({ kind: "answer", requestId, result: usage() });
       case "keepProposing": {
         const { sizeBytes, pauseMs } = question;
-        this.#keepProposing = { data: new Uint8Array(sizeBytes).fill(7), pauseMs };
+        this.#lightLoad = { data: new Uint8Array(sizeBytes).fill(7), pauseMs };
         if (this.#role !== null) this.#proposeWhileLeading(this.#role.term);
         return tell({ kind: "answer", requestId, result: null });
       }
+      case "rest":
+        this.#lightLoad = null;
+        return tell({ kind: "answer", requestId, result: null });
       case "stop":
         await this.#consensus.stop();
         tell({ kind: "answer", requestId, result: null });
@@ -107,7 +111,12 @@ class Member {
       this.#isHandingOver && report.role !== "leader" && report.leaderId !== null;
     const hasBegun = report.role === "leader" && !this.#leads(report.term);
     this.#role = report;
-    tell({ kind: "role", report, atMs: monotonicMs() });
+    if (report.leaderId !== null && !this.#hasContact) {
+      this.#hasContact = true;
+      tell({ kind: "contact", atMs: monotonicMs() });
+    }
+    const { term, leaderId, hasJoined } = report;
+    tell({ kind: "role", report: { term, leaderId, hasJoined }, atMs: monotonicMs() });
     if (hasBegun) this.#proposeWhileLeading(report.term);
     if (hasHandedOver) {
       this.#isHandingOver = false;
@@ -122,7 +131,7 @@ class Member {
     const atMs = monotonicMs();
     const command = entries.findLast((entry) => entry.kind === "command");
     if (command !== undefined && !this.#leads(command.term)) {
-      this.#sawCommand(command.term, false, atMs);
+      this.#sawCommand(command.term, atMs);
     }
     this.#delivered = { index: last.index, atMs };
     this.#deliveryTimer ??= setInterval(() => this.#tellDelivered(), deliveryPauseMs);
@@ -135,22 +144,23 @@ class Member {
     tell({ kind: "delivered", ...this.#delivered });
   }
 
-  #sawCommand(term: Term, isOwn: boolean, atMs: number): void {
+  #sawCommand(term: Term, atMs: number): void {
     if (term <= this.#seenTerm) return;
     this.#seenTerm = term;
-    tell({ kind: "firstCommit", term, isOwn, atMs });
+    tell({ kind: "seen", term, atMs });
   }
 
   #leads(term: Term): boolean {
     return this.#role?.role === "leader" && this.#role.term === term;
   }
 
-  #proposeWhileLeading(term: Term): void {
-    if (this.#keepProposing === null || !this.#leads(term) || isTerminated) return;
-    const { data, pauseMs } = this.#keepProposing;
-    void this.#consensus.propose(term, data).then((outcome) => {
-      if (outcome.kind === "committed") this.#sawCommand(term, true, monotonicMs());
-      setTimeout(() => this.#proposeWhileLeading(term), pauseMs);
+  #proposeWhileLeading(term: Term, load = this.#lightLoad): void {
+    if (load === null || load !== this.#lightLoad || !this.#leads(term) || isTerminated) return;
+    void this.#consensus.propose(term, load.data).then((outcome) => {
+      if (outcome.kind === "committed") {
+        tell({ kind: "acknowledged", term, atMs: monotonicMs() });
+      }
+      setTimeout(() => this.#proposeWhileLeading(term, load), load.pauseMs);
     });
   }
 }

@@ -1,10 +1,10 @@
 /** A member process as the benchmark holds it: start, ask, wait for what it tells, kill. */
 
-import { type ChildProcess, fork } from "node:child_process";
-import { join } from "node:path";
+import type { ChildProcess } from "node:child_process";
 import { monotonicMs } from "../../src/consensus/shared-lease.ts";
 import type {
   FromMember,
+  LightLoad,
   Load,
   LoadResult,
   MemberOptions,
@@ -18,9 +18,12 @@ const patienceMs = 60_000;
 
 type Told = FromMember & { readonly memberId: string };
 
+/** Starts a member's process, with an IPC channel for what `protocol.ts` says. */
+export type Launch = (options: MemberOptions) => ChildProcess;
+
 export class MemberProcess {
   readonly options: MemberOptions;
-  readonly #execArgv: readonly string[];
+  readonly #launch: Launch;
   readonly #onTold: (message: Told) => void;
   readonly #answers = new Map<number, PromiseWithResolvers<LoadResult | Usage | null>>();
   #nextId = 0;
@@ -30,13 +33,12 @@ export class MemberProcess {
   constructor(
     options: MemberOptions,
     dependencies: {
-      /** Flags for Node, such as those of its profiler. */
-      readonly execArgv: readonly string[];
+      readonly launch: Launch;
       readonly onTold: (message: Told) => void;
     },
   ) {
     this.options = options;
-    this.#execArgv = dependencies.execArgv;
+    this.#launch = dependencies.launch;
     this.#onTold = dependencies.onTold;
   }
 
@@ -51,10 +53,7 @@ export class MemberProcess {
   }
 
   start(): void {
-    const child = fork(join(import.meta.dirname, "main.ts"), [JSON.stringify(this.options)], {
-      serialization: "advanced",
-      execArgv: [...process.execArgv, ...this.#execArgv],
-    });
+    const child = this.#launch(this.options);
     this.#child = child;
     child.on("message", (message: FromMember) => this.#take(message));
     this.#exited = new Promise((resolve) => {
@@ -88,8 +87,12 @@ export class MemberProcess {
     return result;
   }
 
-  async keepProposing(sizeBytes: number, pauseMs: number): Promise<void> {
-    await this.#ask({ kind: "keepProposing", sizeBytes, pauseMs });
+  async keepProposing(load: LightLoad): Promise<void> {
+    await this.#ask({ kind: "keepProposing", ...load });
+  }
+
+  async rest(): Promise<void> {
+    await this.#ask({ kind: "rest" });
   }
 
   async stop(): Promise<void> {

@@ -5,7 +5,7 @@ import { monotonicMs } from "../../src/consensus/shared-lease.ts";
 import type { Term } from "../../src/raft/types.ts";
 import type { Load, LoadResult } from "./protocol.ts";
 
-/** Throws if one is not committed: a benchmark that loses its leader has measured something else. */
+/** A block is one entry here, and needs no other. Throws if one is not committed: a benchmark that loses its leader has measured something else. */
 export async function runLoad(consensus: Consensus, term: Term, load: Load): Promise<LoadResult> {
   const data = new Uint8Array(load.sizeBytes).fill(7);
   const latenciesMs: number[] = [];

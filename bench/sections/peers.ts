@@ -1,92 +1,62 @@
-/** The same work done by the stack that this project replaces, turn by turn on the same machine. */
+/** The same work done by our peers, turn by turn on the same machine, near to each other and far away. */
 
-import { BenchCluster } from "../cluster.ts";
-import { type Figure, figure, sizeText } from "../figure.ts";
-import { HashicorpCluster, hasGo } from "../peers/hashicorp.ts";
+import { catchUpContest } from "../contests/catch-up.ts";
+import { commitsContest } from "../contests/commits.ts";
+import { Contest, type Entrant, type MeasureContest, oneWayMsOf } from "../contests/contest.ts";
+import { costContest } from "../contests/cost.ts";
+import { gapsContest } from "../contests/gaps.ts";
+import { median } from "../figure.ts";
+import { tcpRoundTripMs } from "../floor.ts";
+import { etcd } from "../peers/etcd.ts";
+import { hashicorp } from "../peers/hashicorp.ts";
+import { launchOurs } from "../peers/ours.ts";
 import type { Section, SectionContext } from "../section.ts";
 
-const loads = [
-  { inFlight: 1, sizeBytes: 512 },
-  { inFlight: 1, sizeBytes: 10 * 1024 },
-  { inFlight: 1, sizeBytes: 100 * 1024 },
-  { inFlight: 1, sizeBytes: 1024 * 1024 },
-  { inFlight: 64, sizeBytes: 512 },
-  { inFlight: 256, sizeBytes: 512 },
-  { inFlight: 64, sizeBytes: 10 * 1024 },
-  { inFlight: 256, sizeBytes: 10 * 1024 },
+export const peerSections: readonly Section[] = [
+  peerSection("peers-commits", commitsContest),
+  peerSection("peers-gaps", gapsContest),
+  peerSection("peers-catch-up", catchUpContest),
+  peerSection("peers-cost", costContest),
 ];
 
-/** Turns of each with each load: a slow moment of the machine does not hit one of them alone. */
-const rounds = 4;
-
-interface Measured {
-  readonly latenciesMs: number[];
-  readonly perSecond: number[];
+function peerSection(name: string, measure: MeasureContest): Section {
+  return {
+    name,
+    async run(context) {
+      const entrants = await entrantsOf(context);
+      if (entrants.length === 1) {
+        context.note("there is nobody to compare with");
+        return [];
+      }
+      for (const network of context.networks) {
+        await noteFloor(context, oneWayMsOf(network));
+        await measure(new Contest(context, network, entrants));
+      }
+      return [];
+    },
+  };
 }
 
-export const peersSection: Section = {
-  name: "peers",
-  async run(context: SectionContext): Promise<readonly Figure[]> {
-    if (!(await hasGo())) {
-      context.note("peers: skipped, since there is no Go to build hashicorp/raft with");
-      return [];
-    }
-    const theirCluster = await HashicorpCluster.start(context.workDir);
-    try {
-      const ourCluster = await BenchCluster.start(context);
-      try {
-        return await compare(context, ourCluster, theirCluster);
-      } finally {
-        await ourCluster.stop();
-      }
-    } finally {
-      await theirCluster.stop();
-    }
-  },
-};
-
-async function compare(
-  { effort }: SectionContext,
-  ourCluster: BenchCluster,
-  theirCluster: HashicorpCluster,
-): Promise<readonly Figure[]> {
-  const leader = await ourCluster.settled();
-  const ours = loads.map(nothingYet);
-  const theirs = loads.map(nothingYet);
-  const seconds = effort.seconds / rounds;
-  // The first round only warms up.
-  for (let round = 0; round <= rounds; round++) {
-    for (const [at, load] of loads.entries()) {
-      const commitsMax = Number.POSITIVE_INFINITY;
-      const our = await leader.load({ ...load, seconds, commitsMax });
-      const their = await theirCluster.load({ ...load, seconds });
-      if (round === 0) continue;
-      add(ours[at], our);
-      add(theirs[at], their);
+/** We first, and then whoever can be started here. */
+async function entrantsOf({ workDir, execArgv, note }: SectionContext): Promise<Entrant[]> {
+  const entrants: Entrant[] = [{ name: "ours", launch: launchOurs(execArgv) }];
+  for (const { name, prepare } of [hashicorp, etcd]) {
+    const prepared = await prepare(workDir);
+    if (typeof prepared === "string") {
+      note(`${name} is left out: ${prepared}`);
+    } else {
+      note(`${name} is ${prepared.label}`);
+      entrants.push({ name, launch: prepared.launch });
     }
   }
-  return loads.map(({ inFlight, sizeBytes }, at) => {
-    const our = ours[at] ?? nothingYet();
-    const their = theirs[at] ?? nothingYet();
-    const reference = (samples: readonly number[]) => ({ name: HashicorpCluster.label, samples });
-    const name = `${inFlight === 1 ? "one" : inFlight} in flight, ${sizeText(sizeBytes)}`;
-    return inFlight === 1
-      ? figure("peers", name, "ms", our.latenciesMs, reference(their.latenciesMs))
-      : figure("peers", name, "per s", our.perSecond, reference(their.perSecond));
-  });
+  return entrants;
 }
 
-function nothingYet(): Measured {
-  return { latenciesMs: [], perSecond: [] };
-}
-
-function add(
-  measured: Measured | undefined,
-  {
-    elapsedMs,
-    latenciesMs,
-  }: { readonly elapsedMs: number; readonly latenciesMs: readonly number[] },
-): void {
-  for (const latencyMs of latenciesMs) measured?.latenciesMs.push(latencyMs);
-  measured?.perSecond.push((latenciesMs.length / elapsedMs) * 1000);
+/** What no commit far away can be faster than. */
+async function noteFloor({ effort, note }: SectionContext, oneWayMs: number): Promise<void> {
+  if (oneWayMs === 0) return;
+  const roundTripMs = median(
+    await tcpRoundTripMs(512, Math.min(effort.floorSamples, 50), oneWayMs),
+  );
+  note(`slow: ${oneWayMs} ms one way; a round trip takes ${roundTripMs.toFixed(1)} ms`);
 }

@@ -7,7 +7,8 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, expect, it } from "vitest";
 import { figure } from "../../bench/figure.ts";
-import { hasGo } from "../../bench/peers/hashicorp.ts";
+import { etcdVersion } from "../../bench/peers/etcd.ts";
+import { hasGo } from "../../bench/peers/go-program.ts";
 import { tableOf } from "../../bench/report.ts";
 import { callsIn } from "../../bench/sync-calls.ts";
 import { hasGeth, needingGeth } from "../geth/binary.ts";
@@ -44,15 +45,28 @@ it("measures latency beside its floor, and failovers, and leaves nothing behind"
 }, 120_000);
 
 it.skipIf(!(await hasGo()))(
-  "measures beside hashicorp/raft, in turn",
+  "does the same work with hashicorp/raft, and with etcd where it is installed, near and far",
   async () => {
-    const { stdout } = await bench("peers");
-    const { figures } = JSON.parse(stdout);
-    expect(figures).toHaveLength(8);
-    for (const { p50, floor } of figures) {
-      expect(floor.name).toContain("hashicorp/raft");
-      expect(floor.ratio).toBeCloseTo(p50 / floor.p50);
+    const { figures, comparisons, notes } = JSON.parse((await bench("peers")).stdout);
+    expect(figures).toEqual([]);
+    const peers = (await etcdVersion()) !== null ? ["hashicorp", "etcd"] : ["hashicorp"];
+    if (peers.length === 1) expect(notes).toContainEqual(expect.stringContaining("etcd-server"));
+    const workOn = (network: string) =>
+      comparisons
+        .filter((comparison: { network: string }) => comparison.network === network)
+        .map(({ work }: { work: string }) => work);
+    expect(workOn("loopback")).toHaveLength(15);
+    expect(workOn("slow")).toEqual(workOn("loopback"));
+    for (const { ours, theirs } of comparisons) {
+      expect(theirs.map(({ name }: { name: string }) => name)).toEqual(peers);
+      for (const their of theirs) expect(their.ratio).toBeCloseTo(ours.p50 / their.p50);
     }
+    const far = comparisons.find(
+      ({ network, work }: { network: string; work: string }) =>
+        network === "slow" && work === "one in flight, 512 B",
+    );
+    // There and back, whoever commits.
+    for (const { p50 } of [far.ours, ...far.theirs]) expect(p50).toBeGreaterThanOrEqual(20);
   },
   900_000,
 );

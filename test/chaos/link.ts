@@ -16,6 +16,8 @@ export interface Way {
 
 export interface LinkOptions {
   readonly host: string;
+  /** Where it is dialled; a free port, unless it is said. */
+  readonly port?: number;
   /** Where the node really listens. */
   readonly targetPort: number;
   readonly there: Way;
@@ -31,10 +33,11 @@ export class Link {
   readonly #options: LinkOptions;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
-  #port = 0;
+  #port: number;
 
   constructor(options: LinkOptions) {
     this.#options = options;
+    this.#port = options.port ?? 0;
     // A connection ends each way on its own, as it does without a proxy.
     this.#server = createServer({ allowHalfOpen: true }, (socket) => this.#accept(socket));
   }
