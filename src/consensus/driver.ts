@@ -36,7 +36,7 @@ import type {
   Snapshot,
   Term,
 } from "../raft/types.ts";
-import type { SlowDisk } from "./disk-watch.ts";
+import type { SlowDisk } from "../storage/disk-watch.ts";
 import { Durability } from "./durability.ts";
 import { Snapshotter, type SnapshotterOptions, type StateSnapshot } from "./snapshotter.ts";
 
@@ -232,7 +232,7 @@ export class Driver {
         this.#host.sample("fsync", tookMs / 1000);
       },
       isLeading: () => this.#core.role === "leader",
-      diskChanged: (slow) => {
+      changed: (slow) => {
         this.#host.events([slow === null ? { kind: "diskWell" } : { kind: "diskSlow", ...slow }]);
         this.setReadiness(this.#readiness);
       },

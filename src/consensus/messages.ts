@@ -7,8 +7,8 @@
 import type { RaftEvent } from "../raft/event.ts";
 import type { RaftStatus } from "../raft/status.ts";
 import type { EntryKind, LogIndex, Readiness, ServerId, Term } from "../raft/types.ts";
+import type { SlowDisk } from "../storage/disk-watch.ts";
 import type { PeerStats, TransportEvent } from "../transport/tcp-transport.ts";
-import type { SlowDisk } from "./disk-watch.ts";
 import type { ProposalOutcome, RoleReport } from "./driver.ts";
 import type { StateSnapshot } from "./snapshotter.ts";
 

@@ -25,6 +25,10 @@ export class NodeListener implements SequencerListener {
     this.#narrator = narrator;
     this.#metrics = metrics;
     metrics.execution.healthy.set(1);
+    for (const directory of ["data", "raft"]) {
+      metrics.process.diskSlow.set({ directory }, 0);
+      metrics.process.diskFoundSlow.inc({ directory }, 0);
+    }
     this.#backlogTeller = new BacklogTeller((event) => narrator.nodeEvent(event));
   }
 

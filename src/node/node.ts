@@ -12,6 +12,7 @@ import { createMetrics } from "../observability/metrics.ts";
 import { Narrator } from "../observability/narrate.ts";
 import type { Sequencer } from "../sequencer/sequencer.ts";
 import { type BlockStore, lockDirectory, openBlockStore } from "../storage/block-store.ts";
+import type { DiskObserver } from "../storage/watched-disk.ts";
 import {
   addressesOf,
   factsOf,
@@ -21,6 +22,7 @@ import {
   nodeIdOf,
   raftDirOf,
 } from "./context.ts";
+import { watchDataDisk } from "./data-disk.ts";
 import { NodeListener } from "./node-listener.ts";
 import { NodeView } from "./node-view.ts";
 import { readOnScrape, type ScrapeSources } from "./scrape-gauges.ts";
@@ -134,9 +136,10 @@ export class Node {
 
   async #startParts(): Promise<void> {
     const context = this.#context;
-    const { executor, kv, wallets, store } = await this.#openChain();
-    await applySoloLog(context, { store, executor }, this.#stopping.signal);
     const listener = new NodeListener(context.narrator, context.metrics);
+    const dataDisk = watchDataDisk(context, listener);
+    const { executor, kv, wallets, store } = await this.#openChain(dataDisk);
+    await applySoloLog(context, { store, executor }, this.#stopping.signal);
     const { host, source } = createP2p(context, {
       store,
       leads: () => listener.isLeader,
@@ -161,7 +164,8 @@ export class Node {
           ethereum: null,
         }),
     });
-    const sequencer = createSequencer(context, { consensus, executor, store, source, listener });
+    const parts = { consensus, executor, store, source, listener, dataDisk };
+    const sequencer = createSequencer(context, parts);
     this.#parts = { consensus, sequencer, listener };
     this.#began("consensus", () => consensus.stop());
     const { listening } = await consensus.start();
@@ -195,7 +199,7 @@ export class Node {
     );
   }
 
-  async #openChain(): Promise<Execution & { readonly store: BlockStore }> {
+  async #openChain(disk: DiskObserver): Promise<Execution & { readonly store: BlockStore }> {
     const { options, genesis } = this.#context;
     const { config, home } = options;
     const lock = await lockDirectory(config.dbPath);
@@ -210,6 +214,7 @@ export class Node {
       lock,
       genesis: { ...genesis, genesisHash: home.genesisHash, appHash },
       txWindow: config.cluster.txIdentityWindow,
+      disk,
     });
     this.#began("block store", () => store.close());
     return { ...execution, store };

@@ -65,7 +65,7 @@ export function createConsensus(context: NodeContext, hearers: ConsensusHearers)
       transport: (event, atMs) => reporter.transportEvent(event, atMs),
       measured: (measurements) => {
         reporter.record(measurements, sequencer().appliedIndex);
-        sequencer().onDisk(measurements.slowDisk);
+        sequencer().onRaftDisk(measurements.slowDisk);
       },
       peerAsks: (_peerId, method, body) =>
         answerPeer(method, body, {

@@ -6,6 +6,7 @@ import type { Executor } from "../execution/executor.ts";
 import type { BlockSource } from "../sequencer/ports.ts";
 import { Sequencer } from "../sequencer/sequencer.ts";
 import type { BlockStore } from "../storage/block-store.ts";
+import type { WatchedDisk } from "../storage/watched-disk.ts";
 import { asError, type NodeContext } from "./context.ts";
 import type { NodeListener } from "./node-listener.ts";
 
@@ -18,12 +19,13 @@ export interface SequencerParts {
   readonly store: BlockStore;
   readonly source: BlockSource;
   readonly listener: NodeListener;
+  readonly dataDisk: WatchedDisk;
 }
 
 export function createSequencer(context: NodeContext, parts: SequencerParts): Sequencer {
   const { config, home } = context.options;
   const { node, cluster, rpc, raft } = config;
-  const { consensus, executor, store, source, listener } = parts;
+  const { consensus, executor, store, source, listener, dataDisk } = parts;
   return new Sequencer(
     {
       nodeId: context.nodeId,
@@ -62,6 +64,8 @@ export function createSequencer(context: NodeContext, parts: SequencerParts): Se
       signer: home.signer,
       signatures: new SignatureChecker(),
       listener,
+      // A single sequencer leads all the same: there is nobody to stand back for.
+      slowDataDisk: () => (raft.enable ? dataDisk.slow : null),
       onFailure: (_name, error) => context.fail(asError(error)),
     },
   );

@@ -13,7 +13,7 @@ export class NodeEventCounter {
   }
 
   count(event: NodeEvent): void {
-    const { sequencer, transactions, execution, raft, p2p } = this.#metrics;
+    const { sequencer, transactions, execution, raft, p2p, process } = this.#metrics;
     switch (event.kind) {
       case "blockProduced":
         this.#countBlock(event.block);
@@ -67,6 +67,13 @@ export class NodeEventCounter {
         transactions.dropped.inc();
         break;
       case "offerRefused":
+        break;
+      case "dataDiskSlow":
+        process.diskSlow.set({ directory: "data" }, 1);
+        process.diskFoundSlow.inc({ directory: "data" });
+        break;
+      case "dataDiskWell":
+        process.diskSlow.set({ directory: "data" }, 0);
         break;
       case "blockDamaged":
         sequencer.blocksDamaged.inc();

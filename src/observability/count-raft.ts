@@ -41,7 +41,7 @@ export class RaftEventCounter {
   }
 
   #countOther(event: Exclude<RaftEvent, { kind: RoleEventKind }>): void {
-    const { raft } = this.#metrics;
+    const { raft, process } = this.#metrics;
     switch (event.kind) {
       case "electionTimeout":
         raft.electionTimeouts.inc();
@@ -98,11 +98,11 @@ export class RaftEventCounter {
         raft.snapshotsDamaged.inc();
         break;
       case "diskSlow":
-        raft.diskSlow.set(1);
-        raft.diskFoundSlow.inc();
+        process.diskSlow.set({ directory: "raft" }, 1);
+        process.diskFoundSlow.inc({ directory: "raft" });
         break;
       case "diskWell":
-        raft.diskSlow.set(0);
+        process.diskSlow.set({ directory: "raft" }, 0);
         break;
       case "messageRefused":
         raft.connectionsRefused.inc({ reason: "garbage" });

@@ -88,6 +88,12 @@ export function describeNodeEvent(event: NodeEvent): Narration {
       const facts = { tx: `0x${toHex(txId)}`, reason };
       return line("", "warn", facts, "transaction dropped, no block can take it");
     }
+    case "dataDiskSlow": {
+      const [takesMs, limitMs] = [Math.round(event.takesMs), Math.round(event.limitMs)];
+      return line("", "warn", { takesMs, limitMs }, "the disk of the data directory is slow");
+    }
+    case "dataDiskWell":
+      return line("", "info", {}, "the disk of the data directory is fast enough again");
     case "blockDamaged": {
       const { height, reason } = event;
       return line("", "error", { height, reason }, "stored block is damaged, fetching it again");

@@ -90,14 +90,6 @@ function raftLogMetrics({ gauge, counter, histogram }: MetricMaker) {
       "One durable write of the Raft log. A p99 above 10 ms asks for a faster disk",
       fastSeconds,
     ),
-    diskSlow: gauge(
-      "raft_disk_slow",
-      "1 while the disk of raft_dir is too slow to lead with, and another node is to lead",
-    ),
-    diskFoundSlow: counter(
-      "raft_disk_slow_total",
-      "Times the disk of raft_dir became too slow to lead with",
-    ),
     logTruncations: counter(
       "raft_log_truncations_total",
       "Times a leader replaced uncommitted entries of this node's log",

@@ -248,6 +248,16 @@ function processMetrics({ gauge, counter }: MetricMaker) {
       "Size of the file system of a directory: data or raft",
       ["directory"],
     ),
+    diskSlow: gauge(
+      "disk_slow",
+      "1 while writes to a directory (data or raft) take too long to lead with: another node is to",
+      ["directory"],
+    ),
+    diskFoundSlow: counter(
+      "disk_slow_total",
+      "Times that writes to a directory (data or raft) began to take too long to lead with",
+      ["directory"],
+    ),
     logLinesDropped: counter(
       "log_lines_dropped_total",
       "Log lines lost to a slow reader or a full disk",

@@ -94,6 +94,9 @@ export type NodeEvent =
   | { readonly kind: "txDropped"; readonly txId: Uint8Array; readonly reason: string }
   /** The leader does not take the transactions of this node's clients; they are offered again. */
   | { readonly kind: "offerRefused"; readonly leaderId: string; readonly reason: string }
+  /** The disk of the blocks takes too long for a write to lead with: an average, or the one under way (P5). */
+  | { readonly kind: "dataDiskSlow"; readonly takesMs: number; readonly limitMs: number }
+  | { readonly kind: "dataDiskWell" }
   | { readonly kind: "blockDamaged"; readonly height: number; readonly reason: string }
   /** It was fetched again. */
   | { readonly kind: "blockRepaired"; readonly height: number }

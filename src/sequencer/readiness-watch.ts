@@ -63,7 +63,7 @@ export class ReadinessWatch {
 
   /** Whether it lacks anything that is committed; a slow disk alone is no lack. */
   get isBehind(): boolean {
-    return whyUnready({ ...this.#facts, slowDisk: null }) !== null;
+    return whyUnready({ ...this.#facts, slowRaftDisk: null, slowDataDisk: null }) !== null;
   }
 
   /** How long the executor has failed, or has been silent; 0 while it answers. */

@@ -2,7 +2,7 @@
 
 import type { Backlog } from "./applier.ts";
 
-/** What a write of the Raft log takes, on average or by now, and may take. */
+/** What a write of the Raft log or of the blocks takes, on average or by now, and may take. */
 export interface SlowDisk {
   readonly takesMs: number;
   readonly limitMs: number;
@@ -21,8 +21,10 @@ export interface ReadinessFacts {
   readonly failingMs: number;
   /** An execution client that fails for so long makes the node unready. */
   readonly unreadyAfterMs: number;
-  /** null while the disk of the Raft log keeps up. Consensus stands back by itself then. */
-  readonly slowDisk: SlowDisk | null;
+  /** null while the disk of the Raft log keeps up; when it does not, consensus stands back by itself. */
+  readonly slowRaftDisk: SlowDisk | null;
+  /** null while the disk of the blocks keeps up: each waits for its signing mark there. */
+  readonly slowDataDisk: SlowDisk | null;
   /** Committed entries that are not applied. */
   readonly behind: number;
 }
@@ -30,7 +32,8 @@ export interface ReadinessFacts {
 /** A ready node can take over without a noticeable pause: it has next to nothing left to apply. */
 const maxEntriesBehind = 8;
 
-const slowDiskReason = "the disk of raft_dir is slow";
+const slowRaftDisk = "the disk of raft_dir is slow";
+const slowDataDisk = "the disk of the data directory is slow";
 
 /** The same words as long as the reason is the same: they are one line in the log. */
 export function whyUnready(facts: ReadinessFacts): string | null {
@@ -43,22 +46,27 @@ export function whyUnready(facts: ReadinessFacts): string | null {
   if (facts.missingHeight !== null) {
     return `blocks up to height ${facts.missingHeight}, which are older than the log, are missing`;
   }
-  if (facts.slowDisk !== null) return slowDiskReason;
+  if (facts.slowRaftDisk !== null) return slowRaftDisk;
+  if (facts.slowDataDisk !== null) return slowDataDisk;
   return facts.behind > maxEntriesBehind ? "committed blocks are not yet applied" : null;
 }
 
 /** With how far or how slow it is, for whoever asks now. */
 export function unreadyDetail(facts: ReadinessFacts): string | null {
   const reason = whyUnready(facts);
-  const { backlog, slowDisk } = facts;
   if (reason === null) return null;
-  if (reason === slowDiskReason && slowDisk !== null) {
-    const { takesMs, limitMs } = slowDisk;
-    return `${reason}: a write takes ${takesMs.toFixed(0)} ms, and may take ${limitMs.toFixed(0)}`;
-  }
+  if (reason === slowRaftDisk) return withFigures(reason, facts.slowRaftDisk);
+  if (reason === slowDataDisk) return withFigures(reason, facts.slowDataDisk);
+  const { backlog } = facts;
   return backlog === null
     ? reason
     : `${reason}: height ${backlog.height} of ${backlog.targetHeight}`;
+}
+
+function withFigures(reason: string, slow: SlowDisk | null): string {
+  if (slow === null) return reason;
+  const [takesMs, limitMs] = [slow.takesMs.toFixed(0), slow.limitMs.toFixed(0)];
+  return `${reason}: a write takes ${takesMs} ms, and may take ${limitMs}`;
 }
 
 /** What the log says of a node that is fit to lead. */

@@ -71,6 +71,8 @@ export interface SequencerDependencies {
   readonly signer: BlockSigner;
   readonly signatures: SignatureChecker;
   readonly listener: SequencerListener;
+  /** How slow the disk of the blocks is; null while it keeps up. */
+  readonly slowDataDisk: () => SlowDisk | null;
   /** A task of the sequencer failed for good: the node must stop. */
   readonly onFailure: (name: string, error: unknown) => void;
 }
@@ -94,7 +96,7 @@ export class Sequencer {
   #appliedIndex = 0;
   /** null until it is known what log this node goes on with. */
   #baseHeight: number | null = null;
-  #slowDisk: SlowDisk | null = null;
+  #slowRaftDisk: SlowDisk | null = null;
   #appliedAtMs = performance.now();
   #production: { readonly abort: AbortController; readonly done: Promise<void> } | null = null;
   readonly #whenReached = new Set<{ readonly index: number; readonly finish: () => void }>();
@@ -238,9 +240,9 @@ export class Sequencer {
   }
 
   /** How slow the disk of the Raft log is; null if it is not. */
-  onDisk(slowDisk: SlowDisk | null): void {
-    const hasChanged = (slowDisk === null) !== (this.#slowDisk === null);
-    this.#slowDisk = slowDisk;
+  onRaftDisk(slow: SlowDisk | null): void {
+    const hasChanged = (slow === null) !== (this.#slowRaftDisk === null);
+    this.#slowRaftDisk = slow;
     if (hasChanged) this.#readiness.report();
   }
 
@@ -383,7 +385,8 @@ export class Sequencer {
       hasLog: this.#baseHeight !== null,
       missingHeight: this.#lacksBlocks ? this.#baseHeight : null,
       backlog: this.#applier.backlog,
-      slowDisk: this.#slowDisk,
+      slowRaftDisk: this.#slowRaftDisk,
+      slowDataDisk: this.#dependencies.slowDataDisk(),
       behind: this.#commitIndex - this.#appliedIndex,
       appliedHeight: this.#applier.head.height,
       hasJoined: this.#raft.hasJoined,

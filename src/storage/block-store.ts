@@ -38,10 +38,12 @@ import { KeptTxs } from "./kept-txs.ts";
 import { numberKey } from "./keys.ts";
 import { openBlockFile } from "./open-block-file.ts";
 import { type SigningMark, SigningMarks } from "./signing-marks.ts";
+import type { SpaceLimits } from "./space.ts";
 import { type TxIdsAt, TxIndex } from "./tx-index.ts";
+import type { DiskObserver } from "./watched-disk.ts";
 import { WriteSet } from "./write-set.ts";
 
-export interface BlockStoreOptions {
+export interface BlockStoreOptions extends Partial<SpaceLimits> {
   /** `<home>/data`; created if it is not there. */
   readonly directory: string;
   /** The directory's lock, if the caller holds it already, and keeps it; else the store takes one of its own. */
@@ -51,10 +53,8 @@ export interface BlockStoreOptions {
   readonly txWindow: number;
   /** How long a block may wait for company on its way to the disk. */
   readonly flushDelayMs?: number;
-  /** The file may not grow beyond this; also the address space that is reserved for it. */
-  readonly fileMaxBytes?: number;
-  /** Writing stops before the disk has less than this left. */
-  readonly freeMinBytes?: number;
+  /** Hears of each write. */
+  readonly disk?: DiskObserver;
 }
 
 /** What peers know of a block. */
@@ -89,10 +89,10 @@ export async function openBlockStore(options: BlockStoreOptions): Promise<BlockS
   ensureDirectory(options.directory);
   const lock = options.lock === undefined ? await DirectoryLock.acquire(options.directory) : null;
   try {
-    const environment = await openBlockFile(options.directory, options.genesis, {
-      fileMaxBytes: options.fileMaxBytes ?? fileMaxBytesDefault,
-      freeMinBytes: options.freeMinBytes ?? freeMinBytesDefault,
-    });
+    const { directory, genesis, disk = null } = options;
+    const { fileMaxBytes = fileMaxBytesDefault, freeMinBytes = freeMinBytesDefault } = options;
+    const space = { fileMaxBytes, freeMinBytes };
+    const environment = await openBlockFile(directory, genesis, space, disk);
     try {
       return new BlockStore({ environment, lock, options });
     } catch (error) {

@@ -14,6 +14,7 @@ import { corrupt, ioError, StorageError } from "./errors.ts";
 import { checkMdbFile, foreign } from "./mdb-header.ts";
 import { Space, type SpaceLimits } from "./space.ts";
 import { Table } from "./table.ts";
+import type { DiskObserver } from "./watched-disk.ts";
 
 export interface EnvironmentOptions {
   readonly directory: string;
@@ -21,6 +22,7 @@ export interface EnvironmentOptions {
   /** Every table the file has. Missing ones are created in a new file, and refused in an old one. */
   readonly tables: readonly string[];
   readonly space: SpaceLimits;
+  readonly disk?: DiskObserver | null;
 }
 
 const bytesOnly = { encoding: "binary", keyEncoding: "binary" } as const;
@@ -36,12 +38,14 @@ export class Environment {
   readonly #root: RootDatabase<Uint8Array, Uint8Array>;
   readonly #tables: ReadonlyMap<string, Table>;
   readonly #space: Space;
+  readonly #disk: DiskObserver | null;
   #failure: StorageError | null = null;
   #closing: Promise<void> | null = null;
 
   /** Opens or creates the file. Throws {@link StorageError} for one that is not ours. */
-  constructor({ directory, fileName, tables, space }: EnvironmentOptions) {
+  constructor({ directory, fileName, tables, space, disk = null }: EnvironmentOptions) {
     this.path = `${directory}/${fileName}`;
+    this.#disk = disk;
     this.#directory = directory;
     const { isNew } = checkMdbFile(this.path);
     this.#root = openRoot(this.path, tables.length, space.fileMaxBytes);
@@ -73,10 +77,12 @@ export class Environment {
     if (this.#failure !== null) throw this.#failure;
     if (this.#closing !== null) throw this.closedError();
     try {
+      this.#disk?.began();
       // Without a wait where there is room: the writing begins before this call returns.
       const growth = this.#space.reserve(sizeBytes);
       if (growth !== null) await growth;
       await this.#root.batch(write);
+      this.#disk?.ended();
     } catch (error) {
       this.#failure = error instanceof StorageError ? error : await this.#commitError(error);
       throw this.#failure;

@@ -21,15 +21,18 @@ import { Environment } from "./environment.ts";
 import { corrupt } from "./errors.ts";
 import { textKey } from "./keys.ts";
 import type { SpaceLimits } from "./space.ts";
+import type { DiskObserver } from "./watched-disk.ts";
 
 /** Opens or creates the file. Throws {@link StorageError} unless it holds the chain of `genesis`. */
 export async function openBlockFile(
   directory: string,
   genesis: ChainIdentity,
   space: SpaceLimits,
+  disk: DiskObserver | null,
 ): Promise<Environment> {
   const fileName = blockFileName;
-  const environment = new Environment({ directory, fileName, tables: blockTableNames, space });
+  const tables = blockTableNames;
+  const environment = new Environment({ directory, fileName, tables, space, disk });
   try {
     await createIfNew(environment, genesis, directory);
     const { meta } = blockTables(environment);

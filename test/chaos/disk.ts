@@ -56,8 +56,8 @@ export class Disk {
   }
 
   /** From now on a node with that home writes here. */
-  carry(home: string): void {
-    for (const name of directoriesOnDisk) {
+  carry(home: string, names: readonly string[] = directoriesOnDisk): void {
+    for (const name of names) {
       mkdirSync(join(this.#path, name), { mode: 0o700 });
       symlinkSync(join(this.#path, name), join(home, name));
     }

@@ -2,8 +2,8 @@
 
 import { describe, expect, it } from "vitest";
 import { applyWindowMaxBytes } from "../../src/base/limits.ts";
-import { wellAfterMs } from "../../src/consensus/disk-watch.ts";
 import type { Readiness, Snapshot } from "../../src/raft/types.ts";
+import { wellAfterMs } from "../../src/storage/disk-watch.ts";
 import { append, entryAt, timeouts } from "../raft/lab/bench.ts";
 import { bootstrap, configuration, Table } from "./table.ts";
 
@@ -157,7 +157,7 @@ describe("a disk that stalls", () => {
 
   it("ends a leadership while its write is under way: a ready voter takes over (P5)", () => {
     const table = stalledLeader();
-    heardBy2(table, 250, ready);
+    heardBy2(table, 400, ready);
     expect(slowEvents(table)).toEqual([]);
     heardBy2(table, 150, ready);
     expect(slowEvents(table)).toEqual(["diskSlow", "transferStarted"]);
@@ -183,7 +183,7 @@ describe("a disk that stalls", () => {
     };
     table.receive("2", append(1, { term: 1, index: 1 }, [1]));
     expect(said()).toBe(true);
-    for (let ms = 0; ms < 300; ms += 10) table.waitUntil(table.nowMs + 10);
+    for (let ms = 0; ms < 400; ms += 10) table.waitUntil(table.nowMs + 10);
     expect(said()).toBe(false);
     expect(table.driver.slowDisk?.takesMs).toBeGreaterThanOrEqual(200);
     // What its host says of itself changes nothing of that.

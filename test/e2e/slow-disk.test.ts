@@ -10,6 +10,7 @@ import { auditChain } from "./harness/chain.ts";
 import {
   createCluster,
   endCleanly,
+  othersThan,
   producingLeader,
   untilAllFollow,
   untilGrown,
@@ -21,47 +22,47 @@ import { until } from "./harness/until.ts";
 import { unreadyReason } from "./harness/watch.ts";
 
 /** How often a leader's disk becomes slow; more by `EVM_E2E_SLOW_DISKS`. */
-const rounds = countFrom("EVM_E2E_SLOW_DISKS", 2);
+const rounds = countFrom("EVM_E2E_SLOW_DISKS", 1);
 /** An fsync is some writes: it takes seconds. */
 const writesPerSecond = 2;
-/** ev-node's own timeouts: where other tests run beside this one no healthy disk comes near the limit. */
+/** What other tests do meanwhile to the disk below all of them is not slow by these. */
 const settings = {
   "node.block_time": "100ms",
-  "raft.heartbeat_timeout": "350ms",
-  "raft.election_timeout": "1000ms",
-  "raft.leader_lease_timeout": "175ms",
-  "raft.send_timeout": "200ms",
+  "raft.heartbeat_timeout": "1000ms",
+  "raft.election_timeout": "2000ms",
+  "raft.leader_lease_timeout": "500ms",
+  "raft.send_timeout": "500ms",
 };
-const patience = { limitMs: 60_000 };
+const patience = { limitMs: 180_000 };
 
 const whyNot = whyNoDisk("slow");
 if (whyNot !== null) report(`without slow disks: ${whyNot}`);
 
-it.skipIf(whyNot !== null)(
-  `${rounds} leaders with slow disks hand over, and are well again`,
+it.skipIf(whyNot !== null).each([
+  { what: "log and blocks", names: ["data", "raft"], says: /the disk of .+ is slow/ },
+  { what: "blocks alone", names: ["data"], says: /the disk of the data directory is slow/ },
+])(
+  "a leader whose disk of $what is slow hands over, and is well again",
   {
-    timeout: 240_000 + 120_000 * rounds,
+    timeout: 300_000 + 300_000 * rounds,
   },
-  async () => {
+  async ({ what, names, says }) => {
     const cluster = await createCluster({ settings });
-    const disks = mountDisks(cluster.nodes);
+    const disks = mountDisks(cluster.nodes, names);
     await cluster.start();
     await untilAllFollow(cluster);
     for (let round = 1; round <= rounds; round++) {
-      for (const node of cluster.nodes) {
-        await until(`${node.id} is ready`, async () => (await unreadyReason(node)) === null);
-      }
       const slow = await producingLeader(cluster);
+      const others = othersThan(slow, cluster);
+      await until("another is ready", () => isOneReady(others), patience);
       const tail = new LogTail(slow);
       disks.get(slow)?.limitWrites(writesPerSecond);
       const next = await producingLeader(cluster, [slow]);
       // Handed over, before its silence or anybody's timeout.
-      expect(tail.has(/the disk of raft_dir is slow/), `round ${round}`).toBe(true);
+      expect(tail.has(says), `round ${round}`).toBe(true);
       expect(tail.has(/raft: starting leadership transfer/), `round ${round}`).toBe(true);
       await untilGrown(next, 20, patience);
-      expect(await unreadyReason(slow)).toMatch(
-        /the disk of raft_dir is slow: a write takes \d+ ms/,
-      );
+      expect(await unreadyReason(slow)).toMatch(says);
       expect((await slow.status())?.raft?.role).not.toBe("leader");
       disks.get(slow)?.limitWrites(null);
       await until(
@@ -69,7 +70,7 @@ it.skipIf(whyNot !== null)(
         async () => (await unreadyReason(slow)) === null,
         patience,
       );
-      report(`round ${round}: ${slow.id} handed over to ${next.id}`);
+      report(`${what}, round ${round}: ${slow.id} handed over to ${next.id}`);
     }
     await untilAllFollow(cluster);
     await auditChain(cluster);
@@ -77,14 +78,21 @@ it.skipIf(whyNot !== null)(
   },
 );
 
-/** One for each, with its blocks and its log. */
-function mountDisks(nodes: readonly LocalNode[]): ReadonlyMap<LocalNode, Disk> {
+async function isOneReady(nodes: readonly LocalNode[]): Promise<boolean> {
+  return (await Promise.all(nodes.map(unreadyReason))).includes(null);
+}
+
+/** One for each, with those directories on it. */
+function mountDisks(
+  nodes: readonly LocalNode[],
+  names: readonly string[],
+): ReadonlyMap<LocalNode, Disk> {
   const directory = mkdtempSync(join(tmpdir(), "evm-disks-"));
   const disks = new Map(nodes.map((node) => [node, new Disk(join(directory, node.id))]));
   onTestFinished(() => {
     for (const disk of disks.values()) disk.unmount();
     rmSync(directory, { recursive: true, force: true });
   });
-  for (const [node, disk] of disks) disk.carry(node.place.home);
+  for (const [node, disk] of disks) disk.carry(node.place.home, names);
   return disks;
 }

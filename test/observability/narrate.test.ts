@@ -225,6 +225,11 @@ describe("a Raft event", () => {
 });
 
 const nodeLines: readonly (readonly [NodeEvent, string])[] = [
+  [
+    { kind: "dataDiskSlow", takesMs: 411.7, limitMs: 58.3 },
+    "WRN the disk of the data directory is slow takesMs=412 limitMs=58",
+  ],
+  [{ kind: "dataDiskWell" }, "INF the disk of the data directory is fast enough again"],
   [{ kind: "blockProduced", block: block(1) }, `INF block produced height=1 hash=${hash}`],
   [
     { kind: "blockApplied", block: block(1), source: "raft", isLive: true },

@@ -17,6 +17,7 @@ import type {
 } from "../../src/sequencer/ports.ts";
 import {
   Sequencer,
+  type SequencerDependencies,
   type SequencerListener,
   type SequencerOptions,
 } from "../../src/sequencer/sequencer.ts";
@@ -152,12 +153,14 @@ export function startSequencer(
   log: TestLog,
   {
     source = noPeers,
+    slowDataDisk = () => null,
     baseHeight = 0,
     ...options
   }: Partial<SequencerOptions> & {
     readonly baseHeight?: number;
     readonly blockTimeMs?: number;
     readonly source?: BlockSource;
+    readonly slowDataDisk?: SequencerDependencies["slowDataDisk"];
   } = {},
 ): { readonly sequencer: Sequencer; readonly recorded: Recorded } {
   const recorded: Recorded = {
@@ -214,6 +217,7 @@ export function startSequencer(
       signer,
       signatures: new SignatureChecker(),
       listener,
+      slowDataDisk,
       onFailure: (_name, error) => recorded.failures.push(error),
     },
   );

@@ -476,17 +476,6 @@ describe("handing over", () => {
     expect(log.readiness.at(-1)).toMatchObject({ isReady: false });
     expect(recorded.states.at(-1)).toBe("draining");
   });
-
-  it("a slow disk makes the node unready, and it says what a write takes (P5)", () => {
-    sequencer.onDisk({ takesMs: 412.3, limitMs: 58.3 });
-    const told = "the disk of raft_dir is slow: a write takes 412 ms, and may take 58";
-    expect(sequencer.unreadyReason).toBe(told);
-    expect(log.readiness.at(-1)).toMatchObject({ isReady: false });
-    expect(sequencer.isBehind).toBe(false);
-    sequencer.onDisk(null);
-    expect(sequencer.unreadyReason).toBeNull();
-    expect(log.readiness.at(-1)).toMatchObject({ isReady: true });
-  });
 });
 
 async function isSettled(promise: Promise<unknown>): Promise<boolean> {

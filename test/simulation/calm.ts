@@ -4,8 +4,8 @@
  * must lead, and none whose disk is slow or has stalled (P5).
  */
 
-import { wellAfterMs } from "../../src/consensus/disk-watch.ts";
 import { majorityOf } from "../../src/raft/quorum.ts";
+import { wellAfterMs } from "../../src/storage/disk-watch.ts";
 import { rpcTimeoutMs } from "../../src/transport/deadlines.ts";
 import type { Ledger } from "./checkers/ledger.ts";
 import type { Proposals } from "./checkers/proposals.ts";
@@ -121,14 +121,16 @@ export class Calm {
     return isNew ? healthy : this.#besidesOneWithABadDisk(healthy);
   }
 
-  /** Where a majority is left without it, a ready one among that, the disk of the last may be slow or stall. */
+  /** Where a majority is left without it, a ready one among that, the disk of one may be slow or stall: of a leader. */
   #besidesOneWithABadDisk(healthy: readonly SimulatedNode[]): readonly SimulatedNode[] {
     const { plan, transcript } = this.#world;
-    const others = healthy.slice(0, -1);
-    const ill = healthy.at(-1);
+    const leader = this.#cluster.saidLeader();
+    const ill = healthy.find((node) => node === leader) ?? healthy.at(-1);
+    const others = healthy.filter((node) => node !== ill);
     const isReady = others.some(({ readiness }) => readiness.isReady);
-    if (ill === undefined || !isReady || others.length < majorityOf(plan.clusterSize))
+    if (ill === undefined || !isReady || others.length < majorityOf(plan.clusterSize)) {
       return healthy;
+    }
     if (!this.#diskDice.chance(0.5)) return healthy;
     const writeMs = this.#diskDice.chance(0.5) ? Number.POSITIVE_INFINITY : slowWriteMs(plan);
     transcript.note(ill.id, () => `its disk takes ${writeMs} ms for a write`);

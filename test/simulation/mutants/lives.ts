@@ -108,7 +108,7 @@ export const lifeMutants: readonly Mutant[] = [
     breaks: "a write counts as slow when it has ended, and not while it is under way (P5)",
     edits: [
       {
-        file: "consensus/disk-watch.ts",
+        file: "storage/disk-watch.ts",
         find: "this.#averageWith(atMs - oldestMs, atMs)",
         replace: "0",
       },

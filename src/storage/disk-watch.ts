@@ -26,10 +26,10 @@ export interface SlowDisk {
   readonly limitMs: number;
 }
 
-/** What one write counts at most: four in a row tell the truth, and a single one takes four times the limit to be told. */
-const newestShareMax = 1 / 4;
+/** What one write counts at most: some in a row tell the truth, and a single one has to take three times the limit. */
+const newestShareMax = 1 / 3;
 /** Below it no disk is called slow, however short the timeouts: a busy one takes as long now and then. */
-const standbyLimitMinMs = 50;
+const standbyLimitMinMs = 100;
 const leadingFactor = 1.5;
 const wellFactor = 0.5;
 const wellAfterMinMs = 3_000;

@@ -1,7 +1,7 @@
 /** When a disk is found too slow to lead with, and when it is well again (P5). */
 
 import { describe, expect, it } from "vitest";
-import { DiskWatch, wellAfterMs } from "../../src/consensus/disk-watch.ts";
+import { DiskWatch, wellAfterMs } from "../../src/storage/disk-watch.ts";
 
 const heartbeatTimeoutMs = 600;
 const options = { heartbeatTimeoutMs, electionTimeoutMs: 1_000 };
@@ -82,14 +82,14 @@ describe("a disk", () => {
       what: "takes a little less than the limit",
       disk: new Disk().write(...new Array(50).fill(99)),
     },
-    { what: "takes long for one write", disk: new Disk().write(...fast(5), 390, ...fast(5)) },
+    { what: "takes long for one write", disk: new Disk().write(...fast(5), 290, ...fast(5)) },
     {
       what: "takes long now and then",
-      disk: new Disk().write(...new Array(5).fill([...fast(8), 300]).flat()),
+      disk: new Disk().write(...new Array(5).fill([...fast(8), 280]).flat()),
     },
     {
       what: "takes long for what shares one fsync",
-      disk: shared(new Disk().write(...fast(5)), 50, 390),
+      disk: shared(new Disk().write(...fast(5)), 50, 290),
     },
     {
       what: "was not seen while this process stood still",
@@ -163,7 +163,7 @@ describe("a disk", () => {
       disk
         .write(...fast(5))
         .begin()
-        .wait(500);
+        .wait(400);
     expect(stall(new Disk().lead()).isSlow).toBe(false);
     expect(stall(new Disk()).isSlow).toBe(true);
     expect(stall(new Disk().lead()).wait(150).isSlow).toBe(true);
