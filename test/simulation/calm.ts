@@ -58,17 +58,21 @@ export class Calm {
     this.#diskDice = world.dice.fork("disks in the calm");
   }
 
-  /** Runs until the majority has recovered; returns after how long. Throws a Violation if it does not. */
-  run(): number {
+  /**
+   * Runs until the majority has recovered, event by event; returns after how long. Throws a Violation if it
+   * does not.
+   */
+  *run(): Generator<void, number> {
     const { schedule, plan } = this.#world;
     this.#world.conditions = calmOf(plan);
     const healthy = this.#heal();
+    this.#world.checkers.calmed();
     const beganMs = schedule.nowMs;
     const committedBefore = this.#checks.proposals.committedCount;
     this.#clients.begin();
     for (;;) {
       const checkMs = schedule.nowMs + plan.timeouts.heartbeatMs / 4;
-      while (schedule.step(checkMs));
+      while (schedule.step(checkMs)) yield;
       const tookMs = schedule.nowMs - beganMs;
       const hasProgressed = this.#checks.proposals.committedCount > committedBefore;
       // Whether all agree shows best when nothing new comes. Until then new entries make the log as long as
@@ -104,6 +108,11 @@ export class Calm {
     const healthyCount = isNew ? plan.clusterSize : dice.integer(majority, plan.clusterSize);
     const healthy = ordered.slice(0, healthyCount);
     for (const node of ordered.slice(healthyCount)) {
+      if (node.canAil && dice.chance(0.5)) {
+        node.start();
+        node.ail();
+        continue;
+      }
       const trouble = dice.pick(["down", "asleep", "deaf", "mute", "apart"]);
       if (trouble === "down" || !node.isUp) this.#cluster.keepDown(node);
       if (trouble === "asleep") node.sleep();
@@ -157,6 +166,8 @@ export class Calm {
         return `${id} has answered proposals ${proposals.overdueOf(node).join(" ")}`;
       }
       if (reads.openOf(node) > 0) return `${id} has answered its reads`;
+      const owed = this.#world.checkers.owedBy(node);
+      if (owed !== null) return owed;
     }
     return null;
   }

@@ -46,7 +46,10 @@ export class Cluster implements Checker {
   /** Everyone may be up again; those that are down start. */
   release(): void {
     this.#keptDown.clear();
-    for (const node of this.nodes) node.start();
+    for (const node of this.nodes) {
+      node.recover();
+      node.start();
+    }
   }
 
   anyUp(dice: Dice): SimulatedNode | null {

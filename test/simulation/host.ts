@@ -5,7 +5,7 @@ import type { RaftEvent } from "../../src/raft/event.ts";
 import { payloadBytes } from "../../src/raft/log.ts";
 import type { Message } from "../../src/raft/message.ts";
 import type { ReadAnswer } from "../../src/raft/ready.ts";
-import type { Entry, LogIndex, Snapshot, Term } from "../../src/raft/types.ts";
+import type { Entry, LogIndex, ServerId, Snapshot, Term } from "../../src/raft/types.ts";
 import { StorageError } from "../../src/storage/errors.ts";
 import { type AppliedState, applyEntry, fromSnapshot, stateSnapshot } from "./applied-state.ts";
 import { describeEntries, describeMessage } from "./describe.ts";
@@ -42,6 +42,20 @@ export class SimulatedHost implements DriverHost {
     this.#applied = life.node.saved;
   }
 
+  get nodeId(): ServerId {
+    return this.life.nodeId;
+  }
+
+  /** Whether it says itself when it is fit to lead; if not, faults do. */
+  get judgesReadiness(): boolean {
+    return false;
+  }
+
+  /** Of its chain; no state here is a chain, and outlives its log. */
+  get firstHeight(): number {
+    return Number.POSITIVE_INFINITY;
+  }
+
   get applied(): AppliedState {
     return this.#applied;
   }
@@ -53,6 +67,23 @@ export class SimulatedHost implements DriverHost {
   get heldBytes(): number {
     return this.#heldBytes;
   }
+
+  /** Takes in something from outside, unless the process is no more. */
+  run(event: () => void): void {
+    this.life.run("io", event);
+  }
+
+  started(): void {}
+
+  /** Up to where the log that begins is executed, durably. */
+  appliedAtBegin(_baseHeight: number): LogIndex {
+    return this.life.node.saved.index;
+  }
+
+  begun(_appliedIndex: LogIndex, _baseHeight: number): void {}
+
+  /** The process has died. */
+  ended(): void {}
 
   send(message: Message): void {
     if (!this.life.reach()) return;
@@ -70,9 +101,7 @@ export class SimulatedHost implements DriverHost {
     transcript.note(node.id, () => `committed ${describeEntries(entries)} of ${commitIndex}`);
     this.#heldBytes += bytesOf(entries);
     checkers.delivered(node, entries);
-    for (let at = 0; at < entries.length; at += entriesPerTurn) {
-      this.#enqueue({ kind: "entries", entries: entries.slice(at, at + entriesPerTurn) });
-    }
+    this.take(entries, commitIndex);
   }
 
   snapshot(snapshot: Snapshot): void {
@@ -81,7 +110,7 @@ export class SimulatedHost implements DriverHost {
     const { node } = this.life;
     transcript.note(node.id, () => `snapshot delivered, ${snapshot.last.index}`);
     checkers.snapshotDelivered(node, fromSnapshot(snapshot));
-    this.#enqueue({ kind: "snapshot", snapshot });
+    this.takeSnapshot(snapshot);
   }
 
   /** Answered after a while, as of what is durable then, if there is anything. */
@@ -146,6 +175,21 @@ export class SimulatedHost implements DriverHost {
         : new Violation("no invariant broken", error.stack ?? error.message, { cause: error });
   }
 
+  protected take(entries: readonly Entry[], _commitIndex: LogIndex): void {
+    for (let at = 0; at < entries.length; at += entriesPerTurn) {
+      this.#enqueue({ kind: "entries", entries: entries.slice(at, at + entriesPerTurn) });
+    }
+  }
+
+  protected takeSnapshot(snapshot: Snapshot): void {
+    this.#enqueue({ kind: "snapshot", snapshot });
+  }
+
+  /** So much of what was delivered is executed. */
+  protected release(bytes: number): void {
+    this.#heldBytes -= bytes;
+  }
+
   #enqueue(work: Work): void {
     this.#work.push(work);
     if (!this.#isWorking) this.#next();
@@ -170,7 +214,7 @@ export class SimulatedHost implements DriverHost {
       for (const entry of work.entries) {
         this.#applied = this.execute(this.#applied, entry);
       }
-      this.#heldBytes -= bytesOf(work.entries);
+      this.release(bytesOf(work.entries));
     }
     this.#saveLater(this.#applied);
     this.life.driver?.applied(this.#applied.index);

@@ -80,7 +80,10 @@ export class Life implements Process {
   }
 
   start(): void {
-    this.run("io", () => this.#startup.begin());
+    this.run("io", () => {
+      this.host.started();
+      this.#startup.begin();
+    });
   }
 
   setReadiness(readiness: Readiness): void {
@@ -98,7 +101,7 @@ export class Life implements Process {
       this.#inbox.push({ kind, run: event });
       return;
     }
-    event();
+    this.#parts.within(this, this.#world, event);
     if (this.#world.violation !== null) throw this.#world.violation;
     if (this.#callsLeft <= 0) return this.node.crash("process");
     if (this.#isRunning) this.#world.checkers.stepped(this.node);
@@ -119,6 +122,7 @@ export class Life implements Process {
     this.#isRunning = false;
     this.#startup.stop();
     this.driver?.stop();
+    this.host.ended();
   }
 
   sleep(): void {
@@ -172,8 +176,7 @@ export class Life implements Process {
         voters: this.node.voters,
         heartbeatTimeoutMs: heartbeatMs,
         electionTimeoutMs: electionMs,
-        // Blocks that outlive their log are not simulated: the state is that of the log, and no chain.
-        firstHeight: Number.POSITIVE_INFINITY,
+        firstHeight: this.host.firstHeight,
         readiness: this.readiness,
       },
       {
@@ -189,7 +192,9 @@ export class Life implements Process {
   }
 
   #begin(): void {
-    const { id, saved } = this.node;
+    const { id, store } = this.node;
+    const { baseHeight } = store.origin;
+    const appliedIndex = this.host.appliedAtBegin(baseHeight);
     const { timeouts, snapshotEvery, trailingEntries } = this.#world.plan;
     this.driver = new Driver(
       {
@@ -197,7 +202,7 @@ export class Life implements Process {
         heartbeatTimeoutMs: timeouts.heartbeatMs,
         electionTimeoutMs: timeouts.electionMs,
         leaderLeaseTimeoutMs: timeouts.leaseMs,
-        appliedIndex: saved.index,
+        appliedIndex,
         snapshotThreshold: snapshotEvery,
         trailingLogs: trailingEntries,
       },
@@ -210,6 +215,7 @@ export class Life implements Process {
         host: this.host,
       },
     );
+    this.host.begun(appliedIndex, baseHeight);
     this.driver.setReadiness(this.readiness);
     this.driver.start();
   }

@@ -4,7 +4,9 @@
  *   npm run simulate -- --seed 4711            replays one seed, with every event
  *   npm run simulate -- --seed 4711 --shrink   leaves out of a failing one what it does not need
  *   npm run simulate -- --seeds 1000 --from 1  runs many, and shrinks those that fail;
- *                                              with --wipes only such as are to wipe disks
+ *                                              with --wipes only such as are to wipe disks;
+ *                                              with --twice each again, to see that it does the same
+ *   npm run simulate -- --whole ...            whole nodes: sequencer, block store, execution client
  *   npm run simulate -- --mutants              breaks the product on purpose, and says what notices
  *   npm run simulate -- --mutant ID --seed 17  replays one seed of a product so broken
  */
@@ -14,6 +16,7 @@ import { readArguments, usage, type Wish } from "./arguments.ts";
 import { mutants } from "./mutants/all.ts";
 import { show } from "./mutants/hunt.ts";
 import { huntAll } from "./mutants/table.ts";
+import { unreduced } from "./reduction.ts";
 import { runSeeds } from "./seeds.ts";
 import { print, replay, showShrunk } from "./show.ts";
 
@@ -30,11 +33,17 @@ async function main(): Promise<boolean | null> {
       return replay(wish.reduction, null);
     case "shrink":
       if (wish.mutant !== null) return show({ ...wish, mutant: wish.mutant });
-      return showShrunk(wish.seed, () => null, null);
+      return showShrunk(wish.full, () => null, null);
     case "many":
       return runMany(wish);
     case "mutants":
-      return huntAll(mutants.slice(Math.max(0, wish.from - 1)), wish.workers, print);
+      return huntAll(
+        mutants
+          .filter(({ isWhole }) => isWhole || !wish.areWhole)
+          .slice(Math.max(0, wish.from - 1)),
+        wish.workers,
+        print,
+      );
     default:
       return unreachable(wish);
   }
@@ -42,11 +51,12 @@ async function main(): Promise<boolean | null> {
 
 async function runMany(options: Extract<Wish, { kind: "many" }>): Promise<boolean> {
   const beganMs = performance.now();
-  let shrunk = 0;
+  const failing: number[] = [];
   const summary = await runSeeds(options, (failure) => {
     print(`seed ${failure.seed} VIOLATED ${failure.message}`);
-    print(`  at step ${failure.step}; replay: npm run simulate -- --seed ${failure.seed}`);
-    if (shrunk++ < shrunkMax) showShrunk(failure.seed, () => null, null);
+    const whole = options.isWhole ? "--whole " : "";
+    print(`  at step ${failure.step}; replay: npm run simulate -- ${whole}--seed ${failure.seed}`);
+    failing.push(failure.seed);
   });
   const seconds = (performance.now() - beganMs) / 1000;
   print(
@@ -54,6 +64,9 @@ async function runMany(options: Extract<Wish, { kind: "many" }>): Promise<boolea
       `${summary.steps} steps, ${(summary.simulatedMs / 3_600_000).toFixed(2)} simulated hours, ` +
       `slowest recovery ${summary.slowestRecovery.toFixed(1)} election timeouts`,
   );
+  for (const seed of failing.slice(0, shrunkMax)) {
+    await showShrunk(unreduced(seed, options), () => null, null);
+  }
   if (options.showsCoverage) {
     for (const [what, times] of [...summary.coverage.counts].sort()) print(`  ${what}: ${times}`);
   }

@@ -18,8 +18,8 @@ function groundFor({ seedsMax }: Mutant): Ground {
 }
 
 describe("the simulator catches", () => {
-  it.each(mutations)("$breaks", { timeout }, (mutation) => {
-    const { caught, others } = huntHere(mutation, groundFor(mutation));
+  it.each(mutations)("$breaks", { timeout }, async (mutation) => {
+    const { caught, others } = await huntHere(mutation, groundFor(mutation));
     expect(caught, `seen: ${others.join("; ")}`).not.toBeNull();
   });
 

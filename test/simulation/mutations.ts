@@ -226,13 +226,14 @@ const brokenParts = [
     }),
     caughtAs: ["proposals are answered truly"],
   },
-] as const satisfies readonly Omit<Mutation, "edits" | "seedsMax" | "wipesOnly">[];
+] as const satisfies readonly Omit<Mutation, "edits" | "seedsMax" | "wipesOnly" | "isWhole">[];
 
 export const mutations: readonly Mutation[] = brokenParts.map((broken) => ({
   ...broken,
   edits: [],
   seedsMax,
   wipesOnly: false,
+  isWhole: false,
 }));
 
 function disk(broken: Parts["disk"]): () => Parts {

@@ -117,7 +117,20 @@ export class SimulatedNode {
     this.store = new MemoryRaftStore(new Uint8Array(16));
     this.durable = new LogImage();
     if (losesState) this.saved = nothingApplied;
-    this.#world.checkers.wiped(this);
+    this.#world.checkers.wiped(this, losesState);
+  }
+
+  /** Whether it can be made unfit to lead while it runs and is connected. */
+  get canAil(): boolean {
+    return this.#parts.ailment !== null;
+  }
+
+  ail(): void {
+    this.#parts.ailment?.begin(this);
+  }
+
+  recover(): void {
+    this.#parts.ailment?.end(this);
   }
 
   /** SIGSTOP: it takes nothing in, while its sockets and its disk do. */
@@ -134,6 +147,7 @@ export class SimulatedNode {
   }
 
   setReadiness(readiness: Readiness): void {
+    if (this.life?.host.judgesReadiness === true) return;
     this.readiness = readiness;
     this.life?.setReadiness(readiness);
   }

@@ -17,9 +17,14 @@ export class Payloads {
 
   create(sizeBytes: number): { readonly id: CommandId; readonly data: Uint8Array } {
     const data = new Uint8Array(buffer, 0, sizeBytes);
+    return { id: this.adopt(data), data };
+  }
+
+  /** Makes bytes of somebody else's a command. */
+  adopt(data: Uint8Array): CommandId {
     const id = ++this.#lastId;
     this.#ids.set(data, id);
-    return { id, data };
+    return id;
   }
 
   /** null for an entry that is no client's command. */

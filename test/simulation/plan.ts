@@ -3,6 +3,7 @@
  * off and some of them rough, since faults that are always all on hide one another's effects.
  */
 
+import { majorityOf } from "../../src/raft/quorum.ts";
 import { stateBytes } from "./applied-state.ts";
 import { Dice } from "./dice.ts";
 import { payloadMaxBytes } from "./payloads.ts";
@@ -144,6 +145,19 @@ export function planOf(seed: number): Plan {
   };
 }
 
+/** Of whole nodes: blocks come from sequencers, which say themselves when they are fit to lead. */
+export function wholePlanOf(seed: number): Plan {
+  const plan = planOf(seed);
+  const { chaos, faults, clusterSize } = plan;
+  return {
+    ...plan,
+    chaos: { ...chaos, client: { ...chaos.client, proposeEveryMs: never } },
+    faults: { ...faults, readinessEveryMs: never },
+    // One member or two have no minority that could be lost.
+    clusterSize: majorityOf(clusterSize) === clusterSize ? 3 : clusterSize,
+  };
+}
+
 function timeoutsOf(dice: Dice): Timeouts {
   const heartbeatMs = dice.pick([100, 200, 350, 350, 500, 1000]);
   const electionMs = heartbeatMs * dice.pick([1, 1, 2, 1000 / 350]);
@@ -226,6 +240,9 @@ function faultsOf(dice: Dice, heartbeatMs: number): FaultPlan {
   };
 }
 
+/** Whoever does nothing at all does nothing in the calm. */
+const never = Number.POSITIVE_INFINITY;
+
 /** After the faults: a network, disks and hosts as they should be. */
 export function calmOf({ chaos, timeouts: { heartbeatMs } }: Plan): Conditions {
   const latencyMs = Math.min(chaos.network.latencyMs.high, heartbeatMs / 20);
@@ -247,7 +264,7 @@ export function calmOf({ chaos, timeouts: { heartbeatMs } }: Plan): Conditions {
     },
     host: { applyMs: { low: 0, high: 1 }, flushMs: { low: 0, high: 5 } },
     client: {
-      proposeEveryMs: heartbeatMs / 2,
+      proposeEveryMs: chaos.client.proposeEveryMs === never ? never : heartbeatMs / 2,
       batchMax: 1,
       backlogMax: 8,
       payloadBytes: { low: 1, high: 100 },

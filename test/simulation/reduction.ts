@@ -1,10 +1,12 @@
 /** A seed with less in it: fewer nodes, faults and troubles, a shorter time. What a failing one is shrunk to. */
 
 import { stateBytes } from "./applied-state.ts";
-import { type Plan, planOf } from "./plan.ts";
+import { type Plan, planOf, wholePlanOf } from "./plan.ts";
 
 export interface Reduction {
   readonly seed: number;
+  /** Of whole nodes, and not of cores and drivers only. */
+  readonly isWhole: boolean;
   /** null: as many as the seed says. */
   readonly nodes: number | null;
   /** null: as long as the seed says, and as often. */
@@ -45,23 +47,24 @@ export function isTrouble(name: string): name is Trouble {
   return Object.hasOwn(troubles, name);
 }
 
-export function wholeSeed(seed: number): Reduction {
-  return { seed, nodes: null, chaosMs: null, without: [], faults: null };
+/** All of it. */
+export function unreduced(seed: number, { isWhole }: Pick<Reduction, "isWhole">): Reduction {
+  return { seed, isWhole, nodes: null, chaosMs: null, without: [], faults: null };
 }
 
-export function reducedPlan({ seed, nodes, chaosMs, without }: Reduction): Plan {
-  const whole = planOf(seed);
+export function reducedPlan({ seed, isWhole, nodes, chaosMs, without }: Reduction): Plan {
+  const full = isWhole ? wholePlanOf(seed) : planOf(seed);
   const smaller: Plan = {
-    ...whole,
-    clusterSize: nodes ?? whole.clusterSize,
-    chaosMs: chaosMs ?? whole.chaosMs,
+    ...full,
+    clusterSize: nodes ?? full.clusterSize,
+    chaosMs: chaosMs ?? full.chaosMs,
   };
   return without.reduce((plan, trouble) => troubles[trouble](plan), smaller);
 }
 
 /** As the command line takes it. */
-export function argumentsOf({ seed, nodes, chaosMs, without, faults }: Reduction): string {
-  const parts = [`--seed ${seed}`];
+export function argumentsOf({ seed, isWhole, nodes, chaosMs, without, faults }: Reduction): string {
+  const parts = [...(isWhole ? ["--whole"] : []), `--seed ${seed}`];
   if (nodes !== null) parts.push(`--nodes ${nodes}`);
   if (chaosMs !== null) parts.push(`--chaos ${chaosMs}`);
   if (without.length > 0) parts.push(`--without ${without.join()}`);

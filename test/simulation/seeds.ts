@@ -4,7 +4,9 @@ import { Worker } from "node:worker_threads";
 import { majorityOf } from "../../src/raft/quorum.ts";
 import { Coverage } from "./coverage.ts";
 import { planOf } from "./plan.ts";
-import { simulate } from "./simulation.ts";
+import { type Reduction, unreduced } from "./reduction.ts";
+import { runReduced } from "./shrink.ts";
+import { TranscriptHash } from "./transcript.ts";
 
 export interface SeedFailure {
   readonly seed: number;
@@ -39,11 +41,15 @@ export interface SeedRange {
   readonly workers: number;
   /** Only seeds that are to wipe disks: `count` of these. */
   readonly wipesOnly: boolean;
+  /** Of whole nodes, and not of cores and drivers only. */
+  readonly isWhole: boolean;
+  /** Each is run again, and must do the same. */
+  readonly isTwice: boolean;
 }
 
 /** The seeds that thread `at` of `workers` takes: every n-th one of the range. */
 export function* seedsOf(
-  { from, count, workers, wipesOnly }: SeedRange,
+  { from, count, workers, wipesOnly }: Omit<SeedRange, "isWhole" | "isTwice">,
   at: number,
 ): Generator<number> {
   for (let seed = from, nth = 0; nth < count; seed++) {
@@ -59,10 +65,26 @@ function wipesDisks(seed: number): boolean {
   return hasMinority && Number.isFinite(faults.wipeEveryMs);
 }
 
-export function reportOf(seed: number): SeedReport {
-  const { steps, simulatedMs, violation, coverage, recoveryElectionTimeouts } = simulate(seed);
-  const message = violation === null ? null : violation.message;
+export async function reportOf(
+  seed: number,
+  { isWhole, isTwice }: Pick<SeedRange, "isWhole" | "isTwice">,
+): Promise<SeedReport> {
+  const full = unreduced(seed, { isWhole });
+  const hash = new TranscriptHash();
+  const result = await runReduced(full, null, isTwice ? hash.listen : null);
+  const { steps, simulatedMs, violation, coverage, recoveryElectionTimeouts } = result;
+  const isItself = !isTwice || hash.digest() === (await transcriptOf(full));
+  const message = isItself
+    ? (violation?.message ?? null)
+    : "it does something else the second time";
   return { seed, steps, simulatedMs, recoveryElectionTimeouts, message, counts: coverage.counts };
+}
+
+/** A hash over every event. */
+async function transcriptOf(full: Reduction): Promise<string> {
+  const hash = new TranscriptHash();
+  await runReduced(full, null, hash.listen);
+  return hash.digest();
 }
 
 export async function runSeeds(
@@ -90,7 +112,7 @@ export async function runSeeds(
     onFailure({ seed: report.seed, step: report.steps, message: report.message });
   };
   if (range.workers === 1) {
-    for (const seed of seedsOf(range, 0)) take(reportOf(seed));
+    for (const seed of seedsOf(range, 0)) take(await reportOf(seed, range));
   } else {
     const threads = Array.from({ length: range.workers }, (_, at) => at);
     await Promise.all(threads.map((at) => runWorker(range, at, take)));

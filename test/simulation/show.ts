@@ -10,22 +10,22 @@ export function print(line: string): void {
 }
 
 /** Returns whether it kept its promises. */
-export function replay(reduction: Reduction, parts: Parts | null): boolean {
-  const { violation, steps, simulatedMs } = runReduced(reduction, parts, print);
+export async function replay(reduction: Reduction, parts: Parts | null): Promise<boolean> {
+  const { violation, steps, simulatedMs } = await runReduced(reduction, parts, print);
   print(`${steps} steps, ${(simulatedMs / 1000).toFixed(1)} simulated seconds`);
   if (violation !== null) print(`VIOLATED ${violation.message}`);
   return violation === null;
 }
 
 /** `mutantId`: what the product is broken by; null if by nothing. Returns whether the seed kept its promises. */
-export function showShrunk(
-  seed: number,
+export async function showShrunk(
+  full: Reduction,
   parts: () => Parts | null,
   mutantId: string | null,
-): boolean {
-  const shrunk = shrink(seed, parts);
+): Promise<boolean> {
+  const shrunk = await shrink(full, parts);
   if (shrunk === null) {
-    print(`seed ${seed} keeps its promises: there is nothing to shrink`);
+    print(`seed ${full.seed} keeps its promises: there is nothing to shrink`);
     return true;
   }
   const { reduction, violation, before, after, attempts, story } = shrunk;

@@ -5,7 +5,7 @@
  */
 
 import type { Parts } from "./parts.ts";
-import { allTroubles, type Reduction, reducedPlan, wholeSeed } from "./reduction.ts";
+import { allTroubles, type Reduction, reducedPlan } from "./reduction.ts";
 import { type SimulationResult, simulate } from "./simulation.ts";
 import type { Property, Violation } from "./violation.ts";
 
@@ -29,34 +29,42 @@ export interface Size {
 /** A few seconds for most. */
 const attemptsMax = 250;
 
-export function runReduced(
+/** `parts`: of cores and drivers; whole nodes are made of what they are made of. */
+export async function runReduced(
   reduction: Reduction,
   parts: Parts | null = null,
   onLine: ((line: string) => void) | null = null,
-): SimulationResult {
-  return simulate(reduction.seed, {
+): Promise<SimulationResult> {
+  const options = {
     plan: reducedPlan(reduction),
     ...(reduction.faults === null ? {} : { faults: new Set(reduction.faults) }),
-    ...(parts === null ? {} : { parts }),
     ...(onLine === null ? {} : { onLine }),
-  });
+  };
+  if (!reduction.isWhole) {
+    return simulate(reduction.seed, { ...options, ...(parts === null ? {} : { parts }) });
+  }
+  // Loaded where it is asked for: it brings all that a node is made of.
+  const { simulateWhole } = await import("./whole/simulate-whole.ts");
+  return simulateWhole(reduction.seed, options);
 }
 
-/** null if the seed does not fail. `parts` are made anew for each attempt. */
-export function shrink(seed: number, parts: () => Parts | null = () => null): Shrunk | null {
-  const whole = wholeSeed(seed);
-  const result = runReduced(whole, parts());
+/** null if it does not fail. `parts` are made anew for each attempt. */
+export async function shrink(
+  full: Reduction,
+  parts: () => Parts | null = () => null,
+): Promise<Shrunk | null> {
+  const result = await runReduced(full, parts());
   const { violation } = result;
   if (violation === null) return null;
   const shrinking = new Shrinking(violation.property, parts);
-  const reduction = shrinking.run({ ...whole, faults: result.faults });
+  const reduction = await shrinking.run({ ...full, faults: result.faults });
   const lines: string[] = [];
-  const last = runReduced(reduction, parts(), (line) => lines.push(line));
+  const last = await runReduced(reduction, parts(), (line) => lines.push(line));
   return {
     reduction,
     violation: last.violation ?? violation,
     attempts: shrinking.attempts,
-    before: sizeOf(whole, result),
+    before: sizeOf(full, result),
     after: sizeOf(reduction, last),
     story: storyOf(lines),
   };
@@ -76,56 +84,59 @@ class Shrinking {
     return this.#attempts;
   }
 
-  run(first: Reduction): Reduction {
+  async run(first: Reduction): Promise<Reduction> {
     // Cutting off its end changes nothing that came before.
-    let reduction = this.#shorter(first);
-    reduction = this.#fewerFaults(reduction);
-    reduction = this.#fewerNodes(reduction);
-    reduction = this.#fewerTroubles(reduction);
-    return this.#shorter(this.#fewerFaults(reduction));
+    let reduction = await this.#shorter(first);
+    reduction = await this.#fewerFaults(reduction);
+    reduction = await this.#fewerNodes(reduction);
+    reduction = await this.#fewerTroubles(reduction);
+    return this.#shorter(await this.#fewerFaults(reduction));
   }
 
-  #stillFails(reduction: Reduction): boolean {
+  async #stillFails(reduction: Reduction): Promise<boolean> {
     if (this.#attempts >= attemptsMax) return false;
     this.#attempts++;
-    return runReduced(reduction, this.#parts()).violation?.property === this.#property;
+    const { violation } = await runReduced(reduction, this.#parts());
+    return violation?.property === this.#property;
   }
 
-  #fewerNodes(reduction: Reduction): Reduction {
+  async #fewerNodes(reduction: Reduction): Promise<Reduction> {
     const { clusterSize } = reducedPlan(reduction);
-    const smaller = [1, 2, 3, 4, 5].filter((nodes) => nodes < clusterSize);
-    const fewer = smaller.map((nodes) => ({ ...reduction, nodes }));
-    return fewer.find((attempt) => this.#stillFails(attempt)) ?? reduction;
+    for (let nodes = 1; nodes < clusterSize; nodes++) {
+      const attempt = { ...reduction, nodes };
+      if (await this.#stillFails(attempt)) return attempt;
+    }
+    return reduction;
   }
 
-  #fewerTroubles(reduction: Reduction): Reduction {
+  async #fewerTroubles(reduction: Reduction): Promise<Reduction> {
     let left = reduction;
     for (const trouble of allTroubles) {
       const attempt = { ...left, without: [...left.without, trouble] };
-      if (this.#stillFails(attempt)) left = attempt;
+      if (await this.#stillFails(attempt)) left = attempt;
     }
     return left;
   }
 
   /** Leaves out ever smaller groups (delta debugging: Zeller and Hildebrandt 2002). */
-  #fewerFaults(reduction: Reduction): Reduction {
+  async #fewerFaults(reduction: Reduction): Promise<Reduction> {
     let faults = reduction.faults ?? [];
     for (let size = faults.length; size >= 1; size = Math.floor(size / 2)) {
       for (let from = 0; from < faults.length; ) {
         const rest = [...faults.slice(0, from), ...faults.slice(from + size)];
-        if (this.#stillFails({ ...reduction, faults: rest })) faults = rest;
+        if (await this.#stillFails({ ...reduction, faults: rest })) faults = rest;
         else from += size;
       }
     }
     return { ...reduction, faults };
   }
 
-  #shorter(reduction: Reduction): Reduction {
+  async #shorter(reduction: Reduction): Promise<Reduction> {
     let left = reduction;
     for (const share of [0.25, 0.5, 0.75]) {
       const chaosMs = Math.ceil(reducedPlan(left).chaosMs * share);
       const attempt = { ...left, chaosMs };
-      if (this.#stillFails(attempt)) left = attempt;
+      if (await this.#stillFails(attempt)) left = attempt;
     }
     return left;
   }

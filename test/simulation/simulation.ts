@@ -5,7 +5,6 @@ import { Checkers } from "./checkers/checkers.ts";
 import { Commits } from "./checkers/commits.ts";
 import { Deliveries } from "./checkers/deliveries.ts";
 import { HandOvers } from "./checkers/hand-overs.ts";
-import { Histories } from "./checkers/histories.ts";
 import { LeaderCompleteness } from "./checkers/leader-completeness.ts";
 import { Leases } from "./checkers/leases.ts";
 import { Ledger } from "./checkers/ledger.ts";
@@ -19,7 +18,6 @@ import { Proposals } from "./checkers/proposals.ts";
 import { QuorumChecks } from "./checkers/quorum-checks.ts";
 import { ReadyLead } from "./checkers/readiness.ts";
 import { Reads } from "./checkers/reads.ts";
-import { Snapshots } from "./checkers/snapshots.ts";
 import { Clients } from "./clients.ts";
 import { Cluster } from "./cluster.ts";
 import { Coverage } from "./coverage.ts";
@@ -31,7 +29,7 @@ import { Payloads } from "./payloads.ts";
 import { type Plan, planOf } from "./plan.ts";
 import { Schedule } from "./schedule.ts";
 import { Transcript } from "./transcript.ts";
-import { Violation } from "./violation.ts";
+import { type Violation, violationOf } from "./violation.ts";
 import type { World } from "./world.ts";
 
 export interface SimulationOptions {
@@ -57,47 +55,84 @@ export interface SimulationResult {
 }
 
 export function simulate(seed: number, options: SimulationOptions = {}): SimulationResult {
-  const plan = options.plan ?? planOf(seed);
-  const schedule = new Schedule();
-  const transcript = new Transcript(schedule, options.onLine ?? null);
-  const tape = new FaultTape(options.faults ?? null, transcript);
-  const world: World = {
-    plan,
-    conditions: plan.chaos,
-    dice: new Dice(plan.seed),
-    schedule,
-    transcript,
-    tape,
-    checkers: new Checkers(),
-    payloads: new Payloads(),
-    violation: null,
-  };
-  const coverage = new Coverage();
-  let recovery = 0;
-  let violation: Violation | null = null;
-  try {
-    recovery = play(world, coverage, options.parts ?? soundParts);
-  } catch (error) {
-    violation = asViolation(error);
-    world.transcript.note("FAILED", () => violation?.message ?? "");
-  }
-  return {
-    seed,
-    steps: schedule.steps,
-    simulatedMs: schedule.nowMs,
-    violation,
-    coverage,
-    faults: tape.names,
-    recoveryElectionTimeouts: recovery / plan.timeouts.electionMs,
-  };
+  const simulation = new Simulation(seed, options);
+  while (simulation.step());
+  return simulation.result;
 }
 
-/** Returns how long the slowest recovery took. */
-function play(world: World, coverage: Coverage, parts: Parts): number {
+/** A seed that is played event by event. */
+export class Simulation {
+  readonly #seed: number;
+  readonly #world: World;
+  readonly #coverage = new Coverage();
+  readonly #playing: Generator<void, number>;
+  #slowestMs = 0;
+  #violation: Violation | null = null;
+
+  constructor(seed: number, options: SimulationOptions = {}) {
+    const plan = options.plan ?? planOf(seed);
+    const schedule = new Schedule();
+    const transcript = new Transcript(schedule, options.onLine ?? null);
+    this.#seed = seed;
+    this.#world = {
+      plan,
+      conditions: plan.chaos,
+      dice: new Dice(plan.seed),
+      schedule,
+      transcript,
+      tape: new FaultTape(options.faults ?? null, transcript),
+      checkers: new Checkers(),
+      payloads: new Payloads(),
+      violation: null,
+    };
+    this.#playing = play(this.#world, this.#coverage, options.parts ?? soundParts);
+  }
+
+  /** Lets the next event happen; false once the seed is over. */
+  step(): boolean {
+    if (this.#violation !== null) return false;
+    try {
+      const { done, value } = this.#playing.next();
+      if (done === true) this.#slowestMs = value;
+      return done !== true;
+    } catch (error) {
+      this.#fail(error);
+      return false;
+    }
+  }
+
+  /** Takes in a violation that was found after the event itself, in promises that it has fulfilled. */
+  settle(): void {
+    if (this.#violation === null && this.#world.violation !== null) {
+      this.#fail(this.#world.violation);
+    }
+  }
+
+  get result(): SimulationResult {
+    const { schedule, plan, tape } = this.#world;
+    return {
+      seed: this.#seed,
+      steps: schedule.steps,
+      simulatedMs: schedule.nowMs,
+      violation: this.#violation,
+      coverage: this.#coverage,
+      faults: tape.names,
+      recoveryElectionTimeouts: this.#slowestMs / plan.timeouts.electionMs,
+    };
+  }
+
+  #fail(error: unknown): void {
+    this.#violation = violationOf(error);
+    this.#world.transcript.note("FAILED", () => this.#violation?.message ?? "");
+  }
+}
+
+/** Yields after each event; returns how long the slowest recovery took. */
+function* play(world: World, coverage: Coverage, parts: Parts): Generator<void, number> {
   const { plan, schedule, transcript } = world;
   transcript.note("plan", () => JSON.stringify(plan));
   const cluster = new Cluster(parts, world);
-  const checks = watch(world, cluster, coverage);
+  const checks = watch(world, cluster, coverage, parts);
   const clients = new Clients(cluster, world);
   const faults = new Faults(cluster, world);
   world.checkers.add(faults);
@@ -110,24 +145,23 @@ function play(world: World, coverage: Coverage, parts: Parts): number {
     clients.begin();
     faults.begin();
     const untilMs = schedule.nowMs + plan.chaosMs;
-    while (schedule.step(untilMs));
+    while (schedule.step(untilMs)) yield;
     faults.end();
-    slowestMs = Math.max(slowestMs, calm.run());
-    checks.histories.judge();
+    slowestMs = Math.max(slowestMs, yield* calm.run());
+    world.checkers.judge();
     faults.end();
     cluster.release();
   }
   return slowestMs;
 }
 
-function watch(world: World, cluster: Cluster, coverage: Coverage) {
+function watch(world: World, cluster: Cluster, coverage: Coverage, parts: Parts) {
   const { plan, payloads, checkers, schedule } = world;
   const { nodes } = cluster;
   const ledger = new Ledger(payloads);
   const reads = new Reads(ledger);
   const proposals = new Proposals(ledger, payloads);
   const leases = new Leases(plan, nodes, schedule);
-  const histories = new Histories(leases, world.dice.fork("registers"));
   checkers.add(
     new Commits(ledger, nodes), // first: the others rely on the ledger
     new LogMatching(plan),
@@ -135,26 +169,18 @@ function watch(world: World, cluster: Cluster, coverage: Coverage) {
     new LeaderCompleteness(ledger),
     new Promises(),
     new Deliveries(ledger),
-    new Snapshots(ledger),
     reads,
     proposals,
     leases,
-    histories,
     new OneEntryABlock(plan, payloads),
     new ReadyLead(plan),
     new Matches(plan),
     new PreVotes(plan),
     new QuorumChecks(plan),
     new HandOvers(nodes),
+    ...parts.checkers({ cluster, world, ledger, leases }),
     coverage,
     cluster,
   );
-  return { ledger, reads, proposals, histories };
-}
-
-/** A crash of the simulation counts as one of the driver: it has no reason to throw. */
-function asViolation(error: unknown): Violation {
-  if (error instanceof Violation) return error;
-  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  return new Violation("no invariant broken", text, { cause: error });
+  return { ledger, reads, proposals };
 }

@@ -23,6 +23,11 @@ export type Property =
   | "a leader without a majority steps down"
   | "leadership is handed to the caught up"
   | "progress"
+  | "nothing happens before commit"
+  | "a height is signed once"
+  | "transactions are executed once"
+  | "acknowledged means durable"
+  | "a node that stops builds nothing"
   | "no invariant broken";
 
 /** A promise that a node made and forgot shows as whatever it was made for. */
@@ -34,6 +39,13 @@ export const lostMemory: readonly Property[] = [
   "committed stays committed",
   "one block at a height",
 ];
+
+/** A crash of the simulation counts as one of the product: neither has a reason to throw. */
+export function violationOf(error: unknown): Violation {
+  if (error instanceof Violation) return error;
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return new Violation("no invariant broken", text, { cause: error });
+}
 
 export class Violation extends Error {
   override readonly name = "Violation";

@@ -5,4 +5,6 @@ import { reportOf, seedsOf, type WorkerData } from "./seeds.ts";
 
 const { range, at }: WorkerData = workerData;
 
-for (const seed of seedsOf(range, at)) parentPort?.postMessage(reportOf(seed));
+for (const seed of seedsOf(range, at)) {
+  parentPort?.postMessage(await reportOf(seed, range));
+}

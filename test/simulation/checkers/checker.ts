@@ -12,8 +12,8 @@ import type { SimulatedNode } from "../node.ts";
 export interface Checker {
   started?(node: SimulatedNode): void;
   ended?(node: SimulatedNode): void;
-  /** Its log is lost, and its promises with it. */
-  wiped?(node: SimulatedNode): void;
+  /** Its log is lost, and its promises with it; perhaps what it has executed, too. */
+  wiped?(node: SimulatedNode, losesState: boolean): void;
   /** Before `node.written` shows it. */
   writing?(node: SimulatedNode, persist: Persist): void;
   /** `request`: what a response answers. */
@@ -32,6 +32,12 @@ export interface Checker {
   /** Of what the node has executed: at once, or once it has executed all that it knows to be committed. */
   localReadBegan?(node: SimulatedNode, kind: "lease" | "stale"): void;
   happened?(node: SimulatedNode, event: RaftEvent): void;
+  /** Nothing new breaks from here on. */
+  calmed?(): void;
+  /** What this node, which is healthy, must still do before the calm is over; null if nothing. */
+  owedBy?(node: SimulatedNode): string | null;
+  /** A round has ended, with a calm in which all was to be settled. */
+  judge?(): void;
   /** After each event that a process took in. */
   stepped?(node: SimulatedNode, status: RaftStatus): void;
 }

@@ -24,8 +24,8 @@ export class Checkers {
     for (const checker of this.#checkers) checker.ended?.(node);
   }
 
-  wiped(node: SimulatedNode): void {
-    for (const checker of this.#checkers) checker.wiped?.(node);
+  wiped(node: SimulatedNode, losesState: boolean): void {
+    for (const checker of this.#checkers) checker.wiped?.(node, losesState);
   }
 
   writing(node: SimulatedNode, persist: Persist): void {
@@ -78,6 +78,22 @@ export class Checkers {
 
   happened(node: SimulatedNode, event: RaftEvent): void {
     for (const checker of this.#checkers) checker.happened?.(node, event);
+  }
+
+  calmed(): void {
+    for (const checker of this.#checkers) checker.calmed?.();
+  }
+
+  owedBy(node: SimulatedNode): string | null {
+    for (const checker of this.#checkers) {
+      const owed = checker.owedBy?.(node) ?? null;
+      if (owed !== null) return owed;
+    }
+    return null;
+  }
+
+  judge(): void {
+    for (const checker of this.#checkers) checker.judge?.();
   }
 
   stepped(node: SimulatedNode): void {

@@ -29,7 +29,7 @@ export interface Ground {
 export type Order =
   | (Ground & { readonly kind: "hunt"; readonly mutant: Mutant })
   | { readonly kind: "replay"; readonly mutant: Mutant; readonly reduction: Reduction }
-  | { readonly kind: "shrink"; readonly mutant: Mutant; readonly seed: number };
+  | { readonly kind: "shrink"; readonly mutant: Mutant; readonly full: Reduction };
 
 export type Reply =
   | { readonly kind: "hunted"; readonly hunt: Hunt }
@@ -50,8 +50,8 @@ export async function show(order: Exclude<Order, { kind: "hunt" }>): Promise<boo
 
 /** In a thread of its own, which nobody else's modules are in. */
 function inThread(order: Order): Promise<Reply> {
-  const { id, breaks, edits, caughtAs, seedsMax, wipesOnly } = order.mutant;
-  const plain: Mutant = { id, breaks, edits, caughtAs, seedsMax, wipesOnly };
+  const { id, breaks, edits, caughtAs, seedsMax, wipesOnly, isWhole } = order.mutant;
+  const plain: Mutant = { id, breaks, edits, caughtAs, seedsMax, wipesOnly, isWhole };
   const workerData: Order = { ...order, mutant: plain };
   return new Promise((resolve, reject) => {
     const worker = new Worker(new URL("worker.ts", import.meta.url), { workerData });

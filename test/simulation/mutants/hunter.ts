@@ -3,22 +3,23 @@
 import { InvariantError, unreachable } from "../../../src/base/assert.ts";
 import { mutations } from "../mutations.ts";
 import { type Parts, soundParts } from "../parts.ts";
+import { unreduced } from "../reduction.ts";
 import { seedsOf } from "../seeds.ts";
 import { replay, showShrunk } from "../show.ts";
-import { simulate } from "../simulation.ts";
+import { runReduced } from "../shrink.ts";
 import type { Violation } from "../violation.ts";
 import type { Ground, Hunt, Order, Reply } from "./hunt.ts";
 import type { Mutant } from "./mutant.ts";
 
-export function carryOut(order: Order): Reply {
+export async function carryOut(order: Order): Promise<Reply> {
   const { mutant } = order;
   switch (order.kind) {
     case "hunt":
-      return { kind: "hunted", hunt: huntHere(mutant, order) };
+      return { kind: "hunted", hunt: await huntHere(mutant, order) };
     case "replay":
-      return { kind: "shown", isWell: replay(order.reduction, partsOf(mutant)) };
+      return { kind: "shown", isWell: await replay(order.reduction, partsOf(mutant)) };
     case "shrink": {
-      const isWell = showShrunk(order.seed, () => partsOf(mutant), mutant.id);
+      const isWell = await showShrunk(order.full, () => partsOf(mutant), mutant.id);
       return { kind: "shown", isWell };
     }
     default:
@@ -26,23 +27,20 @@ export function carryOut(order: Order): Reply {
   }
 }
 
-export function huntHere(mutant: Mutant, { from, count }: Ground): Hunt {
-  const { wipesOnly } = mutant;
-  let seeds = 0;
+export async function huntHere(mutant: Mutant, { from, count }: Ground): Promise<Hunt> {
+  const { wipesOnly, caughtAs } = mutant;
   const others = new Set<string>();
+  let seeds = 0;
   for (const seed of seedsOf({ from, count, workers: 1, wipesOnly }, 0)) {
     seeds++;
-    const { violation } = simulate(seed, { parts: partsOf(mutant) });
+    const { violation } = await runReduced(unreduced(seed, mutant), partsOf(mutant));
     if (violation === null) continue;
-    const { property, message } = violation;
-    if (mutant.caughtAs.includes(property) && isProof(violation)) {
-      return {
-        seeds,
-        caught: { seed, property, message: firstLine(message) },
-        others: [...others],
-      };
+    const { property } = violation;
+    const message = firstLine(violation.message);
+    if (caughtAs.includes(property) && isProof(violation)) {
+      return { seeds, caught: { seed, property, message }, others: [...others] };
     }
-    others.add(firstLine(message));
+    others.add(message);
   }
   return { seeds, caught: null, others: [...others] };
 }

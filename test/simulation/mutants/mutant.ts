@@ -22,14 +22,16 @@ export interface Mutant {
   readonly seedsMax: number;
   /** Only seeds that are to wipe disks: the others cannot show it. */
   readonly wipesOnly: boolean;
+  /** Of what only whole nodes have. */
+  readonly isWhole: boolean;
 }
 
 /** Most show in a few seeds. Such as take more are not hunted in every test run. */
 export const seedsOfATest = 60;
 
 type Described = Pick<Mutant, "id" | "breaks" | "edits" | "caughtAs"> &
-  Partial<Pick<Mutant, "seedsMax" | "wipesOnly">>;
+  Partial<Pick<Mutant, "seedsMax" | "wipesOnly" | "isWhole">>;
 
 export function mutant(described: Described): Mutant {
-  return { seedsMax: seedsOfATest, wipesOnly: false, ...described };
+  return { seedsMax: seedsOfATest, wipesOnly: false, isWhole: false, ...described };
 }

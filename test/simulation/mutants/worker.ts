@@ -7,5 +7,6 @@ import type { Order } from "./hunt.ts";
 const order: Order = workerData;
 const unmet = loadWith(order.mutant.edits);
 const { carryOut } = await import("./hunter.ts");
+const reply = await carryOut(order);
 for (const { file } of unmet()) throw new Error(`the simulation does not load src/${file}`);
-parentPort?.postMessage(carryOut(order));
+parentPort?.postMessage(reply);

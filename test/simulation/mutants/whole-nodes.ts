@@ -1,0 +1,149 @@
+/** What breaks above the log: building, signing, executing and acknowledging blocks (P2, P4, P5, P7, P8). */
+
+import { type Mutant, mutant } from "./mutant.ts";
+
+export const wholeMutants: readonly Mutant[] = [
+  mutant({
+    id: "signs-without-mark",
+    breaks: "a block is signed before the disk says which one that height's is (P4)",
+    edits: [
+      {
+        file: "sequencer/chain-writer.ts",
+        find: "isSigned ? null : this.#store.setWatermark({ height, hash }),",
+        replace: "null,",
+      },
+    ],
+    caughtAs: ["a height is signed once"],
+    isWhole: true,
+  }),
+  mutant({
+    id: "executes-what-it-builds",
+    breaks: "a leader has its block executed when it builds it, before it is committed (P2)",
+    edits: [
+      {
+        file: "sequencer/producer.ts",
+        find: "if (txs instanceof ExecutionError) return txs;",
+        replace:
+          "if (txs instanceof ExecutionError) return txs;\n  await executor.executeTxs({ height: request.height, timestampNs: request.timestampNs, txs: txs.map(({ tx }) => tx), prevAppHash: head.appHash });",
+      },
+    ],
+    caughtAs: ["nothing happens before commit"],
+    isWhole: true,
+  }),
+  mutant({
+    id: "executes-again",
+    breaks: "nobody looks whether a transaction is in an earlier block (P7)",
+    edits: [
+      {
+        file: "sequencer/producer.ts",
+        find: ".filter(({ id }) => !isKnownTx(id)),",
+        replace: ",",
+      },
+      {
+        file: "block/validate.ts",
+        find: "if (expected.isKnownTx(id)) {",
+        replace: "if (false) {",
+      },
+      {
+        file: "sequencer/submission.ts",
+        find: 'if (location !== null) return { kind: "committed", txId, location };',
+        replace: "",
+      },
+    ],
+    caughtAs: ["transactions are executed once"],
+    isWhole: true,
+  }),
+  mutant({
+    id: "acknowledges-what-it-offers",
+    breaks: "a transaction is acknowledged with the block that it should be in (P7)",
+    edits: [
+      {
+        file: "sequencer/submission.ts",
+        find: "const fate = await this.#fateOf(this.#pend(txId, tx), signal);",
+        replace:
+          'this.#pend(txId, tx);\n    const fate = { kind: "committed", location: { height: this.#store.head.height + 1, index: 0 } };',
+      },
+    ],
+    caughtAs: ["acknowledged means durable"],
+    isWhole: true,
+  }),
+  mutant({
+    id: "accepts-before-disk",
+    breaks: "a transaction is accepted before it is on disk (P7)",
+    edits: [
+      {
+        file: "sequencer/submission.ts",
+        find: "await this.#store.keepTx(txId, tx);",
+        replace: "void this.#store.keepTx(txId, tx);",
+      },
+    ],
+    caughtAs: ["progress"],
+    isWhole: true,
+  }),
+  mutant({
+    id: "fetched-without-identities",
+    breaks: "blocks from peers are stored without the identities that a snapshot has of them (P7)",
+    edits: [
+      {
+        file: "sequencer/catch-up.ts",
+        find: "const txIds = txIdsAt.get(block.height) ?? [];",
+        replace: "const txIds: readonly Uint8Array[] = [];",
+      },
+    ],
+    caughtAs: ["one block at a height"],
+    isWhole: true,
+  }),
+  mutant({
+    id: "failing-client-leads",
+    breaks: "a node whose execution client fails says that it is fit to lead (P5)",
+    edits: [
+      {
+        file: "sequencer/readiness.ts",
+        find: 'if (facts.failingMs > facts.unreadyAfterMs) return "the execution client fails";',
+        replace: "",
+      },
+    ],
+    caughtAs: ["progress"],
+    isWhole: true,
+  }),
+  mutant({
+    id: "lost-blocks-stay-lost",
+    breaks: "an execution client that has lost blocks is not given them again (P8)",
+    edits: [
+      {
+        file: "sequencer/chain-writer.ts",
+        find: "if (isBehind) await this.#fillGap(error.detail.nextHeight, height, signal);",
+        replace: "if (isBehind) await sleep(retryMs, signal);",
+      },
+    ],
+    caughtAs: ["progress"],
+    isWhole: true,
+  }),
+  mutant({
+    id: "time-goes-back",
+    breaks:
+      "a block has the time of its leader's clock, also where that lies before the last block's",
+    edits: [
+      {
+        file: "block/build.ts",
+        find: "return nowNs > earliestNs ? nowNs : earliestNs;",
+        replace: "return nowNs;",
+      },
+    ],
+    caughtAs: ["progress"],
+    isWhole: true,
+  }),
+  mutant({
+    id: "builds-while-stopping",
+    breaks: "a node that was told to stop goes on building blocks (P9)",
+    edits: [
+      {
+        file: "sequencer/state.ts",
+        find: 'if (facts.isDraining) return { kind: "draining" };',
+        replace: "",
+      },
+    ],
+    caughtAs: ["a node that stops builds nothing"],
+    isWhole: true,
+  }),
+];

@@ -1,0 +1,198 @@
+/** A node's blocks and signing marks: what is on disk, and the store that a process has of it. */
+
+import { assert } from "../../../src/base/assert.ts";
+import { emptyBytes, equalBytes, toHex } from "../../../src/base/bytes.ts";
+import { dataHashes } from "../../../src/block/hash.ts";
+import type { TxIdsAt } from "../../../src/block/snapshot-codec.ts";
+import type { ChainHead, Height, StoredBlock, TxLocation } from "../../../src/block/types.ts";
+import type { ChainStore } from "../../../src/sequencer/ports.ts";
+import type { SnapshotStore } from "../../../src/sequencer/snapshot.ts";
+import { type SigningMark, SigningMarks } from "../../../src/storage/signing-marks.ts";
+
+/** What a crash leaves. */
+export class ChainDisk {
+  readonly blocks: StoredBlock[] = [];
+  readonly marks: SigningMark[] = [];
+  readonly kept = new Map<string, { readonly txId: Uint8Array; readonly tx: Uint8Array }>();
+
+  wipe(): void {
+    this.blocks.length = 0;
+    this.marks.length = 0;
+    this.kept.clear();
+  }
+}
+
+type Write = (disk: ChainDisk) => void;
+
+export interface ChainStoreTiming {
+  /** Calls back when what is being written is on disk; never once the process has died. */
+  readonly written: (done: () => void) => void;
+  /** Whether the process still runs: a dead one's promises must come to nothing. */
+  readonly isRunning: () => boolean;
+}
+
+/** Writes become durable in order, those that wait together at once, as LMDB's transactions do. */
+export class SimulatedChainStore implements ChainStore, SnapshotStore {
+  readonly #disk: ChainDisk;
+  readonly #genesis: ChainHead;
+  readonly #timing: ChainStoreTiming;
+  readonly #blocks: StoredBlock[];
+  readonly #heights = new Map<string, Height>();
+  readonly #locations = new Map<string, TxLocation>();
+  readonly #marks: SigningMarks;
+  #head: ChainHead;
+  #waiting: Write[] = [];
+  #writing: Write[] | null = null;
+  #whenFlushed: (() => void)[] = [];
+
+  constructor(disk: ChainDisk, genesis: ChainHead, timing: ChainStoreTiming) {
+    this.#disk = disk;
+    this.#genesis = genesis;
+    this.#timing = timing;
+    this.#blocks = [...disk.blocks];
+    this.#marks = new SigningMarks(disk.marks);
+    for (const block of this.#blocks) this.#index(block);
+    const last = this.#blocks.at(-1);
+    this.#head = last === undefined ? genesis : headOf(last);
+  }
+
+  get head(): ChainHead {
+    return this.#head;
+  }
+
+  get earliestHeight(): Height | null {
+    return this.#blocks[0]?.header.header.height ?? null;
+  }
+
+  blockAt(height: Height): StoredBlock | null {
+    return this.#blocks[height - this.#genesis.height - 1] ?? null;
+  }
+
+  heightOf(hash: Uint8Array): Height | null {
+    return this.#heights.get(toHex(hash)) ?? null;
+  }
+
+  txLocation(txId: Uint8Array): TxLocation | null {
+    return this.#locations.get(toHex(txId)) ?? null;
+  }
+
+  /** The blocks are older than the log that begins. */
+  beginLog(): void {
+    this.#head = { ...this.#head, raftIndex: 0, raftTerm: 0 };
+  }
+
+  append(block: StoredBlock): Promise<void> {
+    if (!this.#timing.isRunning()) return never;
+    const { height, hash, header } = block;
+    assert(height === this.#head.height + 1, "blocks are stored without a gap", { height });
+    const { lastHeaderHash } = header.header;
+    assert(equalBytes(lastHeaderHash, this.#head.hash), "a block links to the head", { height });
+    this.#marks.check({ height, hash }, null);
+    this.#blocks.push(block);
+    this.#index(block);
+    this.#head = headOf(block);
+    this.#write((disk) => {
+      disk.blocks.push(block);
+      for (const txId of block.txIds) disk.kept.delete(toHex(txId));
+    });
+    return Promise.resolve();
+  }
+
+  setWatermark(mark: SigningMark): Promise<void> {
+    if (!this.#timing.isRunning()) return never;
+    const stored = this.blockAt(mark.height)?.hash ?? null;
+    if (this.#marks.check(mark, stored) === "new") {
+      this.#marks.add(mark);
+      this.#write((disk) => disk.marks.push(mark));
+    }
+    return this.flushed();
+  }
+
+  keepTx(txId: Uint8Array, tx: Uint8Array): Promise<void> {
+    if (!this.#timing.isRunning()) return never;
+    this.#write((disk) => disk.kept.set(toHex(txId), { txId, tx }));
+    return this.flushed();
+  }
+
+  dropTx(txId: Uint8Array): void {
+    this.#write((disk) => disk.kept.delete(toHex(txId)));
+  }
+
+  keptTxs() {
+    return [...this.#disk.kept.values()];
+  }
+
+  flushed(): Promise<void> {
+    if (!this.#timing.isRunning()) return never;
+    if (this.#writing === null && this.#waiting.length === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#waiting.push(() => this.#whenFlushed.push(resolve));
+      this.#begin();
+    });
+  }
+
+  txIdsUpTo(height: Height): readonly TxIdsAt[] {
+    return this.#blocks
+      .map((block) => ({ height: block.header.header.height, txIds: block.txIds }))
+      .filter((at) => at.height <= height && at.txIds.length > 0);
+  }
+
+  async *recentTxIds(head: Height): AsyncGenerator<TxIdsAt, void, undefined> {
+    yield* this.txIdsUpTo(head);
+  }
+
+  /** What is being written is there as a whole, or not at all. */
+  crash(isWritten: boolean): void {
+    if (isWritten) for (const write of this.#writing ?? []) write(this.#disk);
+    this.#writing = null;
+    this.#waiting = [];
+  }
+
+  #write(write: Write): void {
+    this.#waiting.push(write);
+    this.#begin();
+  }
+
+  #begin(): void {
+    if (this.#writing !== null || this.#waiting.length === 0) return;
+    this.#writing = this.#waiting;
+    this.#waiting = [];
+    this.#timing.written(() => {
+      for (const write of this.#writing ?? []) write(this.#disk);
+      this.#writing = null;
+      for (const resolve of this.#whenFlushed.splice(0)) resolve();
+      this.#begin();
+    });
+  }
+
+  #index({ height, hash, txIds }: StoredBlock): void {
+    this.#heights.set(toHex(hash), height);
+    for (const [index, txId] of txIds.entries()) {
+      this.#locations.set(toHex(txId), { height, index });
+    }
+  }
+}
+
+/** What a dead process waits for. */
+const never: Promise<never> = new Promise(() => {});
+
+function headOf(block: StoredBlock): ChainHead {
+  const { height, hash, header, data, appHash, raftIndex, raftTerm } = block;
+  const { timeNs } = header.header;
+  return { height, hash, dataHash: dataHashes(data).hash, timeNs, appHash, raftIndex, raftTerm };
+}
+
+export function headBefore(
+  { initialHeight, genesisTimeNs }: { initialHeight: number; genesisTimeNs: bigint },
+  appHash: Uint8Array,
+): ChainHead {
+  return {
+    height: initialHeight - 1,
+    hash: emptyBytes,
+    dataHash: emptyBytes,
+    timeNs: genesisTimeNs,
+    appHash,
+    raftIndex: 0,
+    raftTerm: 0,
+  };
+}

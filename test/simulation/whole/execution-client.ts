@@ -1,0 +1,170 @@
+/**
+ * The execution client of a node, a process of its own: slow, now and then gone or hung for a while, and sometimes
+ * killed, with the loss of its last blocks. Its state is a hash over all transactions that it has run.
+ */
+
+import { equalBytes } from "../../../src/base/bytes.ts";
+import { sleep } from "../../../src/base/task-group.ts";
+import { sha256 } from "../../../src/block/hash.ts";
+import type { Height } from "../../../src/block/types.ts";
+import { diverged, ExecutionError } from "../../../src/execution/errors.ts";
+import type {
+  BlockToBuild,
+  BlockToExecute,
+  ExecutionHead,
+  ExecutionResult,
+  Executor,
+  IdentifiedTx,
+} from "../../../src/execution/executor.ts";
+import type { Dice } from "../dice.ts";
+import type { World } from "../world.ts";
+
+interface Executed {
+  readonly txs: Uint8Array;
+  readonly appHash: Uint8Array;
+}
+
+export const genesisAppHash = sha256(new TextEncoder().encode("nothing is executed"));
+
+/** Outlives the node's processes. */
+export class ExecutionClient {
+  readonly #executed: Executed[] = [];
+  /** Until then nobody listens at its port. */
+  goneUntilMs = 0;
+  /** Until then it takes calls, and answers none. */
+  hungUntilMs = 0;
+
+  get head(): ExecutionHead {
+    const height = this.#executed.length;
+    return { height, appHash: this.#executed.at(-1)?.appHash ?? genesisAppHash };
+  }
+
+  /** It was killed, and had not stored its last blocks. */
+  lose(count: number): void {
+    this.#executed.splice(Math.max(0, this.#executed.length - count));
+  }
+
+  run({ height, txs, prevAppHash }: BlockToExecute): ExecutionResult {
+    const content = sha256(...txs);
+    const known = this.#executed[height - 1];
+    if (known !== undefined) {
+      if (equalBytes(known.txs, content)) return known;
+      throw diverged({ height, field: "transactions", executed: known.txs, offered: content });
+    }
+    const { head } = this;
+    if (height > head.height + 1) throw gap(height, head.height + 1);
+    if (!equalBytes(head.appHash, prevAppHash)) {
+      const [executed, offered] = [head.appHash, prevAppHash];
+      throw diverged({ height, field: "state before the block", executed, offered });
+    }
+    const appHash = sha256(prevAppHash, content);
+    this.#executed.push({ txs: content, appHash });
+    return { appHash };
+  }
+}
+
+/** A call without an answer is given up after so long. */
+const callTimeoutHeartbeats = 8;
+
+/** One process's way to its client. */
+export class SimulatedExecutor implements Executor {
+  readonly txLifetimeMs = null;
+  readonly timestampStepNs = 1n;
+  readonly #client: ExecutionClient;
+  readonly #world: World;
+  readonly #dice: Dice;
+  /** In the order in which they were made. */
+  readonly #calls = new Set<number>();
+  #lastCall = 0;
+
+  constructor(
+    client: ExecutionClient,
+    { world, dice }: { readonly world: World; readonly dice: Dice },
+  ) {
+    this.#client = client;
+    this.#world = world;
+    this.#dice = dice;
+  }
+
+  get oldestCall(): number | null {
+    const [oldest = null] = this.#calls;
+    return oldest;
+  }
+
+  checkTx(): null {
+    return null;
+  }
+
+  identityOf(): null {
+    return null;
+  }
+
+  screenTx(): Promise<null> {
+    return Promise.resolve(null);
+  }
+
+  initChain(): Promise<ExecutionResult> {
+    return Promise.resolve({ appHash: genesisAppHash });
+  }
+
+  prepare(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async build({ height, waiting }: BlockToBuild): Promise<readonly IdentifiedTx[]> {
+    await this.#answer(height);
+    return waiting();
+  }
+
+  async executeTxs(block: BlockToExecute): Promise<ExecutionResult> {
+    await this.#answer(block.height);
+    return this.#client.run(block);
+  }
+
+  async head(): Promise<ExecutionHead> {
+    await this.#answer(0);
+    return this.#client.head;
+  }
+
+  setFinal(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async #answer(height: Height): Promise<void> {
+    const call = ++this.#lastCall;
+    this.#calls.add(call);
+    try {
+      await this.#answered(height);
+    } finally {
+      this.#calls.delete(call);
+    }
+  }
+
+  async #answered(height: Height): Promise<void> {
+    const { conditions, schedule, plan } = this.#world;
+    const { low, high } = conditions.host.applyMs;
+    await sleep(this.#dice.between(low, high));
+    const { heartbeatMs } = plan.timeouts;
+    const untilMs = schedule.nowMs + callTimeoutHeartbeats * heartbeatMs;
+    while (schedule.nowMs < this.#client.hungUntilMs) {
+      if (schedule.nowMs >= untilMs) throw unavailable(height, "it does not answer");
+      await sleep(heartbeatMs / 4);
+    }
+    if (schedule.nowMs < this.#client.goneUntilMs) throw unavailable(height, "nobody listens");
+  }
+}
+
+function unavailable(height: Height, what: string): ExecutionError {
+  return new ExecutionError({ code: "EXECUTION_UNAVAILABLE", height }, what);
+}
+
+function gap(height: Height, nextHeight: Height): ExecutionError {
+  return new ExecutionError(
+    { code: "EXECUTION_GAP", height, nextHeight },
+    `block ${height} was offered, and ${nextHeight} is next`,
+  );
+}

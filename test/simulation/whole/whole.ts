@@ -1,0 +1,216 @@
+/** Whole nodes: what outlives their processes besides the Raft log, how they reach one another, and their clients. */
+
+import { unreachable } from "../../../src/base/assert.ts";
+import type { PeerReply } from "../../../src/sequencer/ports.ts";
+import { nothingApplied } from "../applied-state.ts";
+import type { Checker } from "../checkers/checker.ts";
+import type { Cluster } from "../cluster.ts";
+import { Dice } from "../dice.ts";
+import type { Life } from "../life.ts";
+import type { SimulatedNode } from "../node.ts";
+import { type Parts, soundParts } from "../parts.ts";
+import type { Plan } from "../plan.ts";
+import { violationOf } from "../violation.ts";
+import type { World } from "../world.ts";
+import { ChainDisk } from "./chain-disk.ts";
+import { ChainWatch } from "./chain-watch.ts";
+import { ExecutionClient } from "./execution-client.ts";
+import { genesis, SequencerHost } from "./sequencer-host.ts";
+import { TxClients } from "./tx-clients.ts";
+import type { ProcessTime, VirtualTime } from "./virtual-time.ts";
+
+export class WholeNode {
+  readonly disk = new ChainDisk();
+  readonly client = new ExecutionClient();
+  /** How wrong its wall clock is. */
+  wallErrorMs = 0;
+
+  /** Up to where the log is in blocks that are on disk. */
+  saved(node: SimulatedNode): void {
+    const last = this.disk.blocks.at(-1);
+    if (last === undefined || last.raftIndex <= node.saved.index) return;
+    node.saved = { ...nothingApplied, index: last.raftIndex, term: last.raftTerm };
+  }
+}
+
+export class Whole implements Checker {
+  readonly watch = new ChainWatch();
+  readonly blockTimeMs: number;
+  readonly #time: VirtualTime;
+  readonly #nodes = new Map<SimulatedNode, WholeNode>();
+  readonly #times = new WeakMap<Life, ProcessTime>();
+  #cluster: Cluster | null = null;
+  #world: World | null = null;
+
+  constructor(plan: Plan, time: VirtualTime) {
+    this.#time = time;
+    const dice = new Dice(plan.seed).fork("whole");
+    this.blockTimeMs = plan.timeouts.heartbeatMs * dice.pick([0.2, 0.5, 1, 3]);
+  }
+
+  /** What a simulation of whole nodes is put together from. */
+  get parts(): Parts {
+    return {
+      ...soundParts,
+      host: (life, network, world) => {
+        const time = this.#timeOf(life, world);
+        return this.#time.within(time, () => new SequencerHost(life, network, world, this));
+      },
+      ailment: {
+        begin: (node) => {
+          const { client } = this.nodeOf(node);
+          client.goneUntilMs = Number.POSITIVE_INFINITY;
+        },
+        end: (node) => {
+          this.nodeOf(node).client.goneUntilMs = 0;
+        },
+      },
+      within: (life, world, event) => this.#time.within(this.#timeOf(life, world), event),
+      checkers: ({ cluster, world }) => {
+        this.#cluster = cluster;
+        this.#world = world;
+        new TxClients(this, cluster, world).begin();
+        this.#trouble(cluster, world);
+        return [this.watch, this];
+      },
+    };
+  }
+
+  nodeOf(node: SimulatedNode): WholeNode {
+    const known = this.#nodes.get(node) ?? new WholeNode();
+    this.#nodes.set(node, known);
+    return known;
+  }
+
+  wiped(node: SimulatedNode, losesState: boolean): void {
+    if (!losesState) return;
+    this.nodeOf(node).disk.wipe();
+    this.watch.forgotten(node);
+  }
+
+  /** What was told to stop is gone, or back: a stop comes to an end. */
+  owedBy(node: SimulatedNode): string | null {
+    const host = node.life?.host;
+    const isTerminating = host instanceof SequencerHost && host.isTerminating;
+    return isTerminating ? `${node.id} has stopped, as it was told to` : null;
+  }
+
+  #timeOf(life: Life, { schedule }: World): ProcessTime {
+    const { clock, node } = life;
+    const known = this.#times.get(life);
+    if (known !== undefined) return known;
+    const startMs = Number(genesis.genesisTimeNs / 1_000_000n);
+    const time: ProcessTime = {
+      monotonicMs: () => clock.now(),
+      unixMs: () => startMs + schedule.nowMs * node.clockRate + this.nodeOf(node).wallErrorMs,
+      after: (delayMs, callback) => clock.at(clock.now() + delayMs, callback),
+    };
+    this.#times.set(life, time);
+    return time;
+  }
+
+  /** Runs a check outside of the driver, in whose promises a violation would get lost. */
+  guard(check: () => void): void {
+    try {
+      check();
+    } catch (error) {
+      if (this.#world !== null) this.#world.violation ??= violationOf(error);
+    }
+  }
+
+  reachableFrom(node: SimulatedNode): readonly SequencerHost[] {
+    const nodes = this.#cluster?.nodes ?? [];
+    const links = this.#cluster?.network.links;
+    return nodes
+      .filter((other) => other !== node && other.isAwake)
+      .filter((other) => !links?.isCut(node.id, other.id) && !links?.isCut(other.id, node.id))
+      .map((other) => other.life?.host)
+      .filter((host) => host instanceof SequencerHost);
+  }
+
+  /** A request of one main thread to another. */
+  ask(life: Life, peerId: string, body: Uint8Array, timeoutMs: number): Promise<PeerReply> {
+    const { schedule, conditions } = this.#world ?? raise();
+    const { low, high } = conditions.network.latencyMs;
+    const { dice } = life.node;
+    const toThere = dice.between(low, high);
+    const back = dice.between(low, high);
+    return new Promise((resolve) => {
+      const answer = (reply: PeerReply) => life.run("io", () => resolve(reply));
+      life.clock.at(life.clock.now() + timeoutMs, () => {
+        resolve({ kind: "failed", reason: "no answer in time", isForeign: false });
+      });
+      schedule.after(toThere, () => {
+        const peer = this.reachableFrom(life.node).find((host) => host.nodeId === peerId);
+        if (peer === undefined) return;
+        peer.run(() => {
+          const status = peer.takeOffer(body);
+          const reply = { kind: "answered", status, body: new Uint8Array() } as const;
+          schedule.after(back, () => answer(reply));
+        });
+      });
+    });
+  }
+
+  /** Of execution clients, wall clocks and operators, while there is trouble at all. */
+  #trouble(cluster: Cluster, world: World): void {
+    const { schedule, plan } = world;
+    const { heartbeatMs } = plan.timeouts;
+    const dice = world.dice.fork("whole troubles");
+    for (const kind of troubles) {
+      const isOff = dice.chance(0.4);
+      const meanMs = heartbeatMs * dice.magnitude(2, 30);
+      const next = (count: number) => {
+        schedule.after(dice.wait(meanMs), () => {
+          const node = dice.pick(cluster.nodes);
+          const size = dice.random();
+          if (world.conditions === plan.chaos && world.tape.admits(`${kind}-${count}`)) {
+            this.#strike(kind, node, size, world);
+          }
+          next(count + 1);
+        });
+      };
+      if (!isOff) next(1);
+    }
+  }
+
+  #strike(
+    kind: TroubleOfWholes,
+    node: SimulatedNode,
+    size: number,
+    { schedule, plan, transcript }: World,
+  ): void {
+    const whole = this.nodeOf(node);
+    transcript.note(node.id, () => `${kind}, ${size.toFixed(2)}`);
+    this.watch.count(kind);
+    const untilMs = schedule.nowMs + size * 8 * plan.timeouts.heartbeatMs;
+    switch (kind) {
+      case "client-gone":
+        whole.client.goneUntilMs = untilMs;
+        return;
+      case "client-hung":
+        whole.client.hungUntilMs = untilMs;
+        return;
+      case "client-killed":
+        return whole.client.lose(Math.floor(size * 5));
+      case "clock-jump":
+        whole.wallErrorMs = (size - 0.5) * 100_000;
+        return;
+      case "stop": {
+        const host = node.life?.host;
+        if (host instanceof SequencerHost) host.run(() => host.terminate());
+        return;
+      }
+      default:
+        return unreachable(kind);
+    }
+  }
+}
+
+const troubles = ["client-gone", "client-hung", "client-killed", "clock-jump", "stop"] as const;
+
+type TroubleOfWholes = (typeof troubles)[number];
+
+function raise(): never {
+  throw new TypeError("the world has begun");
+}
