@@ -137,7 +137,9 @@ export class Calm {
     const ill = healthy.find((node) => node === leader) ?? healthy.at(-1);
     const others = healthy.filter((node) => node !== ill);
     const isReady = others.some(({ readiness }) => readiness.isReady);
-    if (ill === undefined || !isReady || others.length < majorityOf(plan.clusterSize)) {
+    // Those that lost their disks cannot do without it.
+    const whole = others.filter((node) => !node.lacksMemory);
+    if (ill === undefined || !isReady || whole.length < majorityOf(plan.clusterSize)) {
       return healthy;
     }
     if (!this.#diskDice.chance(0.5)) return healthy;
