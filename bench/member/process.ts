@@ -1,6 +1,7 @@
 /** A member process as the benchmark holds it: start, ask, wait for what it tells, kill. */
 
 import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
 import { monotonicMs } from "../../src/consensus/shared-lease.ts";
 import type {
   FromMember,
@@ -56,14 +57,12 @@ export class MemberProcess {
     const child = this.#launch(this.options);
     this.#child = child;
     child.on("message", (message: FromMember) => this.#take(message));
-    this.#exited = new Promise((resolve) => {
-      child.once("exit", () => {
-        for (const { reject } of this.#answers.values()) {
-          reject(new Error(`${this.id} ended before it answered`));
-        }
-        this.#answers.clear();
-        resolve();
-      });
+    // Its end may be heard of before the last that it said: an answer to `stop` comes just before.
+    this.#exited = Promise.all([once(child, "exit"), once(child, "disconnect")]).then(() => {
+      for (const { reject } of this.#answers.values()) {
+        reject(new Error(`${this.id} ended before it answered`));
+      }
+      this.#answers.clear();
     });
   }
 
