@@ -10,11 +10,8 @@
  *                                            +--> committed entries, as many as the host has room for
  */
 
-import { assert } from "../base/assert.ts";
-import { applyWindowMaxBytes } from "../base/limits.ts";
 import { RaftCore } from "../raft/core.ts";
 import type { RaftEvent } from "../raft/event.ts";
-import { payloadBytes } from "../raft/log.ts";
 import type { Message } from "../raft/message.ts";
 import type {
   Command,
@@ -37,6 +34,7 @@ import type {
   Term,
 } from "../raft/types.ts";
 import type { SlowDisk } from "../storage/disk-watch.ts";
+import { Delivery } from "./delivery.ts";
 import { Durability } from "./durability.ts";
 import { Snapshotter, type SnapshotterOptions, type StateSnapshot } from "./snapshotter.ts";
 
@@ -126,10 +124,8 @@ export class Driver {
   #proposals: Proposal[] = [];
   readonly #proposedMs = new Map<number, number>();
 
-  #deliveredIndex: LogIndex;
-  readonly #unapplied: { readonly index: LogIndex; readonly bytes: number }[] = [];
-  #unappliedBytes = 0;
   #report: RoleReport | null = null;
+  readonly #delivery: Delivery;
   readonly #snapshotter: Snapshotter;
 
   /** `appliedIndex`: what the host has applied already, and durably knows. */
@@ -145,8 +141,8 @@ export class Driver {
     this.#store = dependencies.store;
     this.#host = dependencies.host;
     this.#core = new RaftCore(options, dependencies, dependencies.store, this.#clock.now());
-    this.#deliveredIndex = options.appliedIndex;
     this.#durability = this.#createDurability(options);
+    this.#delivery = this.#createDelivery(options);
     this.#snapshotter = this.#createSnapshotter(options);
   }
 
@@ -206,12 +202,9 @@ export class Driver {
 
   /** The host has applied everything up to `index`: there is room for more (P8). */
   applied(index: LogIndex): void {
-    while (this.#unapplied[0] !== undefined && this.#unapplied[0].index <= index) {
-      this.#unappliedBytes -= this.#unapplied[0].bytes;
-      this.#unapplied.shift();
-    }
     this.#guard(() => {
-      this.#deliver();
+      this.#delivery.applied(index);
+      this.#delivery.deliver();
       this.#snapshotter.applied(index);
     });
   }
@@ -236,6 +229,15 @@ export class Driver {
         this.#host.events([slow === null ? { kind: "diskWell" } : { kind: "diskSlow", ...slow }]);
         this.setReadiness(this.#readiness);
       },
+    });
+  }
+
+  #createDelivery({ appliedIndex }: { readonly appliedIndex: LogIndex }): Delivery {
+    return new Delivery(appliedIndex, {
+      core: this.#core,
+      isStopped: () => this.#isStopped,
+      committed: (entries, commitIndex) => this.#host.committed(entries, commitIndex),
+      snapshot: (snapshot) => this.#host.snapshot(snapshot),
     });
   }
 
@@ -304,7 +306,7 @@ export class Driver {
     this.#host.lease(this.#core.currentTerm, this.#core.leaseUntilMs);
     this.#reportRole();
     this.#settleProposals(ready.commitIndex);
-    this.#deliver();
+    this.#delivery.deliver();
     this.#arm(ready.deadlineMs);
   }
 
@@ -324,36 +326,6 @@ export class Driver {
         : { kind: "lost" };
       this.#host.proposal(proposalId, outcome);
     }
-  }
-
-  /** Committed entries are never dropped: what the host has no room for stays in the log (P8). */
-  #deliver(): void {
-    while (!this.#isStopped && this.#unappliedBytes < applyWindowMaxBytes) {
-      const room = applyWindowMaxBytes - this.#unappliedBytes;
-      const entries = this.#core.committedEntries(this.#deliveredIndex + 1, room);
-      if (entries === null) {
-        this.#deliverSnapshot();
-        continue;
-      }
-      const last = entries.at(-1);
-      if (last === undefined) return;
-      const bytes = entries.reduce((sum, entry) => sum + payloadBytes(entry), 0);
-      this.#deliveredIndex = last.index;
-      this.#unapplied.push({ index: last.index, bytes });
-      this.#unappliedBytes += bytes;
-      this.#host.committed(entries, this.#core.commitIndex);
-    }
-  }
-
-  #deliverSnapshot(): void {
-    const snapshot = this.#core.snapshot();
-    assert(snapshot !== null, "what is compacted away is in a snapshot");
-    assert(snapshot.last.index > this.#deliveredIndex, "a snapshot leads on");
-    const bytes = snapshot.data.length;
-    this.#deliveredIndex = snapshot.last.index;
-    this.#unapplied.push({ index: snapshot.last.index, bytes });
-    this.#unappliedBytes += bytes;
-    this.#host.snapshot(snapshot);
   }
 
   #reportRole(): void {

@@ -150,8 +150,10 @@ export class NodeView implements NodeApi {
     if (view.waitsFor !== null) return unready(view.waitsFor);
     if (view.status.recovery !== null) return unready(recoveringText(view.status));
     if (!view.status.hasJoined) return unready("no leader is known");
-    const reason = this.#sequencer.unreadyReason;
-    if (reason !== null) return unready(reason);
+    const { unreadyReason: reason, isBehind, state } = this.#sequencer;
+    // A leader that stays one on a slow disk has no better to hand over to: it serves, if slowly.
+    const isBestThereIs = state.kind === "producing" && !isBehind;
+    if (reason !== null && !isBestThereIs) return unready(reason);
     if (this.blocks.earliestHeight === null) return unready("no blocks yet");
     return this.#productionHealth() ?? { isHealthy: true, reason: "ready" };
   }

@@ -15,7 +15,11 @@ export function headOf(block: StoredBlock): ChainHead {
 }
 
 /** What the first block builds on. */
-export function genesisHead({ initialHeight, genesisTimeNs, appHash }: ChainIdentity): ChainHead {
+export function genesisHead({
+  initialHeight,
+  genesisTimeNs,
+  appHash,
+}: Pick<ChainIdentity, "initialHeight" | "genesisTimeNs" | "appHash">): ChainHead {
   return {
     height: initialHeight - 1,
     hash: emptyBytes,

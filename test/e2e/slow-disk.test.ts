@@ -25,6 +25,8 @@ import { unreadyReason } from "./harness/watch.ts";
 const rounds = countFrom("EVM_E2E_SLOW_DISKS", 1);
 /** An fsync is some writes: it takes seconds. */
 const writesPerSecond = 2;
+/** An fsync takes a good part of a second: slow, and yet blocks follow one another. */
+const writesPerSecondOfAll = 20;
 /** What other tests do meanwhile to the disk below all of them is not slow by these. */
 const settings = {
   "node.block_time": "100ms",
@@ -72,6 +74,40 @@ it.skipIf(whyNot !== null).each([
       );
       report(`${what}, round ${round}: ${slow.id} handed over to ${next.id}`);
     }
+    await untilAllFollow(cluster);
+    await auditChain(cluster);
+    await endCleanly(cluster);
+  },
+);
+
+it.skipIf(whyNot !== null)(
+  "when all disks are slow one leads all the same, and says that it serves",
+  { timeout: 600_000 },
+  async () => {
+    // Slow blocks are on time, if they are to take a second anyhow.
+    const cluster = await createCluster({ settings: { ...settings, "node.block_time": "1s" } });
+    const disks = mountDisks(cluster.nodes, ["data", "raft"]);
+    await cluster.start();
+    await untilAllFollow(cluster);
+    const tails = new Map(cluster.nodes.map((node) => [node, new LogTail(node)]));
+    for (const disk of disks.values()) disk.limitWrites(writesPerSecondOfAll);
+    const isSlow = (node: LocalNode) => {
+      const [slow, well] = [/is slow takesMs=/, /is fast enough again/];
+      const tail = tails.get(node);
+      return tail !== undefined && tail.count(slow) > tail.count(well);
+    };
+    const serving = await until(
+      "a leader on a slow disk is ready",
+      async () => {
+        const leader = await producingLeader(cluster);
+        return isSlow(leader) && (await unreadyReason(leader)) === null ? leader : null;
+      },
+      patience,
+    );
+    await untilGrown(serving, 5, patience);
+    await until("all disks are slow", () => cluster.nodes.every(isSlow), patience);
+    report(`all slow: ${serving.id} led on, and was ready`);
+    for (const disk of disks.values()) disk.limitWrites(null);
     await untilAllFollow(cluster);
     await auditChain(cluster);
     await endCleanly(cluster);

@@ -46,9 +46,9 @@ export const lifeMutants: readonly Mutant[] = [
     breaks: "a restarted node executes its last block once more",
     edits: [
       {
-        file: "consensus/driver.ts",
-        find: "this.#deliveredIndex = options.appliedIndex;",
-        replace: "this.#deliveredIndex = Math.max(0, options.appliedIndex - 1);",
+        file: "consensus/delivery.ts",
+        find: "this.#deliveredIndex = appliedIndex;",
+        replace: "this.#deliveredIndex = Math.max(0, appliedIndex - 1);",
       },
     ],
     caughtAs: ["no gap and no repeat"],
@@ -58,9 +58,9 @@ export const lifeMutants: readonly Mutant[] = [
     breaks: "entries that a slow executor has no room for are dropped (P8)",
     edits: [
       {
-        file: "consensus/driver.ts",
-        find: "this.#deliveredIndex = last.index;\n      this.#unapplied.push",
-        replace: "this.#deliveredIndex = this.#core.commitIndex;\n      this.#unapplied.push",
+        file: "consensus/delivery.ts",
+        find: "this.#advance(last.index, bytes);",
+        replace: "this.#advance(core.commitIndex, bytes);",
       },
     ],
     caughtAs: ["no gap and no repeat"],
@@ -71,7 +71,7 @@ export const lifeMutants: readonly Mutant[] = [
     breaks: "a slow executor is given everything at once (P8)",
     edits: [
       {
-        file: "consensus/driver.ts",
+        file: "consensus/delivery.ts",
         find: "this.#unappliedBytes < applyWindowMaxBytes) {",
         replace: "true) {",
       },

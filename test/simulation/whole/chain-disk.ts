@@ -1,12 +1,12 @@
 /** A node's blocks and signing marks: what is on disk, and the store that a process has of it. */
 
 import { assert } from "../../../src/base/assert.ts";
-import { emptyBytes, equalBytes, toHex } from "../../../src/base/bytes.ts";
-import { dataHashes } from "../../../src/block/hash.ts";
+import { equalBytes, toHex } from "../../../src/base/bytes.ts";
 import type { TxIdsAt } from "../../../src/block/snapshot-codec.ts";
 import type { ChainHead, Height, StoredBlock, TxLocation } from "../../../src/block/types.ts";
 import type { ChainStore } from "../../../src/sequencer/ports.ts";
 import type { SnapshotStore } from "../../../src/sequencer/snapshot.ts";
+import { headOf } from "../../../src/storage/chain-head.ts";
 import { type SigningMark, SigningMarks } from "../../../src/storage/signing-marks.ts";
 
 /** What a crash leaves. */
@@ -175,24 +175,3 @@ export class SimulatedChainStore implements ChainStore, SnapshotStore {
 
 /** What a dead process waits for. */
 const never: Promise<never> = new Promise(() => {});
-
-function headOf(block: StoredBlock): ChainHead {
-  const { height, hash, header, data, appHash, raftIndex, raftTerm } = block;
-  const { timeNs } = header.header;
-  return { height, hash, dataHash: dataHashes(data).hash, timeNs, appHash, raftIndex, raftTerm };
-}
-
-export function headBefore(
-  { initialHeight, genesisTimeNs }: { initialHeight: number; genesisTimeNs: bigint },
-  appHash: Uint8Array,
-): ChainHead {
-  return {
-    height: initialHeight - 1,
-    hash: emptyBytes,
-    dataHash: emptyBytes,
-    timeNs: genesisTimeNs,
-    appHash,
-    raftIndex: 0,
-    raftTerm: 0,
-  };
-}

@@ -15,13 +15,14 @@ import type { Entry, LogIndex, Readiness, Snapshot } from "../../../src/raft/typ
 import type { PeerReply, ProposalAnswer } from "../../../src/sequencer/ports.ts";
 import { Sequencer } from "../../../src/sequencer/sequencer.ts";
 import { takeSnapshot } from "../../../src/sequencer/snapshot.ts";
+import { genesisHead } from "../../../src/storage/chain-head.ts";
 import type { Dice } from "../dice.ts";
 import { SimulatedHost } from "../host.ts";
 import type { Life } from "../life.ts";
 import type { Network } from "../network.ts";
 import { Violation } from "../violation.ts";
 import type { World } from "../world.ts";
-import { headBefore, SimulatedChainStore } from "./chain-disk.ts";
+import { SimulatedChainStore } from "./chain-disk.ts";
 import { type ExecutionClient, genesisAppHash, SimulatedExecutor } from "./execution-client.ts";
 import { PeerBlocks } from "./peer-blocks.ts";
 import type { Whole, WholeNode } from "./whole.ts";
@@ -201,7 +202,8 @@ export class SequencerHost extends SimulatedHost {
 
   #openStore(): SimulatedChainStore {
     const { life } = this;
-    return new SimulatedChainStore(this.#node.disk, headBefore(genesis, genesisAppHash), {
+    const head = genesisHead({ ...genesis, appHash: genesisAppHash });
+    return new SimulatedChainStore(this.#node.disk, head, {
       isRunning: () => life.isRunning,
       written: (done) => {
         const { low, high } = this.#world.conditions.host.flushMs;
