@@ -114,6 +114,9 @@ export class Driver {
   readonly #inputs: RaftInput[] = [];
   #isStepping = false;
   #isStopped = false;
+  /** When the core wants a tick, as it said last. */
+  #deadlineMs = Number.POSITIVE_INFINITY;
+  /** When a timer is due: at the deadline or before it. */
   #armedMs = Number.POSITIVE_INFINITY;
 
   readonly #durability: Durability;
@@ -307,7 +310,8 @@ export class Driver {
     this.#reportRole();
     this.#settleProposals(ready.commitIndex);
     this.#delivery.deliver();
-    this.#arm(ready.deadlineMs);
+    this.#deadlineMs = ready.deadlineMs;
+    this.#arm();
   }
 
   /**
@@ -344,14 +348,17 @@ export class Driver {
     this.#host.role(this.#report);
   }
 
-  #arm(deadlineMs: number): void {
-    if (deadlineMs >= this.#armedMs) return;
-    this.#armedMs = deadlineMs;
-    this.#clock.at(deadlineMs, () => {
+  #arm(): void {
+    const atMs = this.#deadlineMs;
+    if (atMs >= this.#armedMs) return;
+    this.#armedMs = atMs;
+    this.#clock.at(atMs, () => {
       // An earlier deadline may have come up since; its own timer has then taken this one's place.
-      if (this.#armedMs !== deadlineMs || this.#isStopped) return;
+      if (this.#armedMs !== atMs || this.#isStopped) return;
       this.#armedMs = Number.POSITIVE_INFINITY;
-      this.#input({ kind: "tick" });
+      // Most deadlines move on before they come, a commit notice's with each proposal: no step for those.
+      if (this.#deadlineMs > this.#clock.now()) this.#arm();
+      else this.#input({ kind: "tick" });
     });
   }
 

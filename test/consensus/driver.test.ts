@@ -204,4 +204,17 @@ describe("time", () => {
     table.waitUntil(timeouts.heartbeatTimeoutMs);
     expect(table.kindsSent()).toEqual(["requestPreVoteRequest", "requestPreVoteRequest"]);
   });
+
+  it("leaves the core alone at a deadline that has moved on, and wakes it at the new one", () => {
+    const table = new Table();
+    const { heartbeatTimeoutMs } = timeouts;
+    table.waitUntil(heartbeatTimeoutMs / 2);
+    table.receive("2", { kind: "heartbeatRequest", term: 1, sentAtMs: 0 });
+    const { steps } = table;
+    table.waitUntil(heartbeatTimeoutMs);
+    expect(table.steps).toBe(steps);
+    table.waitUntil(heartbeatTimeoutMs * 1.5);
+    expect(table.steps).toBe(steps + 1);
+    expect(table.kindsSent()).toContain("requestPreVoteRequest");
+  });
 });

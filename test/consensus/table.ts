@@ -37,6 +37,8 @@ export class Table implements Clock, DriverStore {
   readonly applied: (LogIndex | "snapshot")[] = [];
   /** How often the host was asked for a snapshot. */
   wanted = 0;
+  /** How often the core was given something: it says of each step until when its lease holds. */
+  steps = 0;
   readonly outcomes = new Map<number, ProposalOutcome>();
   readonly events: RaftEvent[] = [];
   readonly failures: Error[] = [];
@@ -56,7 +58,9 @@ export class Table implements Clock, DriverStore {
       read: () => {},
       role: () => {},
       events: (events) => this.events.push(...events),
-      lease: () => {},
+      lease: () => {
+        this.steps++;
+      },
       sample: () => {},
       failed: (error) => this.failures.push(error),
     };
