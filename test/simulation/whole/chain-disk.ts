@@ -81,7 +81,7 @@ export class SimulatedChainStore implements ChainStore, SnapshotStore {
     this.#head = { ...this.#head, raftIndex: 0, raftTerm: 0 };
   }
 
-  append(block: StoredBlock): Promise<void> {
+  async append(block: StoredBlock): Promise<void> {
     if (!this.#timing.isRunning()) return never;
     const { height, hash, header } = block;
     assert(height === this.#head.height + 1, "blocks are stored without a gap", { height });
@@ -95,21 +95,21 @@ export class SimulatedChainStore implements ChainStore, SnapshotStore {
       disk.blocks.push(block);
       for (const txId of block.txIds) disk.kept.delete(toHex(txId));
     });
-    return Promise.resolve();
   }
 
-  setWatermark(mark: SigningMark): Promise<void> {
+  async setWatermark(mark: SigningMark): Promise<void> {
     if (!this.#timing.isRunning()) return never;
     const stored = this.blockAt(mark.height)?.hash ?? null;
     if (this.#marks.check(mark, stored) === "new") {
       this.#marks.add(mark);
       this.#write((disk) => disk.marks.push(mark));
     }
-    return this.flushed();
+    await this.flushed();
   }
 
   keepTx(txId: Uint8Array, tx: Uint8Array): Promise<void> {
     if (!this.#timing.isRunning()) return never;
+    if (this.txLocation(txId) !== null) return Promise.resolve();
     this.#write((disk) => disk.kept.set(toHex(txId), { txId, tx }));
     return this.flushed();
   }
