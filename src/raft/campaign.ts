@@ -23,7 +23,21 @@ export function onElectionDeadline(server: RaftServer): void {
       server.emit({ kind: "electionTimeout", term: server.currentTerm, silentMs });
     }
   }
+  if (role.kind === "candidate" && !server.isHardStateDurable) {
+    // On a disk that takes longer than an election nobody has been asked for a vote yet. A new ballot would
+    // come no sooner, and each would cost all others a term.
+    role.deadlineMs = Number.POSITIVE_INFINITY;
+    return;
+  }
   becomePreCandidate(server);
+}
+
+/** What was to be written is on disk: the ballot of a candidate that waited for its own vote begins. */
+export function onPersisted(server: RaftServer): void {
+  const { role } = server;
+  if (role.kind !== "candidate" || Number.isFinite(role.deadlineMs)) return;
+  if (!server.isHardStateDurable) return;
+  role.deadlineMs = server.nowMs + server.spread(server.options.electionTimeoutMs);
 }
 
 /**

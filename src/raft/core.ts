@@ -11,6 +11,7 @@ import {
   handleRequestVoteResponse,
   handleTimeoutNow,
   onElectionDeadline,
+  onPersisted,
   onProcessGone,
 } from "./campaign.ts";
 import { refuseContradiction } from "./contradiction.ts";
@@ -211,7 +212,7 @@ export class RaftCore {
       case "persisted":
         server.persisted(input.sequence);
         if (server.role.kind === "leader") advanceCommit(server, server.role.leadership);
-        return;
+        return onPersisted(server);
       case "propose":
         return propose(server, input.term, input.commands);
       case "proposeConfiguration": {

@@ -152,6 +152,11 @@ export class RaftServer {
     return this.isVoter && this.origin.recovery === null;
   }
 
+  /** Whether currentTerm and votedFor, as they are now, are on disk. */
+  get isHardStateDurable(): boolean {
+    return this.#hardStateSequence <= this.#durableSequence;
+  }
+
   get peers(): readonly ServerId[] {
     return this.membership.latest.servers.map((s) => s.id).filter((id) => id !== this.id);
   }
