@@ -299,8 +299,8 @@ export class BlockStore implements BlockReader {
       const record = encodeHash(hash);
       this.#writes.add(record.length, () => this.#tables.signed.put(numberKey(height), record));
     }
-    // A known mark may still be on its way.
-    await this.#flusher.now();
+    const isOnItsWay = this.#marks.isOnItsWay(height) || this.#unflushed.has(height);
+    if (isOnItsWay) await this.#flusher.now();
   }
 
   /** Keeps an accepted transaction until it is in a block or dropped. Durable when it resolves. */
@@ -359,9 +359,11 @@ export class BlockStore implements BlockReader {
     const writes = this.#writes;
     const raftIndex = this.#head.raftIndex;
     const blocks = [...this.#unflushed.values()];
+    const marks = this.#marks.onTheirWay;
     this.#writes = new WriteSet();
     if (writes.isEmpty) return;
     await this.#environment.commit(writes.sizeBytes, () => writes.run());
+    this.#marks.written(marks);
     for (const { height, hash } of blocks) {
       this.#unflushed.delete(height);
       this.#unflushedHashes.delete(toHex(hash));

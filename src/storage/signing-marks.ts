@@ -19,10 +19,14 @@ export type MarkVerdict = "new" | "known";
 
 export class SigningMarks {
   readonly #marks = new Map<Height, Uint8Array>();
+  /** Added, and not yet on disk. */
+  readonly #onTheirWay = new Set<Height>();
   #highest: SigningMark | null = null;
 
+  /** `marks` are on disk. */
   constructor(marks: Iterable<SigningMark>) {
     for (const mark of marks) this.add(mark);
+    this.#onTheirWay.clear();
   }
 
   /** The highest height that was ever marked. */
@@ -49,9 +53,23 @@ export class SigningMarks {
     return "new";
   }
 
+  /** It is on its way to the disk, until `written` says otherwise. */
   add(mark: SigningMark): void {
     this.#marks.set(mark.height, mark.hash);
+    this.#onTheirWay.add(mark.height);
     if (this.#highest === null || mark.height > this.#highest.height) this.#highest = mark;
+  }
+
+  get onTheirWay(): readonly Height[] {
+    return [...this.#onTheirWay];
+  }
+
+  isOnItsWay(height: Height): boolean {
+    return this.#onTheirWay.has(height);
+  }
+
+  written(heights: readonly Height[]): void {
+    for (const height of heights) this.#onTheirWay.delete(height);
   }
 
   /** Marks that the blocks up to `height` make superfluous; the watermark stays. Removes them. */

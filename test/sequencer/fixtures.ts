@@ -22,7 +22,11 @@ import {
   type SequencerOptions,
 } from "../../src/sequencer/sequencer.ts";
 import type { SequencerState } from "../../src/sequencer/state.ts";
-import { type BlockStore, openBlockStore } from "../../src/storage/block-store.ts";
+import {
+  type BlockStore,
+  type BlockStoreOptions,
+  openBlockStore,
+} from "../../src/storage/block-store.ts";
 
 export const signer = new BlockSigner(privateKeyFromSeed(new Uint8Array(32).fill(7)));
 
@@ -41,6 +45,7 @@ export interface Chain {
 /** An empty chain in a directory of its own, or one that is opened again. */
 export async function openChain(
   directory = mkdtempSync(join(tmpdir(), "sequencer-")),
+  options: Partial<BlockStoreOptions> = {},
 ): Promise<Chain & { readonly directory: string; remove(): Promise<void> }> {
   const executor = new KvExecutor({ directory });
   const { appHash } = await executor.initChain(genesis);
@@ -48,6 +53,7 @@ export async function openChain(
     directory,
     genesis: { ...genesis, genesisHash: new Uint8Array(32), appHash },
     txWindow: 1000,
+    ...options,
   });
   const close = async () => {
     await store.close();

@@ -153,6 +153,25 @@ describe("P4: a height is signed once", () => {
     await next.close();
   });
 
+  it("answers at once for a mark that is on disk, and waits for one that is on its way", async () => {
+    let writes = 0;
+    const disk = { began: () => writes++, ended: () => {} };
+    const store = await open(freshDirectory(), { disk });
+    const before = writes;
+    const mark = { height: 1, hash: blockAfter(store.head).hash };
+    let isFirstDone = false;
+    const first = store.setWatermark(mark).then(() => {
+      isFirstDone = true;
+    });
+    await store.setWatermark(mark);
+    expect(isFirstDone).toBe(true);
+    await first;
+    const after = writes;
+    await store.setWatermark(mark);
+    expect([after > before, writes]).toEqual([true, after]);
+    await store.close();
+  });
+
   it("writes the blocks before along with the mark, in one transaction", async () => {
     const store = await open(freshDirectory());
     await appendTo(store);

@@ -1,0 +1,28 @@
+/**
+ * Which of several committed blocks may be marked as to be signed (P4) before their turn comes, so that one
+ * fsync does for all of them: a node that catches up would wait for one a block.
+ *
+ *   head <- 7 <- 8 <- 9 <- 10        7, 8 and 9
+ *                     ^
+ *                     +- the leader that built 10 had applied 9, and so will this node
+ *
+ * What nothing builds on may yet be refused, and another block signed at its height.
+ */
+
+import { equalBytes } from "../base/bytes.ts";
+import type { BlockPayload, ChainHead } from "../block/types.ts";
+
+/** `payloads` in log order: entries that hold no block, or a late one, are among them. */
+export function blocksBuiltUpon(
+  head: Pick<ChainHead, "height" | "hash">,
+  payloads: readonly BlockPayload[],
+): readonly BlockPayload[] {
+  const chain: BlockPayload[] = [];
+  for (const payload of payloads) {
+    const parent = chain.at(-1) ?? head;
+    const { lastHeaderHash } = payload.header.header;
+    const isNext = payload.height === parent.height + 1;
+    if (isNext && equalBytes(lastHeaderHash, parent.hash)) chain.push(payload);
+  }
+  return chain.slice(0, -1);
+}
