@@ -31,7 +31,6 @@ const pollMs = 20;
 const settings = {
   // Nothing new comes while it is measured.
   "node.block_time": "1h",
-  "raft.trailing_logs": String(trailingLogs),
   "log.level": "warn",
 };
 
@@ -59,7 +58,13 @@ async function measure(
 ): Promise<readonly Figure[]> {
   const directory = await mkdtemp(join(workDir, "bench-"));
   const nodeCount = Math.max(3, peers + 1);
-  const cluster = await LocalCluster.create({ directory, nodeCount, settings });
+  // The others keep the whole log, or next to nothing of it.
+  const kept = { "raft.trailing_logs": String(peers === 0 ? 2 * blocks : trailingLogs) };
+  const cluster = await LocalCluster.create({
+    directory,
+    nodeCount,
+    settings: { ...settings, ...kept },
+  });
   try {
     const [behind, ...others] = cluster.nodes;
     if (behind === undefined) throw new Error("a cluster has nodes");
