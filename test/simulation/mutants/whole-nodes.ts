@@ -17,6 +17,19 @@ export const wholeMutants: readonly Mutant[] = [
     isWhole: true,
   }),
   mutant({
+    id: "signs-when-mark-fails",
+    breaks: "a block is signed although the disk could not take its mark (P4)",
+    edits: [
+      {
+        file: "sequencer/chain-writer.ts",
+        find: "isSigned ? null : this.#store.setWatermark({ height, hash }),",
+        replace: "isSigned ? null : this.#store.setWatermark({ height, hash }).catch(() => {}),",
+      },
+    ],
+    caughtAs: ["a height is signed once"],
+    isWhole: true,
+  }),
+  mutant({
     id: "executes-what-it-builds",
     breaks: "a leader has its block executed when it builds it, before it is committed (P2)",
     edits: [
@@ -74,7 +87,7 @@ export const wholeMutants: readonly Mutant[] = [
       {
         file: "sequencer/submission.ts",
         find: "await this.#store.keepTx(txId, tx);",
-        replace: "void this.#store.keepTx(txId, tx);",
+        replace: "this.#store.keepTx(txId, tx).catch(() => {});",
       },
     ],
     caughtAs: ["progress"],

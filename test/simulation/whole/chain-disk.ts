@@ -7,6 +7,7 @@ import type { ChainHead, Height, StoredBlock, TxLocation } from "../../../src/bl
 import type { ChainStore } from "../../../src/sequencer/ports.ts";
 import type { SnapshotStore } from "../../../src/sequencer/snapshot.ts";
 import { headOf } from "../../../src/storage/chain-head.ts";
+import { StorageError } from "../../../src/storage/errors.ts";
 import { type SigningMark, SigningMarks } from "../../../src/storage/signing-marks.ts";
 
 /** What a crash leaves. */
@@ -23,6 +24,12 @@ export class ChainDisk {
 }
 
 type Write = (disk: ChainDisk) => void;
+
+/** What reaches the disk together, and who waits for it. */
+interface Batch {
+  readonly writes: Write[];
+  readonly waiters: PromiseWithResolvers<void>[];
+}
 
 export interface ChainStoreTiming {
   /** Calls back when what is being written is on disk; never once the process has died. */
@@ -41,9 +48,9 @@ export class SimulatedChainStore implements ChainStore, SnapshotStore {
   readonly #locations = new Map<string, TxLocation>();
   readonly #marks: SigningMarks;
   #head: ChainHead;
-  #waiting: Write[] = [];
-  #writing: Write[] | null = null;
-  #whenFlushed: (() => void)[] = [];
+  #waiting: Batch = { writes: [], waiters: [] };
+  #writing: Batch | null = null;
+  #failure: StorageError | null = null;
 
   constructor(disk: ChainDisk, genesis: ChainHead, timing: ChainStoreTiming) {
     this.#disk = disk;
@@ -83,6 +90,7 @@ export class SimulatedChainStore implements ChainStore, SnapshotStore {
 
   async append(block: StoredBlock): Promise<void> {
     if (!this.#timing.isRunning()) return never;
+    this.#checkUsable();
     const { height, hash, header } = block;
     assert(height === this.#head.height + 1, "blocks are stored without a gap", { height });
     const { lastHeaderHash } = header.header;
@@ -99,6 +107,7 @@ export class SimulatedChainStore implements ChainStore, SnapshotStore {
 
   async setWatermark(mark: SigningMark): Promise<void> {
     if (!this.#timing.isRunning()) return never;
+    this.#checkUsable();
     const stored = this.blockAt(mark.height)?.hash ?? null;
     if (this.#marks.check(mark, stored) === "new") {
       this.#marks.add(mark);
@@ -107,11 +116,12 @@ export class SimulatedChainStore implements ChainStore, SnapshotStore {
     await this.flushed();
   }
 
-  keepTx(txId: Uint8Array, tx: Uint8Array): Promise<void> {
+  async keepTx(txId: Uint8Array, tx: Uint8Array): Promise<void> {
     if (!this.#timing.isRunning()) return never;
-    if (this.txLocation(txId) !== null) return Promise.resolve();
+    this.#checkUsable();
+    if (this.txLocation(txId) !== null) return;
     this.#write((disk) => disk.kept.set(toHex(txId), { txId, tx }));
-    return this.flushed();
+    await this.flushed();
   }
 
   dropTx(txId: Uint8Array): void {
@@ -124,11 +134,28 @@ export class SimulatedChainStore implements ChainStore, SnapshotStore {
 
   flushed(): Promise<void> {
     if (!this.#timing.isRunning()) return never;
-    if (this.#writing === null && this.#waiting.length === 0) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#waiting.push(() => this.#whenFlushed.push(resolve));
-      this.#begin();
-    });
+    if (this.#failure !== null) return Promise.reject(this.#failure);
+    if (this.#writing === null && this.#waiting.writes.length === 0) return Promise.resolve();
+    const waiter = Promise.withResolvers<void>();
+    this.#waiting.waiters.push(waiter);
+    this.#begin();
+    return waiter.promise;
+  }
+
+  /** The disk has failed: what is being written may be there or not, and nothing comes after it. */
+  fail(): void {
+    const failure = new StorageError(
+      { code: "STORAGE_IO", path: "blocks", errno: "EIO" },
+      "The disk of the blocks has failed, as simulated.",
+    );
+    this.#failure = failure;
+    for (const batch of [this.#writing, this.#waiting]) {
+      for (const waiter of batch?.waiters.splice(0) ?? []) waiter.reject(failure);
+    }
+  }
+
+  get hasFailed(): boolean {
+    return this.#failure !== null;
   }
 
   txIdsUpTo(height: Height): readonly TxIdsAt[] {
@@ -143,26 +170,33 @@ export class SimulatedChainStore implements ChainStore, SnapshotStore {
 
   /** What is being written is there as a whole, or not at all. */
   crash(isWritten: boolean): void {
-    if (isWritten) for (const write of this.#writing ?? []) write(this.#disk);
+    if (isWritten) for (const write of this.#writing?.writes ?? []) write(this.#disk);
     this.#writing = null;
-    this.#waiting = [];
+    this.#waiting = { writes: [], waiters: [] };
   }
 
   #write(write: Write): void {
-    this.#waiting.push(write);
+    this.#waiting.writes.push(write);
     this.#begin();
   }
 
   #begin(): void {
-    if (this.#writing !== null || this.#waiting.length === 0) return;
-    this.#writing = this.#waiting;
-    this.#waiting = [];
+    const batch = this.#waiting;
+    if (this.#failure !== null || this.#writing !== null) return;
+    if (batch.writes.length + batch.waiters.length === 0) return;
+    this.#writing = batch;
+    this.#waiting = { writes: [], waiters: [] };
     this.#timing.written(() => {
-      for (const write of this.#writing ?? []) write(this.#disk);
+      if (this.#failure !== null) return;
+      for (const write of batch.writes) write(this.#disk);
       this.#writing = null;
-      for (const resolve of this.#whenFlushed.splice(0)) resolve();
+      for (const waiter of batch.waiters) waiter.resolve();
       this.#begin();
     });
+  }
+
+  #checkUsable(): void {
+    if (this.#failure !== null) throw this.#failure;
   }
 
   #index({ height, hash, txIds }: StoredBlock): void {

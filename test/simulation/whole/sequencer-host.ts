@@ -16,6 +16,7 @@ import type { PeerReply, ProposalAnswer } from "../../../src/sequencer/ports.ts"
 import { Sequencer } from "../../../src/sequencer/sequencer.ts";
 import { takeSnapshot } from "../../../src/sequencer/snapshot.ts";
 import { genesisHead } from "../../../src/storage/chain-head.ts";
+import { StorageError } from "../../../src/storage/errors.ts";
 import type { Dice } from "../dice.ts";
 import { SimulatedHost } from "../host.ts";
 import type { Life } from "../life.ts";
@@ -127,6 +128,11 @@ export class SequencerHost extends SimulatedHost {
     );
   }
 
+  /** The disk of the blocks takes no more: the process ends as soon as it notices, and not in order. */
+  failStore(): void {
+    this.store.fail();
+  }
+
   async #end(): Promise<void> {
     const { heartbeatMs } = this.#world.plan.timeouts;
     await this.#sequencer.drain();
@@ -207,7 +213,8 @@ export class SequencerHost extends SimulatedHost {
       isRunning: () => life.isRunning,
       written: (done) => {
         const { low, high } = this.#world.conditions.host.flushMs;
-        this.#world.schedule.after(life.node.dice.between(low, high), () => {
+        const stallMs = Math.max(0, this.#node.storeStallsUntilMs - this.#world.schedule.nowMs);
+        this.#world.schedule.after(stallMs + life.node.dice.between(low, high), () => {
           life.run("io", () => {
             done();
             this.#node.saved(life.node);
@@ -307,6 +314,10 @@ export class SequencerHost extends SimulatedHost {
 
   #failed(task: string, error: unknown): void {
     if (!this.life.isRunning) return;
+    if (this.store.hasFailed && error instanceof StorageError) {
+      this.#whole.watch.count("ended by its disk");
+      return this.#post(() => this.life.node.crash("process"));
+    }
     this.#whole.guard(() => {
       if (error instanceof Violation) throw error;
       this.#whole.watch.failed(this.life.node, task, error);

@@ -1,6 +1,7 @@
 /** Clients of whole nodes: they send transactions to any of them, and the same again where they got no answer. */
 
 import type { SubmitOutcome } from "../../../src/block/submit.ts";
+import { StorageError } from "../../../src/storage/errors.ts";
 import type { Cluster } from "../cluster.ts";
 import type { Dice } from "../dice.ts";
 import type { SimulatedNode } from "../node.ts";
@@ -55,8 +56,11 @@ export class TxClients {
       const tx = new TextEncoder().encode(`${key}=1`);
       host.submit(key, tx, wait).then(
         (outcome) => this.#answered(node, key, outcome),
-        (error: unknown) =>
-          this.#whole.guard(() => this.#whole.watch.failed(node, "submit", error)),
+        (error: unknown) => {
+          // The client is told that this node cannot, and the node will end by it.
+          if (host.store.hasFailed && error instanceof StorageError) return;
+          this.#whole.guard(() => this.#whole.watch.failed(node, "submit", error));
+        },
       );
     });
   }

@@ -22,6 +22,8 @@ import type { ProcessTime, VirtualTime } from "./virtual-time.ts";
 export class WholeNode {
   readonly disk = new ChainDisk();
   readonly client = new ExecutionClient();
+  /** Until then nothing that is given to the disk of the blocks gets there. */
+  storeStallsUntilMs = 0;
   /** How wrong its wall clock is. */
   wallErrorMs = 0;
 
@@ -165,7 +167,7 @@ export class Whole implements Checker {
           const node = dice.pick(cluster.nodes);
           const size = dice.random();
           if (world.conditions === plan.chaos && world.tape.admits(`${kind}-${count}`)) {
-            this.#strike(kind, node, size, world);
+            this.#strike(kind, node, { size, cluster, world });
           }
           next(count + 1);
         });
@@ -174,12 +176,32 @@ export class Whole implements Checker {
     }
   }
 
+  #stop(node: SimulatedNode): void {
+    const host = node.life?.host;
+    if (host instanceof SequencerHost) host.run(() => host.terminate());
+  }
+
+  /** As an operator does it: the next one is stopped when the last one is back, and ready. */
+  #restartInTurn([next, ...others]: readonly SimulatedNode[], world: World): void {
+    if (next === undefined) return this.watch.count("restarted all in turn");
+    const { schedule, plan } = world;
+    const { life } = next;
+    this.#stop(next);
+    const look = (): void => {
+      if (world.conditions !== plan.chaos) return;
+      const isBack = next.isAwake && next.life !== life && next.readiness.isReady;
+      if (isBack) this.#restartInTurn(others, world);
+      else schedule.after(plan.timeouts.heartbeatMs, look);
+    };
+    look();
+  }
+
   #strike(
     kind: TroubleOfWholes,
     node: SimulatedNode,
-    size: number,
-    { schedule, plan, transcript }: World,
+    { size, cluster, world }: { size: number; cluster: Cluster; world: World },
   ): void {
+    const { schedule, plan, transcript } = world;
     const whole = this.nodeOf(node);
     transcript.note(node.id, () => `${kind}, ${size.toFixed(2)}`);
     this.watch.count(kind);
@@ -196,18 +218,34 @@ export class Whole implements Checker {
       case "clock-jump":
         whole.wallErrorMs = (size - 0.5) * 100_000;
         return;
-      case "stop": {
+      case "stop":
+        return this.#stop(node);
+      case "store-stalls":
+        whole.storeStallsUntilMs = untilMs;
+        return;
+      case "store-fails": {
         const host = node.life?.host;
-        if (host instanceof SequencerHost) host.run(() => host.terminate());
+        if (host instanceof SequencerHost) host.run(() => host.failStore());
         return;
       }
+      case "rolling-restart":
+        return this.#restartInTurn(cluster.nodes, world);
       default:
         return unreachable(kind);
     }
   }
 }
 
-const troubles = ["client-gone", "client-hung", "client-killed", "clock-jump", "stop"] as const;
+const troubles = [
+  "client-gone",
+  "client-hung",
+  "client-killed",
+  "clock-jump",
+  "stop",
+  "store-stalls",
+  "store-fails",
+  "rolling-restart",
+] as const;
 
 type TroubleOfWholes = (typeof troubles)[number];
 
