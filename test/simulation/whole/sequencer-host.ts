@@ -239,7 +239,7 @@ export class SequencerHost extends SimulatedHost {
         head: store.head,
         production: {
           blockTimeMs: this.#whole.blockTimeMs,
-          lazyBlockIntervalMs: null,
+          lazyBlockIntervalMs: this.#whole.lazyBlockIntervalMs,
           signsBeforeCommit: false,
         },
         submission: {

@@ -26,6 +26,7 @@ const mustHappen = [
   "store-stalls",
   "store-fails",
   "ended by its disk",
+  "lazy mode",
   "rolling-restart",
   "restarted all in turn",
   "state catchingUp",

@@ -38,6 +38,8 @@ export class WholeNode {
 export class Whole implements Checker {
   readonly watch = new ChainWatch();
   readonly blockTimeMs: number;
+  /** In lazy mode, the time after which an empty block is due; else null. */
+  readonly lazyBlockIntervalMs: number | null;
   readonly #time: VirtualTime;
   readonly #nodes = new Map<SimulatedNode, WholeNode>();
   readonly #times = new WeakMap<Life, ProcessTime>();
@@ -47,7 +49,11 @@ export class Whole implements Checker {
   constructor(plan: Plan, time: VirtualTime) {
     this.#time = time;
     const dice = new Dice(plan.seed).fork("whole");
-    this.blockTimeMs = plan.timeouts.heartbeatMs * dice.pick([0.2, 0.5, 1, 3]);
+    const { heartbeatMs } = plan.timeouts;
+    this.blockTimeMs = heartbeatMs * dice.pick([0.2, 0.5, 1, 3]);
+    const isLazy = dice.chance(0.3);
+    this.lazyBlockIntervalMs = isLazy ? this.blockTimeMs + heartbeatMs * dice.pick([1, 4]) : null;
+    if (isLazy) this.watch.count("lazy mode");
   }
 
   /** What a simulation of whole nodes is put together from. */
