@@ -8,6 +8,8 @@ import type { RpcFailure } from "./ready.ts";
 import type { Ballot, RaftServer } from "./server.ts";
 import type { ServerId } from "./types.ts";
 
+const never = Number.POSITIVE_INFINITY;
+
 /** A follower's, preCandidate's or candidate's deadline has passed. */
 export function onElectionDeadline(server: RaftServer): void {
   const { role } = server;
@@ -23,20 +25,17 @@ export function onElectionDeadline(server: RaftServer): void {
       server.emit({ kind: "electionTimeout", term: server.currentTerm, silentMs });
     }
   }
-  if (role.kind === "candidate" && !server.isHardStateDurable) {
-    // On a disk that takes longer than an election nobody has been asked for a vote yet. A new ballot would
-    // come no sooner, and each would cost all others a term.
-    role.deadlineMs = Number.POSITIVE_INFINITY;
-    return;
-  }
   becomePreCandidate(server);
 }
 
-/** What was to be written is on disk: the ballot of a candidate that waited for its own vote begins. */
+/**
+ * Something is on disk. If it is a candidate's own vote, the others are asked now, and the ballot's time
+ * begins: on a disk that takes longer than an election, new ballots would come no sooner, and each would
+ * cost all others a term.
+ */
 export function onPersisted(server: RaftServer): void {
   const { role } = server;
-  if (role.kind !== "candidate" || Number.isFinite(role.deadlineMs)) return;
-  if (!server.isHardStateDurable) return;
+  if (role.kind !== "candidate" || role.deadlineMs !== null || !server.isHardStateDurable) return;
   role.deadlineMs = server.nowMs + server.spread(server.options.electionTimeoutMs);
 }
 
@@ -92,8 +91,7 @@ function becomePreCandidate(server: RaftServer): void {
 function becomeCandidate(server: RaftServer, isTransfer: boolean): void {
   server.leader = null;
   server.setHardState({ currentTerm: server.currentTerm + 1, votedFor: server.id });
-  const deadlineMs = server.nowMs + server.spread(server.options.electionTimeoutMs);
-  server.role = { kind: "candidate", isTransfer, ...newBallot(server, deadlineMs) };
+  server.role = { kind: "candidate", isTransfer, ...newBallot(server, null) };
   server.emit({ kind: "becameCandidate", term: server.currentTerm, isTransfer });
   if (ballotResult(server, server.role) === "won") return win(server, server.role);
   for (const id of server.voters) {
@@ -146,7 +144,7 @@ function recordVote(server: RaftServer, from: ServerId, granted: boolean): void 
   // A lost ballot is not worth waiting for: the next one may begin, after others had their chance.
   if (result === "lost") {
     const retryMs = server.options.heartbeatTimeoutMs * (0.5 + server.dependencies.random());
-    role.deadlineMs = Math.min(role.deadlineMs, server.nowMs + retryMs);
+    role.deadlineMs = Math.min(role.deadlineMs ?? never, server.nowMs + retryMs);
   }
 }
 
@@ -155,7 +153,7 @@ function win(server: RaftServer, ballot: Ballot): void {
   becomeLeader(server);
 }
 
-function newBallot(server: RaftServer, deadlineMs: number): Ballot {
+function newBallot(server: RaftServer, deadlineMs: number | null): Ballot {
   return { granted: new Set([server.id]), refused: new Set(), deadlineMs };
 }
 

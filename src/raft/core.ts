@@ -186,7 +186,7 @@ export class RaftCore {
       return;
     }
     const deadlineMs = role.kind === "follower" ? role.electionDeadlineMs : role.deadlineMs;
-    if (nowMs >= deadlineMs) onElectionDeadline(server);
+    if (deadlineMs !== null && nowMs >= deadlineMs) onElectionDeadline(server);
   }
 
   /** What a leader does in every step, whatever came in. */
@@ -273,7 +273,7 @@ export class RaftCore {
     const server = this.#server;
     const { role } = server;
     if (role.kind === "follower") return role.electionDeadlineMs;
-    if (role.kind !== "leader") return role.deadlineMs;
+    if (role.kind !== "leader") return role.deadlineMs ?? Number.POSITIVE_INFINITY;
     const { leadership } = role;
     let deadlineMs = Math.min(leadership.nextHeartbeatMs, quorumDeadlineMs(server, leadership));
     if (leadership.transfer !== null) {

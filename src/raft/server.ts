@@ -64,7 +64,8 @@ export type Role =
 export interface Ballot {
   readonly granted: Set<ServerId>;
   readonly refused: Set<ServerId>;
-  deadlineMs: number;
+  /** null until the own vote of a candidate is on disk: nobody is asked before, so no time runs. */
+  deadlineMs: number | null;
 }
 
 /** The leader that a follower believes in. */
