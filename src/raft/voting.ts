@@ -78,6 +78,8 @@ function whyNoPreVote(server: RaftServer, request: RequestPreVoteRequest): strin
     return "it has no vote itself";
   }
   if (server.origin.recovery !== null) return stillRecovering;
+  // What it has to write first may take for ever: a vote that is promised here might never come.
+  if (!server.isHardStateDurable) return "this node has still to write its last vote or term";
   if (!isUpToDate(server, request.last)) return "its log is behind";
   if (isElectionOpen(server, request)) {
     return `the vote of term ${request.term} has just gone to ${server.votedFor}`;

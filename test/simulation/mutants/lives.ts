@@ -140,8 +140,8 @@ export const lifeMutants: readonly Mutant[] = [
       },
       {
         file: "raft/voting.ts",
-        find: "if (server.origin.recovery !== null) return stillRecovering;\n  if (!isUpToDate",
-        replace: "if (!isUpToDate",
+        find: "if (server.origin.recovery !== null) return stillRecovering;\n  // What it has",
+        replace: "// What it has",
       },
     ],
     caughtAs: lostMemory,
