@@ -20,7 +20,7 @@ import type { Refusal, RefusalCode } from "../block/verdict.ts";
 import type { Executor } from "../execution/executor.ts";
 import { byHeight, fetchBlocks, type Target } from "./catch-up.ts";
 import { ChainWriter, type ExecutionListener } from "./chain-writer.ts";
-import { blocksIn, type DecodedEntry, decodeEntry } from "./decode-entry.ts";
+import { blocksIn, type DecodedEntry, decodeEntry, slicesOf } from "./decode-entry.ts";
 import { headDiverged, snapshotUnusable } from "./errors.ts";
 import { blocksBuiltUpon } from "./mark-ahead.ts";
 import type { BlockSource, ChainStore, CommittedEntry, ReceivedSnapshot } from "./ports.ts";
@@ -72,9 +72,6 @@ interface Origin {
   readonly source: AppliedBlock["source"];
   readonly sizeBytes: number;
 }
-
-/** Entries that are decoded together: a few milliseconds of work, and far fewer than may be marked ahead. */
-const entriesAtOnce = 64;
 
 export class Applier {
   readonly #store: ChainStore;
@@ -198,8 +195,9 @@ export class Applier {
   }
 
   async #applyAll(entries: readonly CommittedEntry[], signal: AbortSignal): Promise<void> {
-    for (let at = 0; at < entries.length; at += entriesAtOnce) {
-      const decoded = entries.slice(at, at + entriesAtOnce).map(decodeEntry);
+    for (const slice of slicesOf(entries)) {
+      if (signal.aborted) return;
+      const decoded = slice.map(decodeEntry);
       this.#markAhead(decoded);
       for (const { entry, payload } of decoded) {
         if (signal.aborted) return;
@@ -211,11 +209,8 @@ export class Applier {
   }
 
   #markAhead(decoded: readonly DecodedEntry[]): void {
-    for (const { height, hash, header } of blocksBuiltUpon(this.head, blocksIn(decoded))) {
-      if (header.signature.length > 0) continue;
-      // Each is waited for, and fails, when its turn comes.
-      this.#store.setWatermark({ height, hash }).catch(() => {});
-    }
+    const isSound = (payload: BlockPayload) => checkClaims(payload, this.#expected) === null;
+    this.#store.markAhead(blocksBuiltUpon(this.head, blocksIn(decoded), isSound));
   }
 
   async #applyEntry(

@@ -91,6 +91,8 @@ export interface ChainStore extends BlockReader {
    * or may have been, signed there.
    */
   setWatermark(mark: { readonly height: number; readonly hash: Uint8Array }): Promise<void>;
+  /** Marks blocks, from the next one on, that will be signed in their turn: so that one write does for all. Throws as `setWatermark`. */
+  markAhead(marks: readonly { readonly height: number; readonly hash: Uint8Array }[]): void;
   txLocation(txId: Uint8Array): TxLocation | null;
   /** Durable when it resolves. */
   keepTx(txId: Uint8Array, tx: Uint8Array): Promise<void>;

@@ -72,9 +72,6 @@ const unflushedMaxBytes = 32 * mebibyte;
 const idsPerSlice = 1_024;
 const idsPerHeight = 8;
 
-/** Heights that may be marked for signing before their blocks are stored: a batch in catch-up. */
-const markedAheadMax = 1024;
-
 /**
  * Takes the lock of a data directory, created if it is not there: whatever opens files in it does so
  * after this. Throws {@link StorageError}, STORAGE_LOCKED above all.
@@ -210,7 +207,6 @@ export class BlockStore implements BlockReader {
   }
 
   heightOf(hash: Uint8Array): Height | null {
-    if (hash.length === 0 || hash.length > hashMaxBytes) return null;
     const height = this.#unflushedHashes.get(toHex(hash)) ?? readHeightOf(this.#tables, hash);
     return height === null || !this.#holds(height) ? null : height;
   }
@@ -286,21 +282,27 @@ export class BlockStore implements BlockReader {
   }
 
   /**
-   * Must resolve before a signature of `hash` at `height` is made (P4): then the disk says so, together
-   * with all blocks before. Throws STORAGE_DOUBLE_SIGN if another hash was, or may have been, signed there.
+   * Must resolve before a signature of `hash` at `height` is made (P4): then the mark is on disk, and if it was
+   * new all blocks before it. Throws STORAGE_DOUBLE_SIGN if another hash was, or may have been, signed there.
    */
   async setWatermark(mark: SigningMark): Promise<void> {
-    this.#checkUsable();
-    const { height, hash } = mark;
-    assert(height <= this.#head.height + markedAheadMax, "signing stays near the head", { height });
-    const verdict = this.#marks.check(mark, this.blockAt(height)?.hash ?? null);
-    if (verdict === "new") {
-      this.#marks.add(mark);
-      const record = encodeHash(hash);
-      this.#writes.add(record.length, () => this.#tables.signed.put(numberKey(height), record));
-    }
+    this.markAhead([mark]);
+    const { height } = mark;
     const isOnItsWay = this.#marks.isOnItsWay(height) || this.#unflushed.has(height);
     if (isOnItsWay) await this.#flusher.now();
+  }
+
+  /** Marks blocks whose turn to be signed will come: then their marks share a write. Throws as `setWatermark`. */
+  markAhead(marks: readonly SigningMark[]): void {
+    this.#checkUsable();
+    for (const mark of marks) {
+      const { height, hash } = mark;
+      if (this.#marks.check(mark, this.blockAt(height)?.hash ?? null) === "known") continue;
+      this.#marks.add(mark, this.#head.height);
+      const record = encodeHash(hash);
+      this.#writes.add(record.length, () => this.#tables.signed.put(numberKey(height), record));
+      this.#flusher.soon();
+    }
   }
 
   /** Keeps an accepted transaction until it is in a block or dropped. Durable when it resolves. */
@@ -395,6 +397,3 @@ export class BlockStore implements BlockReader {
     }
   }
 }
-
-/** A block hash is a key; anything longer than any hash is found nowhere. */
-const hashMaxBytes = 64;

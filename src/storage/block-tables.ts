@@ -84,7 +84,11 @@ export function readBlock({ blocks }: BlockTables, height: Height): StoredBlock 
   return bytes === null ? null : decodeBlock(bytes, height, blocks.place(height));
 }
 
+/** A block hash is a key; anything longer than any hash is found nowhere. */
+const hashMaxBytes = 64;
+
 export function readHeightOf({ hashes }: BlockTables, hash: Uint8Array): Height | null {
+  if (hash.length === 0 || hash.length > hashMaxBytes) return null;
   const name = `0x${toHex(hash)}`;
   const bytes = hashes.get(hash, name);
   return bytes === null ? null : decodeHeight(bytes, hashes.place(name));

@@ -5,7 +5,11 @@
  *   height    ... 7   8   9   10
  *   blocks    ... x   x                  their hashes are final
  *   marks             8   9   10         to be signed, or signed already; 10 is the watermark
+ *
+ * Marks follow on the blocks, or on one another: a height below the watermark without either would never be
+ * signed again, nor a block stored there.
  */
+import { assert } from "../base/assert.ts";
 import { equalBytes, toHex } from "../base/bytes.ts";
 import type { Height } from "../block/types.ts";
 import { StorageError } from "./errors.ts";
@@ -25,8 +29,7 @@ export class SigningMarks {
 
   /** `marks` are on disk. */
   constructor(marks: Iterable<SigningMark>) {
-    for (const mark of marks) this.add(mark);
-    this.#onTheirWay.clear();
+    for (const mark of marks) this.#add(mark);
   }
 
   /** The highest height that was ever marked. */
@@ -53,10 +56,17 @@ export class SigningMarks {
     return "new";
   }
 
-  /** It is on its way to the disk, until `written` says otherwise. */
-  add(mark: SigningMark): void {
+  /** The next mark above a chain that reaches to `headHeight`; on its way to the disk until `written` says otherwise. */
+  add(mark: SigningMark, headHeight: Height): void {
+    const { height } = mark;
+    const follows = height <= headHeight + 1 || this.#marks.has(height - 1);
+    assert(follows, "marks have no gap", { height, headHeight });
+    this.#add(mark);
+    this.#onTheirWay.add(height);
+  }
+
+  #add(mark: SigningMark): void {
     this.#marks.set(mark.height, mark.hash);
-    this.#onTheirWay.add(mark.height);
     if (this.#highest === null || mark.height > this.#highest.height) this.#highest = mark;
   }
 

@@ -324,26 +324,6 @@ describe("a log whose first block is far above the head", () => {
   });
 });
 
-describe("many entries that come at once", () => {
-  it("are applied with far fewer writes than blocks, each signed after its mark is on disk (P4)", async () => {
-    const blocks = 60;
-    await produce(blocks);
-    let writes = 0;
-    const disk = { began: () => writes++, ended: () => {} };
-    // Nothing is written but what somebody waits for.
-    const chain = await openChain(undefined, { flushDelayMs: 3_600_000, disk });
-    open.push(chain);
-    const before = writes;
-    const { sequencer, log, recorded } = start(chain);
-    sequencer.onCommitted(leaderLog.entries, leaderLog.entries.length);
-    await until(() => log.appliedIndex === leaderLog.entries.length);
-    expectSameChain(chain, leader.store.head.height);
-    expect(writes - before).toBeLessThan(blocks / 4);
-    expect(chain.store.watermark()).toMatchObject({ height: chain.store.head.height });
-    expect([recorded.refusals, recorded.failures]).toEqual([[], []]);
-  });
-});
-
 describe("a log that begins above blocks", () => {
   const leading = { role: "leader", term: 2, leaderId: "a", hasJoined: true } as const;
 

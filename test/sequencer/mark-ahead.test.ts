@@ -26,6 +26,12 @@ function payload({ height, hash, header, data, txIds }: StoredBlock): BlockPaylo
   };
 }
 
+function signed(block: StoredBlock): BlockPayload {
+  return { ...payload(block), header: block.header };
+}
+
+const all = () => true;
+
 describe("blocks that others build on", () => {
   it.each([
     { what: "all but the last", entries: [a1, a2, a3], ahead: [a1, a2] },
@@ -36,12 +42,31 @@ describe("blocks that others build on", () => {
     { what: "none far above the head", entries: [a2, a3], ahead: [] },
     { what: "each once", entries: [a1, a1, a2, a2], ahead: [a1] },
   ])("are $what", ({ entries, ahead }) => {
-    const found = blocksBuiltUpon(start, entries.map(payload));
+    const found = blocksBuiltUpon(start, entries.map(payload), all);
     expect(found.map(({ hash }) => hash)).toEqual(ahead.map(({ hash }) => hash));
   });
 
   it("are those above the head", () => {
-    const found = blocksBuiltUpon(headOf(a1), [a1, a2, a3].map(payload));
+    const found = blocksBuiltUpon(headOf(a1), [a1, a2, a3].map(payload), all);
     expect(found.map(({ height }) => height)).toEqual([2]);
+  });
+
+  it.each([
+    {
+      what: "none above a signed one",
+      blocks: [signed(a1), payload(a2), payload(a3)],
+      heights: [],
+    },
+    { what: "those below it", blocks: [payload(a1), signed(a2), payload(a3)], heights: [1] },
+    { what: "all but the last", blocks: [payload(a1), payload(a2), signed(a3)], heights: [1, 2] },
+  ])("have no gap where one is signed already: $what", ({ blocks, heights }) => {
+    const found = blocksBuiltUpon(start, blocks, all);
+    expect(found.map(({ height }) => height)).toEqual(heights);
+  });
+
+  it("are none that will be refused by what they claim, and none on top of those", () => {
+    const isSound = ({ hash }: BlockPayload) => hash !== b1.hash;
+    const found = blocksBuiltUpon(start, [b1, b2, a1, a2].map(payload), isSound);
+    expect(found.map(({ hash }) => hash)).toEqual([a1.hash]);
   });
 });

@@ -94,7 +94,7 @@ describe("while this node leads", () => {
   });
 
   it("a height is marked on disk before it is signed, and is not signed for another hash (P4)", async () => {
-    const other = { height: 2, hash: new Uint8Array(32).fill(1) };
+    const other = { height: 1, hash: new Uint8Array(32).fill(1) };
     await chain.store.setWatermark(other);
     lead(2);
     await until(() => recorded.failures.length === 1);

@@ -20,6 +20,7 @@ type Step =
   | { readonly kind: "append"; readonly txs: number; readonly takesKept: boolean }
   | { readonly kind: "appendAgain" }
   | { readonly kind: "mark"; readonly ahead: number; readonly isOther: boolean }
+  | { readonly kind: "markAhead"; readonly count: number }
   | { readonly kind: "keep"; readonly ofChain: boolean }
   | { readonly kind: "drop" }
   | { readonly kind: "beginLog" }
@@ -36,6 +37,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     kind: fc.constant("mark" as const),
     ahead: fc.integer({ min: -3, max: 3 }),
     isOther: fc.boolean(),
+  }),
+  fc.record({
+    kind: fc.constant("markAhead" as const),
+    count: fc.integer({ min: 1, max: 3 }),
   }),
   fc.record({ kind: fc.constant("keep" as const), ofChain: fc.boolean() }),
   fc.record({ kind: fc.constant("drop" as const) }),
@@ -75,6 +80,13 @@ function callOf(of: Step, story: Story): (store: Store) => Promise<unknown> {
       const stored = story.blocks[height - 1]?.hash ?? new Uint8Array(32).fill(height);
       const hash = of.isOther ? new Uint8Array(32).fill(255) : stored;
       return (store) => store.setWatermark({ height, hash });
+    }
+    case "markAhead": {
+      const marks = Array.from({ length: of.count }, (_, at) => {
+        const height = story.blocks.length + 1 + at;
+        return { height, hash: new Uint8Array(32).fill(height) };
+      });
+      return async (store) => store.markAhead(marks);
     }
     case "keep": {
       const id = of.ofChain ? last?.txIds[0] : undefined;

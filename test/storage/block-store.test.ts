@@ -10,6 +10,7 @@ import {
   openBlockStore,
 } from "../../src/storage/block-store.ts";
 import { StorageError } from "../../src/storage/errors.ts";
+import { SigningMarks } from "../../src/storage/signing-marks.ts";
 import { blockAfter, genesis, text } from "./block-fixtures.ts";
 
 const root = mkdtempSync(join(tmpdir(), "block-store-"));
@@ -201,11 +202,23 @@ describe("P4: a height is signed once", () => {
     await next.close();
   });
 
-  it("does not sign below the watermark what it cannot compare", async () => {
+  it("does not sign below the watermark what it cannot compare", () => {
+    const hash = new Uint8Array(32).fill(1);
+    const marks = new SigningMarks([{ height: 3, hash }]);
+    expect(() => marks.check({ height: 2, hash }, null)).toThrow(StorageError);
+    expect(marks.watermark).toEqual({ height: 3, hash });
+  });
+
+  it("has no gap in its marks, as the block of a height without one could never be stored", async () => {
     const store = await open(freshDirectory());
     const hash = new Uint8Array(32).fill(1);
+    expect(() => store.markAhead([{ height: 2, hash }])).toThrow(InvariantError);
+    store.markAhead([
+      { height: 1, hash },
+      { height: 2, hash },
+    ]);
+    await expect(store.setWatermark({ height: 4, hash })).rejects.toThrow(InvariantError);
     await store.setWatermark({ height: 3, hash });
-    expect(await codeOf(store.setWatermark({ height: 2, hash }))).toBe("STORAGE_DOUBLE_SIGN");
     expect(store.watermark()).toEqual({ height: 3, hash });
     await store.close();
   });

@@ -47,6 +47,8 @@ export class SimulatedChainStore implements ChainStore, SnapshotStore {
   readonly #heights = new Map<string, Height>();
   readonly #locations = new Map<string, TxLocation>();
   readonly #marks: SigningMarks;
+  /** Heights of blocks on their way to the disk. */
+  readonly #unflushed = new Set<Height>();
   #head: ChainHead;
   #waiting: Batch = { writes: [], waiters: [] };
   #writing: Batch | null = null;
@@ -99,21 +101,34 @@ export class SimulatedChainStore implements ChainStore, SnapshotStore {
     this.#blocks.push(block);
     this.#index(block);
     this.#head = headOf(block);
+    this.#unflushed.add(height);
     this.#write((disk) => {
       disk.blocks.push(block);
+      this.#unflushed.delete(height);
       for (const txId of block.txIds) disk.kept.delete(toHex(txId));
     });
   }
 
   async setWatermark(mark: SigningMark): Promise<void> {
     if (!this.#timing.isRunning()) return never;
-    this.#checkUsable();
-    const stored = this.blockAt(mark.height)?.hash ?? null;
-    if (this.#marks.check(mark, stored) === "new") {
-      this.#marks.add(mark);
-      this.#write((disk) => disk.marks.push(mark));
+    this.markAhead([mark]);
+    if (this.#marks.isOnItsWay(mark.height) || this.#unflushed.has(mark.height)) {
+      await this.flushed();
     }
-    await this.flushed();
+  }
+
+  markAhead(marks: readonly SigningMark[]): void {
+    if (!this.#timing.isRunning()) return;
+    this.#checkUsable();
+    for (const mark of marks) {
+      const stored = this.blockAt(mark.height)?.hash ?? null;
+      if (this.#marks.check(mark, stored) === "known") continue;
+      this.#marks.add(mark, this.#head.height);
+      this.#write((disk) => {
+        disk.marks.push(mark);
+        this.#marks.written([mark.height]);
+      });
+    }
   }
 
   async keepTx(txId: Uint8Array, tx: Uint8Array): Promise<void> {
