@@ -151,7 +151,7 @@ export class NodeView implements NodeApi {
     if (view.status.recovery !== null) return unready(recoveringText(view.status));
     if (!view.status.hasJoined) return unready("no leader is known");
     const { unreadyReason: reason, isBehind, state } = this.#sequencer;
-    // A leader that stays one on a slow disk has no better to hand over to: it serves, if slowly.
+    // A leader on a slow disk that lacks nothing serves, if slowly, until another takes over; if any can.
     const isBestThereIs = state.kind === "producing" && !isBehind;
     if (reason !== null && !isBestThereIs) return unready(reason);
     if (this.blocks.earliestHeight === null) return unready("no blocks yet");
