@@ -114,9 +114,13 @@ export class TxPool {
     return pending;
   }
 
-  /** Whether the leader of `term` would be one more than this transaction may be offered to. */
-  isExhausted({ isDurable, offers, offeredTerm }: PendingTx, term: number): boolean {
-    return !isDurable && offers >= this.#limits.maxOffers && offeredTerm !== term;
+  /**
+   * Whether the leader of `term` would be one more than this transaction may be offered to. Not if another
+   * node counts on this one for it: that goes by its own count.
+   */
+  isExhausted({ origin, isDurable, offers, offeredTerm }: PendingTx, term: number): boolean {
+    if (isDurable || origin !== "client") return false;
+    return offers >= this.#limits.maxOffers && offeredTerm !== term;
   }
 
   /** The oldest transactions that fit into a block of `term`; at least one if there is one. */

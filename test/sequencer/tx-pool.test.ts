@@ -2,7 +2,7 @@
 
 import { expect, it } from "vitest";
 import { Submissions } from "../../src/sequencer/submission.ts";
-import { type PendingTx, TxPool } from "../../src/sequencer/tx-pool.ts";
+import { markOffered, type PendingTx, TxPool } from "../../src/sequencer/tx-pool.ts";
 import { bytes, openChain, until } from "./fixtures.ts";
 
 const limits = { maxTxs: 100_000, maxBytes: 1_000_000, maxOffers: 2 };
@@ -21,6 +21,20 @@ it("lets in an offered transaction that is larger than the whole queue, one at a
   expect(pool.hasRoomForOffer(new Uint8Array(1))).toBe(false);
   pool.remove(bytes("large"));
   expect(pool.hasRoomForOffer(large)).toBe(true);
+});
+
+it("a transaction that too many leaders were offered is still taken for another node that counts on this one", () => {
+  const pool = new TxPool(limits);
+  const lost = pool.add({ id: bytes("a"), tx: bytes("a"), origin: "client", isDurable: false });
+  for (const term of [1, 2]) markOffered(lost, term);
+  expect(pool.take(3, 100, 100)).toEqual([]);
+  // This node leads now, and another offers it the same.
+  pool.keepFor(lost, "peer");
+  expect(pool.take(3, 100, 100)).toEqual([lost]);
+  pool.release(lost, "client");
+  expect(pool.take(3, 100, 100)).toEqual([lost]);
+  pool.dropForwarded();
+  expect(pool.size).toBe(0);
 });
 
 /** Counts how often the whole pool is gone through. */
