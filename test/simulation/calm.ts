@@ -83,7 +83,7 @@ export class Calm {
       if (hasProgressed && isWhole && leads) this.#clients.pause();
       const missing = hasProgressed ? this.#missing(healthy) : "a new command is committed";
       if (missing === null) {
-        for (const { life } of this.#cluster.nodes) life?.disk.trouble(null);
+        for (const node of this.#cluster.nodes) node.troubleDisk(null);
         return tookMs;
       }
       if (tookMs < patienceMs(plan)) continue;
@@ -145,7 +145,7 @@ export class Calm {
     if (!this.#diskDice.chance(0.5)) return healthy;
     const writeMs = this.#diskDice.chance(0.5) ? Number.POSITIVE_INFINITY : slowWriteMs(plan);
     transcript.note(ill.id, () => `its disk takes ${writeMs} ms for a write`);
-    ill.life?.disk.trouble(writeMs);
+    ill.troubleDisk(writeMs);
     return others;
   }
 

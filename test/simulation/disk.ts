@@ -24,7 +24,6 @@ export class SimulatedDisk implements DriverStore {
   /** Every write takes this much longer until then. */
   #slowUntilMs = 0;
   /** About so long takes each write, whatever the conditions; Infinity: none ends. */
-  #troubleMs: number | null = null;
   #isBroken = false;
 
   constructor(store: MemoryRaftStore, durable: LogImage, life: Life, world: World) {
@@ -92,9 +91,8 @@ export class SimulatedDisk implements DriverStore {
     this.#slowUntilMs = this.#world.schedule.nowMs + forMs;
   }
 
-  /** From now on each write takes about `ms`, or never ends; null: as the conditions say. One under way goes on. */
-  trouble(ms: number | null): void {
-    this.#troubleMs = ms;
+  /** What the node says of its disk has changed. A write under way goes on. */
+  troubled(): void {
     this.#write();
   }
 
@@ -105,7 +103,7 @@ export class SimulatedDisk implements DriverStore {
 
   #write(): void {
     if (this.#isWriting || this.store.unflushedCount === 0) return;
-    if (this.#troubleMs === Number.POSITIVE_INFINITY) return;
+    if (this.life.node.diskWriteMs === Number.POSITIVE_INFINITY) return;
     this.#isWriting = true;
     const count = this.store.unflushedCount;
     this.#world.schedule.after(this.#writeMs(), () => {
@@ -138,8 +136,8 @@ export class SimulatedDisk implements DriverStore {
 
   #writeMs(): number {
     const { schedule, conditions, plan } = this.#world;
-    const { dice } = this.life.node;
-    if (this.#troubleMs !== null) return this.#troubleMs * dice.between(1, 1.5);
+    const { dice, diskWriteMs } = this.life.node;
+    if (diskWriteMs !== null) return diskWriteMs * dice.between(1, 1.5);
     const { writeMs, stallRate, stallMs } = conditions.disk;
     const isStalled = stallRate > 0 && dice.chance(stallRate);
     const { low, high } = isStalled ? stallMs : writeMs;

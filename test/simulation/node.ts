@@ -28,6 +28,8 @@ export class SimulatedNode {
   saved: AppliedState;
   readiness: Readiness = { isReady: true, appliedHeight: 0, priority: 0 };
   life: Life | null = null;
+  /** What each write takes, for ever perhaps, whatever process it is of; null: as the conditions say. */
+  diskWriteMs: number | null = null;
   readonly #network: Network;
   readonly #parts: Parts;
   readonly #world: World;
@@ -144,6 +146,12 @@ export class SimulatedNode {
     if (this.life === null || !this.life.isAsleep) return;
     this.#world.transcript.note(this.id, () => "goes on");
     this.life.wake();
+  }
+
+  /** From now on each write to its disk takes about `ms`, or never ends. */
+  troubleDisk(ms: number | null): void {
+    this.diskWriteMs = ms;
+    this.life?.disk.troubled();
   }
 
   setReadiness(readiness: Readiness): void {
