@@ -159,24 +159,4 @@ export const wholeMutants: readonly Mutant[] = [
     caughtAs: ["a node that stops builds nothing"],
     isWhole: true,
   }),
-  mutant({
-    id: "marks-what-may-be-refused",
-    breaks:
-      "the last of several entries is marked as to be signed though nothing builds on it (P4)",
-    edits: [
-      {
-        file: "sequencer/mark-ahead.ts",
-        find: "chain.slice(0, firstSigned === -1 ? -1 : Math.min(firstSigned, chain.length - 1))",
-        replace: "chain.slice(0, firstSigned === -1 ? undefined : firstSigned)",
-      },
-      {
-        file: "sequencer/mark-ahead.ts",
-        find: "if (payloads.length < 2) return [];",
-        replace: "",
-      },
-    ],
-    caughtAs: ["no invariant broken"],
-    isWhole: true,
-    seedsMax: 300,
-  }),
 ];
