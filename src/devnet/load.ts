@@ -40,6 +40,9 @@ type Attempt =
   /** Whether it commits is not known, or it will with patience. */
   | { readonly kind: "again" };
 
+/** Besides 5xx: a node that was stopped for seconds finds the requests that waited meanwhile too slow. */
+const passingStatuses: ReadonlySet<number> = new Set([408, 429]);
+
 export class Load {
   readonly latency = new LatencyHistogram();
   readonly #options: LoadOptions;
@@ -127,8 +130,8 @@ export class Load {
       if (response.status === 200) {
         return { kind: "committed", height: committedSchema.parse(JSON.parse(text)).height };
       }
-      // 429 and 5xx pass; any other refusal would be repeated for ever.
-      const isFinal = response.status < 500 && response.status !== 429;
+      // Any other refusal would be repeated for ever.
+      const isFinal = response.status < 500 && !passingStatuses.has(response.status);
       return isFinal
         ? { kind: "refused", reason: `${response.status} ${text}` }
         : { kind: "again" };
