@@ -50,7 +50,8 @@ export class Environment {
     const { isNew } = checkMdbFile(this.path);
     this.#root = openRoot(this.path, tables.length, space.fileMaxBytes);
     try {
-      this.#tables = openTables(this.#root, this.path, tables, isNew);
+      const whyClosed = () => (this.#closing === null ? null : this.closedError());
+      this.#tables = openTables(this.#root, { path: this.path, names: tables, isNew, whyClosed });
       this.#space = new Space(directory, this.path, {
         limits: space,
         measureUsed: () => usedBytes(this.#root, this.path),
@@ -161,21 +162,29 @@ function openRoot(
 
 function openTables(
   root: RootDatabase<Uint8Array, Uint8Array>,
-  path: string,
-  names: readonly string[],
-  isNewFile: boolean,
+  {
+    path,
+    names,
+    isNew,
+    whyClosed,
+  }: {
+    readonly path: string;
+    readonly names: readonly string[];
+    readonly isNew: boolean;
+    readonly whyClosed: () => StorageError | null;
+  },
 ): ReadonlyMap<string, Table> {
   try {
     const existing = new Set<string>();
     // The root's keys are the names of tables, which `lmdb` ends with a zero byte.
     for (const key of root.getKeys()) existing.add(new TextDecoder().decode(key).replace("\0", ""));
     // A crash between the creation of the file and that of its tables leaves it empty, and still ours.
-    const isEmpty = isNewFile || existing.size === 0;
+    const isEmpty = isNew || existing.size === 0;
     const isComplete = names.every((name) => existing.has(name));
     if (!isEmpty && !isComplete && !names.some((name) => existing.has(name))) throw foreign(path);
     const databases = names.map((name): [string, Table] => {
       const database: Database<Uint8Array, Uint8Array> = root.openDB({ name, ...bytesOnly });
-      return [name, new Table(database, path, name)];
+      return [name, new Table(database, { path, name, whyClosed })];
     });
     return new Map(databases);
   } catch (error) {

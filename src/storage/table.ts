@@ -1,7 +1,7 @@
 /** One named LMDB database: bytes to bytes, sorted. The only file besides environment.ts that knows LMDB. */
 
 import type { Database } from "lmdb";
-import { corrupt, type Place } from "./errors.ts";
+import { corrupt, type Place, type StorageError } from "./errors.ts";
 
 export type LmdbDatabase = Database<Uint8Array, Uint8Array>;
 
@@ -15,11 +15,20 @@ export class Table {
   readonly #database: LmdbDatabase;
   readonly #path: string;
   readonly #name: string;
+  readonly #whyClosed: () => StorageError | null;
 
-  constructor(database: LmdbDatabase, path: string, name: string) {
+  /**
+   * `whyClosed` says from the beginning of a close on why nothing is read any more: `lmdb` ends the process by a
+   * timer if it is asked for something meanwhile.
+   */
+  constructor(
+    database: LmdbDatabase,
+    { path, name, whyClosed }: { path: string; name: string; whyClosed: () => StorageError | null },
+  ) {
     this.#database = database;
     this.#path = path;
     this.#name = name;
+    this.#whyClosed = whyClosed;
   }
 
   place(key: string | number): Place {
@@ -52,6 +61,7 @@ export class Table {
   *entries(): Generator<TableEntry> {
     for (const { key, value } of this.#read("entries", () => this.#database.getRange())) {
       yield { key: plainBytes(key), value: plainBytes(value) };
+      this.#checkOpen();
     }
   }
 
@@ -76,8 +86,14 @@ export class Table {
     });
   }
 
+  #checkOpen(): void {
+    const closed = this.#whyClosed();
+    if (closed !== null) throw closed;
+  }
+
   /** LMDB's own complaints about the file (a page of the wrong kind, for one) name the place too. */
   #read<T>(keyName: string | number, read: () => T): T {
+    this.#checkOpen();
     try {
       return read();
     } catch (error) {
