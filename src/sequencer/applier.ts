@@ -208,6 +208,7 @@ export class Applier {
     }
   }
 
+  /** Throws for all of them if one was signed with another hash: that is fatal, now or in its turn. */
   #markAhead(decoded: readonly DecodedEntry[]): void {
     const isSound = (payload: BlockPayload) => checkClaims(payload, this.#expected) === null;
     this.#store.markAhead(blocksBuiltUpon(this.head, blocksIn(decoded), isSound));

@@ -16,6 +16,12 @@ export class ChainDisk {
   readonly marks: SigningMark[] = [];
   readonly kept = new Map<string, { readonly txId: Uint8Array; readonly tx: Uint8Array }>();
 
+  /** The block at that height says the same. */
+  forgetMark(height: Height): void {
+    const at = this.marks.findIndex((mark) => mark.height === height);
+    if (at !== -1) this.marks.splice(at, 1);
+  }
+
   wipe(): void {
     this.blocks.length = 0;
     this.marks.length = 0;
@@ -98,6 +104,7 @@ export class SimulatedChainStore implements ChainStore, SnapshotStore {
     const { lastHeaderHash } = header.header;
     assert(equalBytes(lastHeaderHash, this.#head.hash), "a block links to the head", { height });
     this.#marks.check({ height, hash }, null);
+    const covered = this.#marks.takeCovered(height);
     this.#blocks.push(block);
     this.#index(block);
     this.#head = headOf(block);
@@ -106,6 +113,7 @@ export class SimulatedChainStore implements ChainStore, SnapshotStore {
       disk.blocks.push(block);
       this.#unflushed.delete(height);
       for (const txId of block.txIds) disk.kept.delete(toHex(txId));
+      for (const marked of covered) disk.forgetMark(marked);
     });
   }
 
