@@ -277,6 +277,7 @@ export class Driver {
   }
 
   #input(input: RaftInput): void {
+    if (this.#isStopped) return;
     this.#inputs.push(input);
     if (this.#isStepping) return;
     this.#isStepping = true;

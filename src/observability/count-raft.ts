@@ -49,8 +49,8 @@ export class RaftEventCounter {
       case "leaderProcessGone":
         raft.leaderProcessGone.inc();
         break;
-      case "leaderLeaseLost":
-        raft.leaderLeaseLost.inc();
+      case "quorumLost":
+        raft.quorumLost.inc();
         break;
       case "voteRefused":
         raft.votesRefused.inc({ kind: event.isPreVote ? "pre_vote" : "vote" });

@@ -33,7 +33,7 @@ export function describeRaftEvent(event: RaftEvent, nodeId: ServerId): Narration
         { leader: event.leaderId, term: event.term },
         "leader process is gone, starting election",
       );
-    case "leaderLeaseLost":
+    case "quorumLost":
       return raft(
         "warn",
         { term: event.term, silent: event.silent },

@@ -34,9 +34,9 @@ function raftRoleMetrics({ gauge, counter }: MetricMaker) {
       "raft_transition_heartbeat_timeout_total",
       "Election timeouts: nothing was heard from a leader in time. Look for lost packets, a firewall, an MTU mismatch or congestion",
     ),
-    leaderLeaseLost: counter(
+    quorumLost: counter(
       "raft_transition_leader_lease_timeout_total",
-      "Times this node stepped down because no majority answered within leader_lease_timeout",
+      "Times this node stepped down because no majority answered within heartbeat_timeout",
     ),
     leaderProcessGone: counter(
       "raft_leader_process_gone_total",
@@ -54,7 +54,7 @@ function raftRoleMetrics({ gauge, counter }: MetricMaker) {
     ),
     leaseAge: gauge(
       "raft_leader_lease_age_seconds",
-      "Leader: time since a majority last answered; it steps down at leader_lease_timeout. NaN on other nodes",
+      "Leader: time since a majority was sent what it answered. NaN once that exceeds leader_lease_timeout, and on other nodes",
     ),
     lastContact: gauge(
       "raft_leader_last_contact_seconds",

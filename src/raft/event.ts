@@ -15,7 +15,7 @@ export type RaftEvent =
   | { readonly kind: "electionWon"; readonly term: Term; readonly tally: number }
   /** The first entry of the own term is committed: everything before it is too. */
   | { readonly kind: "becameLeader"; readonly term: Term; readonly lastLogIndex: LogIndex }
-  | { readonly kind: "leaderLeaseLost"; readonly term: Term; readonly silent: readonly ServerId[] }
+  | { readonly kind: "quorumLost"; readonly term: Term; readonly silent: readonly ServerId[] }
   | {
       readonly kind: "voteRefused";
       readonly term: Term;

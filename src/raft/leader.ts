@@ -179,8 +179,8 @@ export function sendHeartbeats(server: RaftServer, leadership: Leadership): void
 
 /**
  * Steps down if no majority has been heard for a heartbeat timeout (check-quorum, thesis §6.2). With
- * the lease, which is shorter, go proposals and lease reads; the office is kept until others may give
- * it to somebody else, since an election costs more than a late answer (P13).
+ * the lease, which is shorter, go the sequencer's blocks and reads; the office is kept until others may
+ * give it to somebody else, since an election costs more than a late answer (P13).
  */
 export function checkQuorum(server: RaftServer, leadership: Leadership): void {
   const { nowMs } = server;
@@ -188,7 +188,7 @@ export function checkQuorum(server: RaftServer, leadership: Leadership): void {
   const silent = [...leadership.progress.values()]
     .filter((peer) => nowMs - peer.lastContactMs >= server.options.heartbeatTimeoutMs)
     .map((peer) => peer.id);
-  server.emit({ kind: "leaderLeaseLost", term: server.currentTerm, silent });
+  server.emit({ kind: "quorumLost", term: server.currentTerm, silent });
   becomeFollower(server, server.currentTerm, "no majority answered within the heartbeat timeout");
 }
 

@@ -51,7 +51,7 @@ export type Pace =
 export class Progress {
   readonly id: ServerId;
   matchIndex: LogIndex = 0;
-  /** The last clock stamp (see `Contact`) given out when `matchIndex` last grew. */
+  /** The last clock stamp (see `RaftServer.nextStamp`) given out when `matchIndex` last grew. */
   matchedStamp = 0;
   /** Acknowledgements of what was sent until then are void: it has lost its disk since. */
   forgottenStamp = Number.NEGATIVE_INFINITY;

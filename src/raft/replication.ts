@@ -167,6 +167,8 @@ export function onAppendAnswered(
   // those of all that was in flight after it.
   if (pace.kind === "snapshot" || response.prevLogIndex < progress.matchIndex) return;
   if (pace.kind === "probe" && response.prevLogIndex !== pace.nextIndex - 1) return;
+  // Whatever it acknowledged before, and we have not heard yet: it had lost that when it refused this.
+  if (progress.matchIndex === 0) progress.forgottenStamp = response.sentAtMs;
   const hint = Math.min(response.prevLogIndex, response.lastLogIndex + 1);
   const nextIndex = Math.max(progress.matchIndex + 1, hint);
   if (response.noRetryBackoff && nextIndex < pace.nextIndex) {
@@ -217,8 +219,10 @@ export function onReplicationFailed(
   // An idle follower that misses a heartbeat may have restarted, and would not know the commit index.
   const isIdle = pace.kind === "replicate" && pace.inFlight.length === 0;
   if (kind === "heartbeatRequest" && !isIdle) return;
-  const failures = pace.kind === "probe" ? pace.failures + 1 : 1;
-  progress.probeFrom(progress.matchIndex + 1, server.nowMs + backOffMs(failures), failures);
+  const [nextIndex, failures] =
+    // Nobody has refused where the probe stood.
+    pace.kind === "probe" ? [pace.nextIndex, pace.failures + 1] : [progress.matchIndex + 1, 1];
+  progress.probeFrom(nextIndex, server.nowMs + backOffMs(failures), failures);
 }
 
 /**

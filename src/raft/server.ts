@@ -35,7 +35,7 @@ export interface RaftOptions {
   readonly heartbeatTimeoutMs: number;
   /** The candidate's, randomised 1-2x: how long an unanswered campaign lasts (hashicorp). */
   readonly electionTimeoutMs: number;
-  /** A leader that no majority has answered for so long takes no proposals and trusts no clock. */
+  /** A leader that no majority has answered for so long must not trust its lease. */
   readonly leaderLeaseTimeoutMs: number;
   /** How long a new commit index waits for an entry to carry it to an idle follower; 0 if absent. */
   readonly commitNoticeDelayMs?: number;

@@ -11,6 +11,10 @@ export function handleRequestVote(server: RaftServer, request: RequestVoteReques
   const reason = whyNoVote(server, request);
   if (reason === null) {
     server.setHardState({ currentTerm: request.term, votedFor: request.from });
+    // Its own campaign would only depose whom it has just helped.
+    if (server.role.kind === "preCandidate") {
+      becomeFollower(server, server.currentTerm, `${request.from} has its vote`);
+    }
     // Whoever got the vote gets the time to win with it.
     if (server.role.kind === "follower") {
       server.role.electionDeadlineMs = electionDeadline(server, server.nowMs);

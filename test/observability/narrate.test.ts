@@ -60,7 +60,7 @@ const otherRaftLines: readonly (readonly [RaftEvent, string])[] = [
     "WRN raft: leader process is gone, starting election leader=node-2 term=3",
   ],
   [
-    { kind: "leaderLeaseLost", term: 3, silent: ["node-2", "node-3"] },
+    { kind: "quorumLost", term: 3, silent: ["node-2", "node-3"] },
     "WRN raft: failed to contact quorum of nodes, stepping down term=3 silent=node-2,node-3",
   ],
   [

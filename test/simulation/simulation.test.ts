@@ -15,7 +15,7 @@ const batchTimeoutMs = 180_000;
 const mustHappen = [
   "died",
   "becameLeader",
-  "leaderLeaseLost",
+  "quorumLost",
   "leaderProcessGone",
   "logTruncated",
   "snapshotTaken",
