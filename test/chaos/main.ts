@@ -21,6 +21,8 @@ const usage = `npm run chaos -- [options]
   --report file     writes all cycles there, as JSON
 `;
 const usageExitCode = 64;
+/** Below npm, one Ctrl-C arrives twice: from the terminal and from npm. */
+const sameRequestMs = 1_000;
 const unavailableExitCode = 69;
 
 function parseOptions(): (ChaosOptions & { readonly reportFile: string | null }) | null {
@@ -65,8 +67,21 @@ async function main(): Promise<number> {
     process.stderr.write(usage);
     return usageExitCode;
   }
-  // Disks that are mounted go with this process.
-  for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
+  const enough = new AbortController();
+  let askedMs = Number.POSITIVE_INFINITY;
+  for (const signal of ["SIGINT", "SIGTERM"]) {
+    process.on(signal, () => {
+      const nowMs = performance.now();
+      if (!enough.signal.aborted) {
+        askedMs = nowMs;
+        enough.abort();
+        process.stdout.write("this cycle is the last, then comes the audit; again to end now\n");
+        return;
+      }
+      // Disks that are mounted go with this process.
+      if (nowMs - askedMs > sameRequestMs) process.exit(1);
+    });
+  }
   const possible = options.faults.filter((fault) => {
     const reason = whyImpossible(fault);
     if (reason !== null) process.stdout.write(`without ${fault}: ${reason}\n`);
@@ -78,6 +93,7 @@ async function main(): Promise<number> {
     ...options,
     faults: possible,
     directory,
+    enough: enough.signal,
     onNote: (text) => process.stdout.write(`${new Date().toISOString()} ${text}\n`),
   });
   process.stdout.write(`\n${describeReport(report)}`);

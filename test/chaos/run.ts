@@ -31,6 +31,8 @@ export interface ChaosOptions {
 
 export interface ChaosSurroundings {
   readonly directory: string;
+  /** Once it is aborted no further cycle begins; what was done until then is audited and reported. */
+  readonly enough: AbortSignal;
   readonly onNote: (text: string) => void;
 }
 
@@ -138,7 +140,10 @@ class Chaos {
       parts.push(this.#watch.run(signal), this.#follow(signal), this.#lookForTwoLeaders(signal));
       await this.#untilWhole(bootLimitMs, "after the start");
       const load = this.#load.run(loading.signal);
-      for (let nth = 1; nth <= this.#options.cycles; nth++) results.push(await this.#cycle(nth));
+      const { cycles, enough } = this.#options;
+      for (let nth = 1; nth <= cycles && !enough.aborted; nth++) {
+        results.push(await this.#cycle(nth));
+      }
       loading.abort();
       await load;
       await this.#load.settle(settleLimitMs);

@@ -30,6 +30,7 @@ it("one fault of each kind at a distance of 20 ms breaks nothing", {
     txPerSecond: 50,
     seed: 1,
     onNote: report,
+    enough: new AbortController().signal,
   });
   report(describeReport(run));
   expect(run.violations).toEqual([]);
