@@ -2,7 +2,8 @@
  * The requests under way: how many there may be, and when their clients have gone.
  *
  * One client can pipeline requests without end on one connection, or announce large bodies on many,
- * so neither the number of connections nor the size of a body bounds memory; this does.
+ * so neither the number of connections nor the size of a body bounds memory; this does. The same holds for
+ * answers, which wait here for clients that read slowly.
  */
 
 import type { IncomingMessage, ServerResponse } from "node:http";
@@ -13,12 +14,20 @@ export interface AdmissionLimits {
   readonly requestsInFlightMax: number;
   readonly bodiesInFlightMaxBytes: number;
   readonly bodyMaxBytes: number;
+  readonly answersInFlightMaxBytes: number;
+  readonly answerTimeoutMs: number;
 }
+
+/** Smaller answers are not worth counting: requests are. */
+const largeAnswerBytes = 64 * 1024;
 
 interface OpenRequest {
   readonly request: IncomingMessage;
   /** What may have to be held of it until it is answered. */
   readonly bodyBytes: number;
+  /** A large answer, until its client has read it. */
+  answerBytes: number;
+  answerTimer: NodeJS.Timeout | undefined;
   isAbandoned: boolean;
   /** Made for those who ask. */
   abort: AbortController | null;
@@ -30,6 +39,7 @@ export class Admission {
   readonly #openOf = new WeakMap<IncomingMessage, OpenRequest>();
   #requests = 0;
   #bodyBytes = 0;
+  #answerBytes = 0;
   #isClosing = false;
 
   constructor(limits: AdmissionLimits) {
@@ -56,12 +66,31 @@ export class Admission {
     const openHere = this.#openOn.get(request.socket);
     // Without a connection there is nobody left to answer.
     if (openHere === undefined || (isFull && !isProbe)) return false;
-    const open: OpenRequest = { request, bodyBytes, isAbandoned: false, abort: null };
+    const open: OpenRequest = {
+      request,
+      bodyBytes,
+      answerBytes: 0,
+      answerTimer: undefined,
+      isAbandoned: false,
+      abort: null,
+    };
     this.#requests += 1;
     this.#bodyBytes += bodyBytes;
     this.#openOf.set(request, open);
     openHere.add(open);
     response.once("close", () => this.#end(openHere, open, response.writableFinished));
+    return true;
+  }
+
+  /** Counts the answer until it is read or its time is over; false if there are too many that large already. */
+  admitAnswer(request: IncomingMessage, answerBytes: number): boolean {
+    const open = defined(this.#openOf.get(request), "a request is admitted before it is answered");
+    if (answerBytes < largeAnswerBytes || open.isAbandoned) return true;
+    if (this.#answerBytes + answerBytes > this.#limits.answersInFlightMaxBytes) return false;
+    open.answerBytes = answerBytes;
+    this.#answerBytes += answerBytes;
+    const { answerTimeoutMs } = this.#limits;
+    open.answerTimer = setTimeout(() => request.socket.destroy(), answerTimeoutMs).unref();
     return true;
   }
 
@@ -96,6 +125,8 @@ export class Admission {
     if (!openHere.delete(open)) return;
     this.#requests -= 1;
     this.#bodyBytes -= open.bodyBytes;
+    this.#answerBytes -= open.answerBytes;
+    clearTimeout(open.answerTimer);
     if (this.#isClosing && openHere.size === 0) open.request.socket.destroy();
     if (isAnswered) return;
     open.isAbandoned = true;

@@ -32,6 +32,10 @@ export interface RpcLimits {
   readonly requestsInFlightMax: number;
   /** Bytes of the bodies of those requests; beyond it 503. */
   readonly bodiesInFlightMaxBytes: number;
+  /** Bytes of large answers that their clients have not read yet; beyond it 503. */
+  readonly answersInFlightMaxBytes: number;
+  /** How long a client may take to read a large answer; then its connection is closed. */
+  readonly answerTimeoutMs: number;
   /** Calls in one JSON-RPC batch; a longer one is refused whole. */
   readonly batchMax: number;
   /** Bytes of the answer to one batch; the calls that no longer fit get an error each. */
@@ -56,6 +60,8 @@ export const defaultRpcLimits: RpcLimits = {
   connectionsMax: 1024,
   requestsInFlightMax: 16_384,
   bodiesInFlightMaxBytes: 128 * 1024 * 1024,
+  answersInFlightMaxBytes: 128 * 1024 * 1024,
+  answerTimeoutMs: 60_000,
   // ethers puts up to so many into one.
   batchMax: 100,
   batchAnswerMaxBytes: 16 * 1024 * 1024,

@@ -149,7 +149,11 @@ class HttpServer implements RpcServer {
       app.route({
         method,
         url: path,
-        handler: async (request, reply) => this.#send(reply, await handle(request)),
+        handler: async (request, reply) => {
+          const answer = await handle(request);
+          this.#admitAnswer(request.raw, answer);
+          return this.#send(reply, answer);
+        },
         errorHandler: (error, request, reply) =>
           this.#send(reply, refuse(this.#refusalOf(error, request))),
       });
@@ -161,18 +165,26 @@ class HttpServer implements RpcServer {
     response: ServerResponse,
     isProbe: boolean,
   ): Refusal | null {
-    const detail = { code: "UNAVAILABLE", retry_after_ms: retryAfterMs } as const;
     if (this.#stopped !== null) {
-      return new Refusal(detail, "This node is stopping. Send the request to another one.");
+      return unavailable("This node is stopping. Send the request to another one.");
     }
     if (this.#admission.admit(request, response, isProbe)) return null;
     this.#options.log
       .every("busy", strangerLogIntervalMs)
       ?.warn({ requests: this.#admission.requests }, "refused a request: too many are under way");
-    return new Refusal(
-      detail,
-      "Too many requests are under way here. Nothing was kept; try again.",
-    );
+    return unavailable("Too many requests are under way here. Nothing was kept; try again.");
+  }
+
+  /** Throws a Refusal where too much waits to be read. Answers to what has an effect are small. */
+  #admitAnswer(request: IncomingMessage, { body }: Answer): void {
+    if (this.#admission.admitAnswer(request, Buffer.byteLength(body))) return;
+    this.#options.log
+      .every("slow-readers", strangerLogIntervalMs)
+      ?.warn(
+        { requests: this.#admission.requests },
+        "refused a request: too much waits to be read",
+      );
+    throw unavailable("Too many large answers wait here for clients that read slowly. Try again.");
   }
 
   #send(reply: FastifyReply, answer: Answer): FastifyReply {
@@ -204,4 +216,8 @@ class HttpServer implements RpcServer {
         ?.error({ error: error.message }, "cannot accept connections; raise LimitNOFILE");
     });
   }
+}
+
+function unavailable(sentence: string): Refusal {
+  return new Refusal({ code: "UNAVAILABLE", retry_after_ms: retryAfterMs }, sentence);
 }

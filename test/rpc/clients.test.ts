@@ -196,6 +196,25 @@ describe("greedy clients", () => {
     first.socket.destroy();
   });
 
+  it("answers that nobody reads are bounded, and not kept for long", async () => {
+    await start({ answersInFlightMaxBytes: 30_000_000, answerTimeoutMs: 1_000 });
+    // Twice as long in hex: more than the kernel would keep for a client that does not read.
+    harness.node.blocks.append([new Uint8Array(6_000_000)], [new Uint8Array(32)]);
+    const block = `${harness.url}/block/1`;
+    const size = (await (await fetch(block)).text()).length;
+    const slow = [1, 2].map(() => new RawClient(harness.port));
+    for (const { socket } of slow) {
+      socket.pause();
+      socket.write(`GET /block/1 HTTP/1.1\r\n${host}\r\n`);
+    }
+    await expect.poll(async () => (await fetch(block)).status).toBe(503);
+    expect((await fetch(`${harness.url}/status`)).status).toBe(200);
+    await expect.poll(async () => (await fetch(block)).status, { timeout: 20_000 }).toBe(200);
+    for (const { socket } of slow) socket.resume();
+    const read = await Promise.all(slow.map((client) => client.untilClosed()));
+    expect(Math.max(...read.map(({ length }) => length))).toBeLessThan(size);
+  });
+
   it("connections beyond the limit are closed and logged once", async () => {
     await start({ connectionsMax: 1 });
     const first = new RawClient(harness.port);
