@@ -214,6 +214,7 @@ export class Node {
       lock,
       genesis: { ...genesis, genesisHash: home.genesisHash, appHash },
       txWindow: config.cluster.txIdentityWindow,
+      fileMaxBytes: config.storage.mapSizeBytes,
       disk,
     });
     this.#began("block store", () => store.close());

@@ -28,7 +28,10 @@ export function createExecution(context: NodeContext): Execution {
     const wallets = new WalletCalls(config.evm.ethUrl);
     return { executor: createEngine(context), kv: null, wallets };
   }
-  const kv = new KvExecutor({ directory: config.dbPath });
+  const kv = new KvExecutor({
+    directory: config.dbPath,
+    fileMaxBytes: config.storage.mapSizeBytes,
+  });
   return { executor: kv, kv, wallets: null };
 }
 

@@ -5,7 +5,7 @@
  * Blocks come from the Raft log and can be had from it again, so they are written lazily: `append` shows
  * a block to readers at once, and the disk gets it within `flushDelayMs` or with the next thing that
  * must be durable, which is usually the next height's signing mark. So a block costs one fsync, and in
- * catch-up many share one. The log may be compacted up to `flushedRaftIndex`, and no further.
+ * catch-up many share one. A snapshot, and so the log's compaction, waits for `flushed`.
  */
 import { setImmediate } from "node:timers/promises";
 import { assert, defined } from "../base/assert.ts";
@@ -67,6 +67,11 @@ const freeMinBytesDefault = 64 * mebibyte;
 
 /** Blocks in memory that are not on disk; beyond it, `append` waits for the disk. */
 const unflushedMaxBytes = 32 * mebibyte;
+/**
+ * Far below the heights that an executor can answer for again (`resultsKept` of `kv`): its own file may reach the
+ * disk first, and a crash then leave it that far ahead.
+ */
+const unflushedMaxBlocks = 512;
 
 /** Identities that are listed at once, a height counting as some of them: about a millisecond of work. */
 const idsPerSlice = 1_024;
@@ -120,7 +125,6 @@ export class BlockStore implements BlockReader {
   #writes = new WriteSet();
   #head: ChainHead;
   #earliest: Height | null;
-  #flushedRaftIndex: number;
   #closing: Promise<void> | null = null;
 
   /** Use {@link openBlockStore}. */
@@ -139,7 +143,6 @@ export class BlockStore implements BlockReader {
     const heights = readHeights(tables);
     this.#earliest = heights?.earliest ?? null;
     this.#head = readHead(tables, heights?.latest ?? null, options.genesis);
-    this.#flushedRaftIndex = this.#head.raftIndex;
     this.#marks = new SigningMarks(readMarks(tables));
     this.#kept = new KeptTxs(tables.kept);
     this.#txs = new TxIndex(tables, {
@@ -155,16 +158,15 @@ export class BlockStore implements BlockReader {
   /** The Raft indexes of the blocks here are those of an earlier log: no entry of this one is in them. */
   beginLog(): void {
     this.#head = { ...this.#head, raftIndex: 0, raftTerm: 0 };
-    this.#flushedRaftIndex = 0;
+  }
+
+  /** Up to here the blocks are on disk. */
+  get flushedHeight(): Height {
+    return this.#head.height - this.#unflushed.size;
   }
 
   get earliestHeight(): Height | null {
     return this.#earliest;
-  }
-
-  /** Entries of the Raft log up to here are in blocks that are on disk: nothing in the log is needed twice. */
-  get flushedRaftIndex(): number {
-    return this.#flushedRaftIndex;
   }
 
   blockAt(height: Height): StoredBlock | null {
@@ -244,7 +246,9 @@ export class BlockStore implements BlockReader {
     this.#head = headOf(block);
     this.#earliest ??= height;
     this.#flusher.soon();
-    if (this.#writes.sizeBytes > unflushedMaxBytes) await this.#flusher.now();
+    const isFull =
+      this.#writes.sizeBytes > unflushedMaxBytes || this.#unflushed.size > unflushedMaxBlocks;
+    if (isFull) await this.#flusher.now();
   }
 
   /**
@@ -254,8 +258,7 @@ export class BlockStore implements BlockReader {
   async prune(through: Height): Promise<number> {
     this.#checkUsable();
     const earliest = this.#earliest;
-    const lastOnDisk = this.#head.height - this.#unflushed.size;
-    const last = Math.min(through, lastOnDisk - 1);
+    const last = Math.min(through, this.flushedHeight - 1);
     if (earliest === null || earliest > last) return 0;
     const { blocks, hashes } = this.#tables;
     const slice = removableSlice(this.#tables, earliest, last);
@@ -359,7 +362,6 @@ export class BlockStore implements BlockReader {
 
   async #flush(): Promise<void> {
     const writes = this.#writes;
-    const raftIndex = this.#head.raftIndex;
     const blocks = [...this.#unflushed.values()];
     const marks = this.#marks.onTheirWay;
     this.#writes = new WriteSet();
@@ -371,7 +373,6 @@ export class BlockStore implements BlockReader {
       this.#unflushedHashes.delete(toHex(hash));
       this.#txs.flushed(height);
     }
-    this.#flushedRaftIndex = Math.max(this.#flushedRaftIndex, raftIndex);
   }
 
   #read(height: Height): StoredBlock | null {

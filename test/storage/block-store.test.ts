@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { InvariantError } from "../../src/base/assert.ts";
 import type { StoredBlock } from "../../src/block/types.ts";
+import { resultsKept } from "../../src/execution/kv-store.ts";
 import {
   type BlockStore,
   type BlockStoreOptions,
@@ -73,23 +74,23 @@ describe("the block store", () => {
       expect([of.blockAt(0), of.blockAt(4), of.blockAt(1.5)]).toEqual([null, null, null]);
     };
     check(store);
-    expect(store.flushedRaftIndex).toBe(0);
+    expect(store.flushedHeight).toBe(0);
     await store.flushed();
-    expect(store.flushedRaftIndex).toBe(13);
+    expect(store.flushedHeight).toBe(3);
     check(store);
     const { head } = store;
     await store.close();
     const next = await open(directory);
     check(next);
     expect(next.head).toEqual(head);
-    expect(next.flushedRaftIndex).toBe(13);
+    expect(next.flushedHeight).toBe(3);
     await next.close();
   });
 
   it("flushes a block by itself after the delay", async () => {
     const store = await open(freshDirectory(), { flushDelayMs: 1 });
     await appendTo(store);
-    await expect.poll(() => store.flushedRaftIndex).toBe(11);
+    await expect.poll(() => store.flushedHeight).toBe(1);
     await store.close();
   });
 
@@ -117,11 +118,23 @@ describe("the block store", () => {
     await (await open(directory)).close();
   });
 
+  it("lets no more wait for the disk than an executor can answer for again", async () => {
+    const store = await open(freshDirectory(), { flushDelayMs: 60_000 });
+    let waitingMax = 0;
+    for (let count = 0; count < 1_200; count++) {
+      await appendTo(store, []);
+      waitingMax = Math.max(waitingMax, store.head.height - store.flushedHeight);
+    }
+    expect(waitingMax).toBeGreaterThan(100);
+    expect(waitingMax).toBeLessThan(resultsKept / 2);
+    await store.close();
+  });
+
   it("takes blocks much faster than one fsync each", async () => {
     const store = await open(freshDirectory(), { flushDelayMs: 1 });
     for (let count = 0; count < 500; count++) await appendTo(store, [`tx ${count}`]);
     await store.flushed();
-    expect(store.flushedRaftIndex).toBe(510);
+    expect(store.flushedHeight).toBe(500);
     await store.close();
   });
 
@@ -176,9 +189,9 @@ describe("P4: a height is signed once", () => {
   it("writes the blocks before along with the mark, in one transaction", async () => {
     const store = await open(freshDirectory());
     await appendTo(store);
-    expect(store.flushedRaftIndex).toBe(0);
+    expect(store.flushedHeight).toBe(0);
     await store.setWatermark({ height: 2, hash: blockAfter(store.head).hash });
-    expect(store.flushedRaftIndex).toBe(11);
+    expect(store.flushedHeight).toBe(1);
     await store.close();
   });
 

@@ -63,8 +63,8 @@ export const evmKeys = {
 
 export const storageKeys = {
   map_size: size(
-    "64GiB",
-    "Address space reserved for each database: its largest size. Takes no disk until it is used.",
+    "1TiB",
+    "The most that each database file may grow to. Address space is reserved for it, and no disk.",
   ),
   allow_volatile: bool(
     false,

@@ -22,7 +22,7 @@ export const rpcKeys = {
   tx_max_bytes: size("1MiB", "A larger transaction is refused."),
   tx_rate_limit: whole(
     0,
-    "Transactions a second that one client address may send; more are told to wait. 0 for no limit.",
+    "Transactions a second that this node takes over HTTP; more are told to wait. 0 for no limit.",
   ),
   queue_max_txs: whole(10000, "Transactions waiting for a block; more are told to wait.", {
     min: 1,

@@ -92,7 +92,10 @@ export const clusterKeys = {
     max: 100,
   }),
   commit_retry_delay: duration("200ms", "Pause before it is offered again."),
-  tx_commit_timeout: duration("10s", "How long one offer may take to commit."),
+  tx_commit_timeout: duration(
+    "10s",
+    "How long a transaction waits for its block, in all, while there is a leader.",
+  ),
   tx_identity_window: whole(
     10000,
     "Blocks for which a transaction's identity is remembered: sent again, it is not executed again.",
