@@ -14,10 +14,13 @@ import { inOrder } from "./in-order.ts";
 import { rangeMax, responseSoftMaxBytes } from "./limits.ts";
 import type { PeerPool } from "./peer-pool.ts";
 
-/** Ranges of data asked for and not yet handed over; each is a few MiB at most, see `wantedBytes`. */
+/** Ranges of data asked for and not yet handed over; of each wait a few MiB at most, see `wantedBytes`. */
 const rangesAhead = 8;
 
-/** Ranges are made so long that an answer has about this size: what waits stays bounded, however large blocks are. */
+/**
+ * Ranges are made so long that an answer has about this size. Where blocks turn out larger than those before, the
+ * rest of a range is fetched when its turn has come: what waits stays bounded, however large blocks are.
+ */
 const wantedBytes = responseSoftMaxBytes / 2;
 
 /** A block that is on the committed chain, with its signature and its data. */
@@ -34,6 +37,7 @@ interface FetchedData {
   readonly data: Data;
   readonly commitment: Uint8Array;
   readonly hash: Uint8Array;
+  readonly sizeBytes: number;
   readonly peerId: string;
 }
 
@@ -67,18 +71,24 @@ export class DataFetcher {
     let expected = lastDataHash;
     for await (const { range, fetched } of ranges) {
       let items = fetched;
-      for (let lie = brokenDataLink(items, expected); lie !== null; ) {
-        pool.drop(lie.peerId, lie.reason);
-        items = await fetchRange(source, range, pool, signal);
-        lie = brokenDataLink(items, expected);
+      for (let from = range.from; from <= range.to; ) {
+        const rest = { from, to: range.to };
+        if (items.length === 0) items = await fetchRange(source, rest, pool, signal);
+        const lie = brokenDataLink(items, expected);
+        if (lie !== null) {
+          pool.drop(lie.peerId, lie.reason);
+          items = [];
+          continue;
+        }
+        for (const { data, hash: dataHash } of items) {
+          const { signed: header, hash } = headerAt(headers, from);
+          expected = dataHash;
+          yield { height: from, hash, header, data, dataHash };
+          from++;
+        }
+        items = [];
+        await setImmediate();
       }
-      for (const [at, { data, hash: dataHash }] of items.entries()) {
-        const height = range.from + at;
-        const { signed: header, hash } = headerAt(headers, height);
-        expected = dataHash;
-        yield { height, hash, header, data, dataHash };
-      }
-      await setImmediate();
     }
   }
 
@@ -92,7 +102,8 @@ export class DataFetcher {
         }
         return answer;
       },
-      take: (data, peerId) => ({ data, ...dataHashes(data), peerId }),
+      take: (data, peerId) => ({ data, ...dataHashes(data), sizeBytes: bytesOf(data), peerId }),
+      isEnough: (items) => items.reduce((bytes, item) => bytes + item.sizeBytes, 0) >= wantedBytes,
       refuse: (items) => {
         for (const { data, commitment } of items) {
           const height = defined(data.metadata, "the exchange checked the height").height;
@@ -124,6 +135,10 @@ function headerAt(headers: readonly FetchedHeader[], height: Height): FetchedHea
   const found = defined(headers[at], "data is asked for within its segment");
   assert(found.signed.header.height === height, "headers have no gap", { height });
   return found;
+}
+
+function bytesOf({ txs }: Data): number {
+  return txs.reduce((bytes, tx) => bytes + tx.length, 0);
 }
 
 /**

@@ -32,6 +32,7 @@ export function headerSource(exchange: Exchange): ItemSource<SignedHeader, Fetch
     ask: (peerId, range, signal) => exchange.headers(peerId, range, signal),
     take: withHash,
     refuse: brokenLink,
+    isEnough: () => false,
   };
 }
 

@@ -1,4 +1,4 @@
-/** One whole range, from whoever has it, however often that must be tried. */
+/** A range, from whoever has it, however often that must be tried. */
 
 import { sleep } from "../base/task-group.ts";
 import type { Answer, Range } from "./exchange.ts";
@@ -11,12 +11,17 @@ export interface ItemSource<Wire, Item> {
   readonly take: (item: Wire, peerId: string) => Item;
   /** Why no honest peer would send these together; null if one might. */
   readonly refuse: (items: readonly Item[]) => string | null;
+  /** Whether these are all that should wait in memory for their turn. */
+  readonly isEnough: (items: readonly Item[]) => boolean;
 }
 
 /** While a range is not there after this, a peer with nothing to do is asked for it as well. */
 export const stealAfterMs = 1_500;
 
-/** Resolves with every item of `range`, or rejects with the reason of `signal`; with nothing else. */
+/**
+ * Resolves with the items of `range`: all, or the first of them if that is enough for now. Rejects with the reason of
+ * `signal`, and with nothing else.
+ */
 export async function fetchRange<Wire, Item>(
   source: ItemSource<Wire, Item>,
   range: Range,
@@ -55,7 +60,7 @@ async function collect<Wire, Item>(
   { idleOnly, signal }: { readonly idleOnly: boolean; readonly signal: AbortSignal },
 ): Promise<readonly Item[]> {
   const collected: Item[] = [];
-  while (from + collected.length <= to) {
+  while (from + collected.length <= to && !source.isEnough(collected)) {
     const missing = { from: from + collected.length, to };
     const peerId = await pool.acquire(missing, { except: asked, idleOnly }, signal);
     asked.add(peerId);

@@ -115,6 +115,38 @@ describe("a backfill", () => {
     for await (const block of blocks) expect(block.height).toBe(++height);
     expect(height).toBe(150);
   });
+
+  it("takes no more into memory where large blocks follow small ones", async () => {
+    const firstLarge = 900;
+    const large = new Uint8Array(1_000_000).fill(1);
+    const txsAt = (height: number) => (height < firstLarge ? [] : [large]);
+    const mixed = buildChain({ length: firstLarge + 200, txsAt });
+    const server = new MemoryBlocks(mixed);
+    const node = await connectedTo([await serving(1, server)]);
+    const largeRead = new Set<number>();
+    const read = server.blockAt.bind(server);
+    server.blockAt = (height) => {
+      if (height >= firstLarge) largeRead.add(height);
+      return read(height);
+    };
+    const gap = { parent: headAfter(mixed, 0), target: blockAt(mixed, mixed.length) };
+    const backfill = createBackfill(node, { segmentLength: 2048, timeoutMs: 60_000 });
+    let last = 0;
+    for await (const { height } of backfill.blocks(gap, never)) {
+      // The headers are there.
+      if (height === 1) largeRead.clear();
+      if (height === firstLarge) {
+        for (let before = -1; before < largeRead.size; ) {
+          before = largeRead.size;
+          await new Promise((resolve) => setTimeout(resolve, 300));
+        }
+        // Four ranges of 64 are under way, and each has one answer.
+        expect(largeRead.size).toBeLessThan(60);
+      }
+      last = height;
+    }
+    expect(last).toBe(mixed.length);
+  });
 });
 
 describe("with two liars among four peers, a backfill completes and drops both (P12):", () => {
