@@ -121,9 +121,10 @@ function p2pExitCode(code: P2pError["code"]): ExitCode {
     case "P2P_ADDRESS_NOT_LOCAL":
     case "P2P_PORT_FORBIDDEN":
     case "P2P_LISTEN_FAILED":
+    // The progress is forgotten by then: the next start begins anew.
+    case "P2P_PROGRESS_DAMAGED":
       return exitCodes.unavailable;
     case "P2P_DIVERGED":
-    case "P2P_PROGRESS_DAMAGED":
       return exitCodes.broken;
     default:
       return unreachable(code);

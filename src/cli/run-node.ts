@@ -2,7 +2,7 @@
 
 import { formatProblem } from "../config/problem.ts";
 import { requireJwtSecret, requirePassphrase, resolveAdminToken } from "../config/secrets.ts";
-import { Node } from "../node/node.ts";
+import { Node, StartStopped } from "../node/node.ts";
 import { openHome } from "../node/open-home.ts";
 import { createLogger, type RootLogger } from "../observability/logger.ts";
 import { type CliContext, loadContextConfig } from "./context.ts";
@@ -83,8 +83,10 @@ async function untilEnd(
     process.on("SIGINT", onSignal);
     node.start().catch((error: Error) => {
       // Told to stop while it was starting, it cannot go on: that is as it should be.
-      if (signals === 0) resolve(error);
+      if (!(error instanceof StartStopped)) resolve(error);
     });
+    // A bug outside of any call that somebody waits for ends the node like one inside.
+    process.once("uncaughtException", resolve);
   });
   const failure = await ending;
   if (failure !== null) {

@@ -8,20 +8,27 @@ import type { ErrorReport } from "./messages.ts";
 
 export function reportError(error: unknown): ErrorReport {
   if (!(error instanceof Error)) {
-    return { name: "Error", message: String(error), stack: null, detail: null };
+    return { name: "Error", message: String(error), stack: null, detail: null, system: null };
   }
+  const { name, message, stack = null } = error;
   const detail = error instanceof CodedError ? error.detail : null;
-  return { name: error.name, message: error.message, stack: error.stack ?? null, detail };
+  return { name, message, stack, detail, system: systemFacts(error) };
 }
 
-export function errorFromReport({ name, message, stack, detail }: ErrorReport): Error {
-  const error = rebuild(name, message, detail);
+function systemFacts(error: Error): ErrorReport["system"] {
+  return "syscall" in error && "code" in error
+    ? { syscall: error.syscall, code: error.code }
+    : null;
+}
+
+export function errorFromReport({ stack, ...report }: ErrorReport): Error {
+  const error = rebuild(report);
   if (stack !== null) error.stack = stack;
   return error;
 }
 
 /** What `reportError` took apart in the other thread, of the same build, has the detail of its class. */
-function rebuild(name: string, message: string, detail: unknown): Error {
+function rebuild({ name, message, detail, system }: Omit<ErrorReport, "stack">): Error {
   switch (name) {
     case "InvariantError":
       return new InvariantError(message.replace(/^invariant broken: /, ""));
@@ -30,6 +37,6 @@ function rebuild(name: string, message: string, detail: unknown): Error {
     case "TransportError":
       return new TransportError(detail as TransportError["detail"], message);
     default:
-      return new Error(message);
+      return Object.assign(new Error(message), system);
   }
 }

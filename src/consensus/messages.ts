@@ -179,4 +179,6 @@ export interface ErrorReport {
   readonly stack: string | null;
   /** A CodedError's facts. */
   readonly detail: unknown;
+  /** Of an error that the operating system gave. */
+  readonly system: { readonly syscall: unknown; readonly code: unknown } | null;
 }

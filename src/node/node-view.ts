@@ -162,7 +162,12 @@ export class NodeView implements NodeApi {
   #productionHealth(): Health | null {
     const { node } = this.#facts.config;
     const limitMs = node.lazyMode ? 2 * node.lazyBlockIntervalMs : 5 * node.blockTimeMs;
-    const ageMs = Date.now() - Number(this.#sequencer.head.timeNs / 1_000_000n);
+    const { appliedAtMs, head } = this.#sequencer;
+    // Clocks of nodes differ, and jump: theirs count only until there is a block of this process.
+    const ageMs =
+      appliedAtMs === null
+        ? Date.now() - Number(head.timeNs / 1_000_000n)
+        : performance.now() - appliedAtMs;
     // Followers are given ev-node's window, which is longer where blocks are fast.
     const isProducing = this.#sequencer.state.kind === "producing";
     const windowMs = (node.readinessWindowSeconds || 15) * 1000;

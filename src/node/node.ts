@@ -26,7 +26,7 @@ import { watchDataDisk } from "./data-disk.ts";
 import { NodeListener } from "./node-listener.ts";
 import { NodeView } from "./node-view.ts";
 import { readOnScrape, type ScrapeSources } from "./scrape-gauges.ts";
-import { applySoloLog } from "./solo-log.ts";
+import { applySoloLog, type SoloLogDependencies } from "./solo-log.ts";
 import { createConsensus } from "./wire-consensus.ts";
 import { createExecution, type Execution, untilAvailable } from "./wire-execution.ts";
 import { createP2p } from "./wire-p2p.ts";
@@ -46,6 +46,18 @@ interface Parts {
   readonly sequencer: Sequencer;
   readonly listener: NodeListener;
 }
+
+/** Told to stop while it was starting: the start did not fail by itself. */
+export class StartStopped extends Error {
+  override readonly name = "StartStopped";
+
+  constructor(cause: unknown) {
+    super("the node was told to stop while it was starting", { cause });
+  }
+}
+
+/** How long a stop lets the execution client end the call that is under way. */
+const executionGraceMs = 5_000;
 
 export class Node {
   readonly #context: NodeContext;
@@ -87,13 +99,14 @@ export class Node {
     return this.#rpcAddress;
   }
 
-  /** Resolves once everything runs. If a part cannot start, stops the others and throws what was wrong. */
+  /** Resolves once everything runs. If a part cannot start, stops the others and throws what was wrong; a StartStopped if it was told to stop before. */
   async start(): Promise<void> {
     try {
       await this.#startParts();
     } catch (error) {
+      const wasStopped = this.#stopping.signal.aborted;
       await this.stop();
-      throw error;
+      throw wasStopped ? new StartStopped(error) : error;
     }
   }
 
@@ -139,7 +152,7 @@ export class Node {
     const listener = new NodeListener(context.narrator, context.metrics);
     const dataDisk = watchDataDisk(context, listener);
     const { executor, kv, wallets, store } = await this.#openChain(dataDisk);
-    await applySoloLog(context, { store, executor }, this.#stopping.signal);
+    await this.#applySoloLog({ store, executor });
     const { host, source } = createP2p(context, {
       store,
       leads: () => listener.isLeader,
@@ -170,7 +183,7 @@ export class Node {
     this.#began("consensus", () => consensus.stop());
     const { listening } = await consensus.start();
     sequencer.start(store.keptTxs());
-    this.#began("sequencer", () => sequencer.stop());
+    this.#began("sequencer", () => this.#stopSequencer(sequencer, kv === null ? executor : null));
 
     const view = new NodeView(factsOf(context), {
       blocks: store,
@@ -199,6 +212,14 @@ export class Node {
     );
   }
 
+  async #applySoloLog(dependencies: SoloLogDependencies): Promise<void> {
+    const applying = applySoloLog(this.#context, dependencies, this.#stopping.signal);
+    // What it uses is not closed before it has ended, however it does.
+    const ended = applying.catch(() => {});
+    this.#began("solo log", () => ended);
+    await applying;
+  }
+
   async #openChain(disk: DiskObserver): Promise<Execution & { readonly store: BlockStore }> {
     const { options, genesis } = this.#context;
     const { config, home } = options;
@@ -219,6 +240,13 @@ export class Node {
     });
     this.#began("block store", () => store.close());
     return { ...execution, store };
+  }
+
+  /** A client that hangs would hold up the stop for longer than there is: after a while its calls are given up. */
+  async #stopSequencer(sequencer: Sequencer, client: Executor | null): Promise<void> {
+    const timer = setTimeout(() => void client?.close(), executionGraceMs);
+    await sequencer.stop();
+    clearTimeout(timer);
   }
 
   #untilAvailable<T>(ask: () => Promise<T>): Promise<T> {

@@ -97,7 +97,7 @@ export class Sequencer {
   /** null until it is known what log this node goes on with. */
   #baseHeight: number | null = null;
   #slowRaftDisk: SlowDisk | null = null;
-  #appliedAtMs = performance.now();
+  #appliedAtMs: number | null = null;
   #production: { readonly abort: AbortController; readonly done: Promise<void> } | null = null;
   readonly #whenReached = new Set<{ readonly index: number; readonly finish: () => void }>();
 
@@ -165,6 +165,11 @@ export class Sequencer {
 
   get head(): ChainHead {
     return this.#applier.head;
+  }
+
+  /** When this process applied its last block, on `performance`'s clock; null before the first. */
+  get appliedAtMs(): number | null {
+    return this.#appliedAtMs;
   }
 
   get appliedIndex(): number {
@@ -352,7 +357,7 @@ export class Sequencer {
           consensus,
           head: () => this.#applier.head,
           isKnownTx: (txId) => store.txLocation(txId) !== null,
-          appliedAtMs: () => this.#appliedAtMs,
+          appliedAtMs: () => this.#appliedAtMs ?? 0,
           whenApplied: (index, signal) => this.whenApplied(index, signal),
           unixMs: () => Date.now(),
           monotonicMs: () => performance.now(),

@@ -52,7 +52,8 @@ export class SnapshotFiles {
       await rename(unfinished, path);
       await syncDirectory(this.#directory);
     } catch (error) {
-      await rm(unfinished, { force: true });
+      // Where it fails for the same reason, that reason is told; what is left is removed at the next start.
+      await rm(unfinished, { force: true }).catch(() => {});
       if (errnoOf(error) !== "ENOSPC") throw ioError(path, error);
       const freeBytes = freeBytesIn(this.#directory);
       const neededBytes = pieces.reduce((sum, piece) => sum + piece.length, 0);

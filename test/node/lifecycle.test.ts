@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { loadConfig } from "../../src/config/load.ts";
 import { LocalCluster } from "../../src/devnet/local-cluster.ts";
-import { Node } from "../../src/node/node.ts";
+import { Node, StartStopped } from "../../src/node/node.ts";
 import { openHome } from "../../src/node/open-home.ts";
 import { createLogger } from "../../src/observability/logger.ts";
 import { until } from "../e2e/harness/until.ts";
@@ -51,7 +51,7 @@ async function nodeOf(home: string): Promise<Node> {
 it("a start that is overtaken by a stop fails, and leaves nothing open", async () => {
   const home = await createHome();
   const node = await nodeOf(home);
-  const starting = expect(node.start()).rejects.toThrow();
+  const starting = expect(node.start()).rejects.toThrow(StartStopped);
   await node.stop();
   await starting;
   const next = await nodeOf(home);
