@@ -1,4 +1,4 @@
-/** The next block, from what is committed and what is waiting (evnode formats, 3.5). */
+/** The next block, from what is committed and what is waiting. */
 
 import { assert } from "../base/assert.ts";
 import { emptyBytes } from "../base/bytes.ts";

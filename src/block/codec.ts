@@ -1,6 +1,6 @@
 /**
  * Blocks as ev-node's bytes. Encoding is canonical: hashes and signatures are over it, so one wrong
- * byte forks the chain (evnode formats, section 3.2). Decoding takes any field order and skips what
+ * byte forks the chain. Decoding takes any field order and skips what
  * it does not know; decoded byte arrays share memory with the input. Decoders throw BlockError.
  */
 

@@ -1,4 +1,4 @@
-/** What identifies headers and data: SHA-256 over their canonical encodings (evnode formats, 3.3 and 3.4). */
+/** What identifies headers and data: SHA-256 over their canonical encodings. */
 
 import { createHash, hash } from "node:crypto";
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";

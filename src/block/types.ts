@@ -1,4 +1,4 @@
-/** ev-node's block: a header, its data, and the entry that carries both through Raft (evnode-formats section 3). */
+/** ev-node's block: a header, its data, and the entry that carries both through Raft. */
 
 /** Blocks are counted from the genesis' `initial_height`, usually 1. */
 export type Height = number;

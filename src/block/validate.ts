@@ -1,6 +1,6 @@
 /**
  * Whether a committed entry is the block that comes next. Every node asks this of every entry before
- * it signs or executes anything (evnode formats, 3.4 and 3.6).
+ * it signs or executes anything.
  */
 
 import { emptyBytes, equalBytes, toHex } from "../base/bytes.ts";

@@ -1,6 +1,6 @@
 /**
  * Blocks from strangers: what a signed header proves by itself, and that data belongs to it. The
- * header exchange checks neither signature nor proposer, so it is for its users (evnode formats, 3.3).
+ * header exchange checks neither signature nor proposer, so it is for its users.
  */
 
 import { equalBytes } from "../base/bytes.ts";

@@ -4,9 +4,7 @@ import { CodedError } from "../base/coded-error.ts";
 
 export class CliError extends CodedError<
   /** The arguments make no sense: exit code 64. */
-  | { readonly code: "CLI_USAGE" }
-  /** A node did not answer: exit code 69. */
-  | { readonly code: "CLI_UNAVAILABLE"; readonly address: string }
+  { readonly code: "CLI_USAGE" }
 > {}
 
 export function usageError(message: string): CliError {

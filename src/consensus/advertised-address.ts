@@ -1,4 +1,4 @@
-/** The address by which peers reach this node, also where it listens on all interfaces (DESIGN section 7). */
+/** The address by which peers reach this node, also where it listens on all interfaces. */
 
 import { createSocket } from "node:dgram";
 import { formatEndpoint, parseEndpoint, resolveAdvertisedAddress } from "../transport/address.ts";

@@ -24,15 +24,7 @@ import type {
 } from "../raft/ready.ts";
 import type { RaftDependencies, RaftOptions } from "../raft/server.ts";
 import type { RaftStatus } from "../raft/status.ts";
-import type {
-  Configuration,
-  Entry,
-  LogIndex,
-  Readiness,
-  ServerId,
-  Snapshot,
-  Term,
-} from "../raft/types.ts";
+import type { Entry, LogIndex, Readiness, ServerId, Snapshot, Term } from "../raft/types.ts";
 import type { SlowDisk } from "../storage/disk-watch.ts";
 import { Delivery } from "./delivery.ts";
 import { Durability } from "./durability.ts";
@@ -183,10 +175,6 @@ export class Driver {
   propose(term: Term, command: Command): void {
     if (this.#commands.length === 0) this.#clock.soon(() => this.#flushCommands());
     this.#commands.push({ term, command, proposedMs: this.#clock.now() });
-  }
-
-  proposeConfiguration(configuration: Configuration): void {
-    this.#input({ kind: "proposeConfiguration", configuration });
   }
 
   setReadiness(readiness: Readiness): void {

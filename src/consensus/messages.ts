@@ -41,7 +41,7 @@ export interface ConsensusOptions {
     readonly listenPort: number;
     /** The others' addresses, `host:port`. */
     readonly peers: readonly (readonly [ServerId, string])[];
-    /** null: found out from `raft_addr`, or from the first connection (DESIGN section 7). */
+    /** null: found out from `raft_addr`, or from the first connection. */
     readonly advertisedAddress: string | null;
     readonly allowFrom: readonly string[];
   } | null;

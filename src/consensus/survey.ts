@@ -1,5 +1,5 @@
 /**
- * How a server with an empty disk may begin (P6, DESIGN section 9), from what the others say. Pure.
+ * How a server with an empty disk may begin (P6), from what the others say. Pure.
  *
  *   nobody has a log beyond its bootstrap entry  -> it writes that entry too
  *   somebody has a longer log                    -> it regains that log before it votes

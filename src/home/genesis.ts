@@ -1,4 +1,4 @@
-/** genesis.json: what a chain starts from, the same on every node of it (evnode formats, 2.1). */
+/** genesis.json: what a chain starts from, the same on every node of it. */
 
 import { toHex } from "../base/bytes.ts";
 import { sha256 } from "../block/hash.ts";

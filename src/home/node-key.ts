@@ -1,4 +1,4 @@
-/** node_key.json: who this node is to its peers. Every node has its own (evnode formats, 2.3). */
+/** node_key.json: who this node is to its peers. Every node has its own. */
 
 import { randomBytes } from "node:crypto";
 import { equalBytes } from "../base/bytes.ts";

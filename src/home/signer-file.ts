@@ -1,5 +1,5 @@
 /**
- * signer.json: the chain's signing key, encrypted under a passphrase (evnode formats, 2.2). All
+ * signer.json: the chain's signing key, encrypted under a passphrase. All
  * members of a cluster share it, since every header names its address.
  */
 

@@ -24,7 +24,6 @@ export class NodeListener implements SequencerListener {
   constructor(narrator: Narrator, metrics: Metrics) {
     this.#narrator = narrator;
     this.#metrics = metrics;
-    metrics.execution.healthy.set(1);
     for (const directory of ["data", "raft"]) {
       metrics.process.diskSlow.set({ directory }, 0);
       metrics.process.diskFoundSlow.inc({ directory }, 0);

@@ -1,6 +1,7 @@
 /** What happens between libp2p peers, as log lines and metrics. */
 
 import { unreachable } from "../base/assert.ts";
+import { describeError } from "../base/coded-error.ts";
 import type { Logger } from "../observability/logger.ts";
 import type { Metrics } from "../observability/metrics.ts";
 import type { Narrator } from "../observability/narrate.ts";
@@ -54,6 +55,11 @@ export class P2pReporter {
         this.#metrics.p2p.refused.inc({ kind: "request" });
         const { peerId: peer, reason } = event;
         return this.#every(`request/${peer}`)?.warn({ peer, reason }, "request refused");
+      }
+      case "serveFailed": {
+        const { peerId: peer, error } = event;
+        const facts = { peer, reason: describeError(error) };
+        return this.#every("serve")?.warn(facts, "could not answer a peer");
       }
       case "badPeer":
         return this.#narrator.nodeEvent(event);

@@ -125,6 +125,11 @@ export class RaftMetrics {
           ?.warn({ host, reason }, "cannot resolve a peer's name", atMs);
         return;
       }
+      case "acceptFailed":
+        this.#log
+          .every("accept", repeatIntervalMs)
+          ?.error({ reason: event.reason }, "cannot accept connections; raise LimitNOFILE", atMs);
+        return;
       case "strangerRefused":
         return this.#refused(event, "stranger", atMs);
       case "garbageReceived":

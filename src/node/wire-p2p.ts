@@ -1,7 +1,9 @@
 /** Blocks to and from other nodes: the libp2p host, what it serves, and what is fetched through it. */
 
+import { InvariantError } from "../base/assert.ts";
 import { Backfill, type Gap } from "../p2p/backfill.ts";
 import { P2pError } from "../p2p/errors.ts";
+import type { P2pEvent } from "../p2p/event.ts";
 import { Exchange } from "../p2p/exchange.ts";
 import type { FetchedBlock } from "../p2p/fetch-data.ts";
 import { P2pHost } from "../p2p/host.ts";
@@ -43,7 +45,12 @@ export function createP2p(
   const { config, home, version } = options;
   const { chainId } = genesis;
   const reporter = new P2pReporter({ metrics, narrator, log });
-  const onEvent = reporter.take.bind(reporter);
+  const onEvent = (event: P2pEvent) => {
+    reporter.take(event);
+    if (event.kind === "serveFailed" && event.error instanceof InvariantError) {
+      context.fail(event.error);
+    }
+  };
   const host = new P2pHost(
     {
       rawPrivateKey: home.nodeKey.rawPrivateKey,

@@ -31,7 +31,7 @@ export class NodeEventCounter {
         setSequencerState(this.#metrics, event.to);
         break;
       case "readinessChanged":
-        sequencer.ready.set(event.isReady ? 1 : 0);
+        // The scrape asks for itself.
         break;
       case "backfillProgress":
         // Headers are counted again as blocks: together they are what is left to do.

@@ -1,7 +1,6 @@
 /**
  * RaftEvent -> the line that operators grep for, in hashicorp/raft's phrases. The lines of the
- * candidate, of the election and of both joined states come out character by character (DESIGN
- * section 12), so they carry no further fact.
+ * candidate, of the election and of both joined states come out character by character, so they carry no further fact.
  */
 import { unreachable } from "../base/assert.ts";
 import type { RaftEvent } from "../raft/event.ts";
@@ -120,7 +119,7 @@ type Beginning = Extract<
   { kind: "surveyBegan" | "surveyWaits" | "bootstrapped" | "recovering" | "recovered" }
 >;
 
-/** How a node with an empty raft_dir begins (DESIGN section 9). */
+/** How a node with an empty raft_dir begins. */
 function describeBeginning(event: Beginning): Narration {
   switch (event.kind) {
     case "surveyBegan":

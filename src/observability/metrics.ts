@@ -64,7 +64,7 @@ function beginSeries({ raft, execution, p2p }: Pick<Metrics, "raft" | "execution
   for (const kind of ["connection", "request"]) p2p.refused.inc({ kind }, 0);
   raft.leaseAge.set(Number.NaN);
   raft.lastContact.set(Number.NaN);
-  execution.healthy.set(Number.NaN);
+  execution.healthy.set(1);
 }
 
 function sequencerMetrics({ gauge, counter, histogram }: MetricMaker) {
@@ -121,7 +121,10 @@ function sequencerMetrics({ gauge, counter, histogram }: MetricMaker) {
       "1 for what the node is doing: recovering, following, catchingUp, producing or draining",
       ["state"],
     ),
-    ready: gauge("sequencer_ready", "1 if the node is not behind, executes and is not draining"),
+    ready: gauge(
+      "sequencer_ready",
+      "1 if the node is fit to lead: it lacks nothing committed, executes, its disks keep up, and it is not draining",
+    ),
     backfillRemaining: gauge(
       "sequencer_backfill_remaining_blocks",
       "Blocks still to be fetched from other nodes",
@@ -171,7 +174,7 @@ function executionMetrics({ gauge, counter, histogram }: MetricMaker) {
   return {
     healthy: gauge(
       "execution_healthy",
-      "1 if the last block was executed, 0 while execution fails, NaN before the first",
+      "1 if the last block was executed, 0 while execution fails",
     ),
     replayRemaining: gauge(
       "execution_replay_remaining_blocks",

@@ -11,7 +11,7 @@ export interface BlockFacts {
   readonly term: number;
 }
 
-/** DESIGN section 6. */
+/** What the node itself is doing: `src/sequencer/state.ts`. */
 export const sequencerStates = [
   "recovering",
   "following",

@@ -33,6 +33,8 @@ export type P2pEvent =
     }
   /** A peer asked for what it may not, or for more than it may at once. */
   | { readonly kind: "requestRefused"; readonly peerId: string; readonly reason: string }
+  /** A request could not be answered for a reason that lies here. */
+  | { readonly kind: "serveFailed"; readonly peerId: string; readonly error: unknown }
   /** It served what no honest peer serves; nothing more is asked of it until a restart. */
   | { readonly kind: "badPeer"; readonly peerId: string; readonly reason: string }
   /** At most every two seconds. `headers` go down from the committed block, `blocks` up to it. */

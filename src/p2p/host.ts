@@ -1,4 +1,4 @@
-/** The libp2p host: TCP, noise, yamux, identify and ping, for configured peers only (evnode formats, 5.1). */
+/** The libp2p host: TCP, noise, yamux, identify and ping, for configured peers only. */
 
 import { setMaxListeners } from "node:events";
 import { noise } from "@chainsafe/libp2p-noise";

@@ -114,10 +114,8 @@ export class PeerPool {
       const askedAtMs = this.#askedAtMs.get(peer.peerId) ?? Number.NEGATIVE_INFINITY;
       if (nowMs - askedAtMs < statementMaxAgeMs) continue;
       this.#askedAtMs.set(peer.peerId, nowMs);
-      this.#dependencies
-        .served(peer.peerId)
-        .then((served) => this.#note(peer, served))
-        .catch(() => {});
+      // It answers null for whatever goes wrong.
+      void this.#dependencies.served(peer.peerId).then((served) => this.#note(peer, served));
     }
   }
 

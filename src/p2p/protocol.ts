@@ -1,4 +1,4 @@
-/** Names of the protocols, and the message of the one that is ours (evnode formats, 5.5). */
+/** Names of the protocols, and the message of the one that is ours. */
 
 import { BinaryReader, BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { BlockError, badField, malformed, overLimit } from "../block/errors.ts";

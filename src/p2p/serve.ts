@@ -1,4 +1,4 @@
-/** What a request is answered with, as go-header's server would (evnode formats, 5.5). Pure but for reading blocks. */
+/** What a request is answered with, as go-header's server would. Pure but for reading blocks. */
 
 import { exchangeMessageMaxBytes } from "../block/limits.ts";
 import {

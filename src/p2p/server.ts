@@ -5,8 +5,9 @@
 
 import { setImmediate } from "node:timers/promises";
 import type { Stream } from "@libp2p/interface";
+import { InvariantError } from "../base/assert.ts";
 import { concatBytes } from "../base/bytes.ts";
-import { describeError } from "../base/coded-error.ts";
+import { CodedError, describeError } from "../base/coded-error.ts";
 import { sleep } from "../base/task-group.ts";
 import { encodeFrame } from "../block/framing.ts";
 import {
@@ -97,9 +98,10 @@ export class BlockServer {
         this.#leave(peerId);
       }
     } catch (error) {
-      // A peer that stopped reading or went away is no news.
       if (error instanceof RequestRefused) {
         this.#onEvent({ kind: "requestRefused", peerId, reason: error.message });
+      } else if (isOurs(error)) {
+        this.#onEvent({ kind: "serveFailed", peerId, error });
       }
       throw error;
     }
@@ -172,6 +174,12 @@ export class BlockServer {
     await send(stream, encodeServed(servedBy(this.#chainId, this.#blocks)), deadline);
     await finish(stream, deadline);
   }
+}
+
+/** Of the store, or a bug. All else comes of a peer that stopped reading or went away, which is no news. */
+function isOurs(error: unknown): boolean {
+  const kinds = [CodedError, InvariantError, TypeError, RangeError, ReferenceError];
+  return kinds.some((kind) => error instanceof kind);
 }
 
 /** Collects small items, and sends them in one piece. */

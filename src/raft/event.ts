@@ -86,7 +86,7 @@ export type RaftEvent =
       readonly message: Message["kind"];
       readonly reason: string;
     }
-  /** The disk is empty, so the others are asked what this server may have promised (DESIGN section 9). */
+  /** The disk is empty, so the others are asked what this server may have promised. */
   | { readonly kind: "surveyBegan"; readonly peers: readonly ServerId[] }
   /** It cannot be told yet how to begin; every few seconds. */
   | { readonly kind: "surveyWaits"; readonly reason: string }

@@ -34,7 +34,7 @@ export function isConfigurationEntry(entry: Entry): boolean {
 /**
  * The entry at index 1 of a new cluster: a function of the sorted node_ids, so that every server
  * writes the same bytes by itself. Addresses differ in the eyes of each server and are therefore
- * not part of it; the first leader appends a configuration that has them (DESIGN section 7).
+ * not part of it; the first leader appends a configuration that has them.
  */
 export function bootstrapEntry(ids: readonly ServerId[], codec: ConfigurationCodec): Entry {
   const servers = [...new Set(ids)]

@@ -49,7 +49,7 @@ export interface AppendEntriesResponse extends Envelope {
   readonly readiness?: Readiness;
 }
 
-/** On the wire an AppendEntries without log information (raft-wire.md 1.7); answered from memory. */
+/** On the wire an AppendEntries without log information; answered from memory. */
 export interface HeartbeatRequest extends Envelope {
   readonly kind: "heartbeatRequest";
   readonly term: Term;
@@ -83,7 +83,7 @@ export interface RequestPreVoteRequest extends Envelope {
   readonly kind: "requestPreVoteRequest";
   /**
    * The term the sender would campaign in: its current one plus 1. 0 asks for no pre-vote: a server with
-   * an empty disk wants to know how the others stand (DESIGN section 9).
+   * an empty disk wants to know how the others stand.
    */
   readonly term: Term;
   readonly last: EntryId;

@@ -66,7 +66,7 @@ export type ReadAnswer =
   | { readonly kind: "confirmed"; readonly readId: number; readonly readIndex: LogIndex }
   | { readonly kind: "refused"; readonly readId: number; readonly leaderId: ServerId | null };
 
-/** Everything of one Ready becomes durable together, in one transaction (DESIGN section 8). */
+/** Everything of one Ready becomes durable together, in one transaction. */
 export interface Persist {
   readonly sequence: PersistSequence;
   readonly hardState: HardState | null;

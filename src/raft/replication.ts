@@ -227,7 +227,7 @@ export function onReplicationFailed(
 
 /**
  * A follower whose log ends below what it once acknowledged has lost its disk. Its old promise must
- * not be counted any more (DESIGN section 9). Answers to older heartbeats prove nothing; nor does a
+ * not be counted any more. Answers to older heartbeats prove nothing; nor does a
  * refused AppendEntries, whose `lastLogIndex` is a hint and may lie below the end of the log.
  */
 export function forgetLostMatch(

@@ -5,7 +5,7 @@ import type { BlockReader, Height } from "../block/types.ts";
 
 export type NodeRole = "follower" | "preCandidate" | "candidate" | "leader";
 
-/** DESIGN section 6: what the node itself is doing. */
+/** What the node itself is doing. */
 export type NodeStateName = "recovering" | "following" | "catchingUp" | "producing" | "draining";
 
 /** `result.raft_info` of `GET /status`. */
@@ -71,7 +71,7 @@ export interface NetworkFacts {
 
 export interface Health {
   readonly isHealthy: boolean;
-  /** A sentence; ev-node's words where it has them (features.md E.6). */
+  /** A sentence; ev-node's words where it has them. */
   readonly reason: string;
 }
 

@@ -1,4 +1,4 @@
-/** Offers the transactions of this node to whoever leads, and answers such offers while leading (DESIGN section 5). */
+/** Offers the transactions of this node to whoever leads, and answers such offers while leading. */
 
 import { sleep } from "../base/task-group.ts";
 import type { ConsensusPort, PeerReply } from "./ports.ts";

@@ -1,5 +1,5 @@
 /**
- * Builds blocks while this node leads (DESIGN section 4): one at a time, each over the last applied
+ * Builds blocks while this node leads: one at a time, each over the last applied
  * one, when it is due and while the lease holds. A block that is not committed is simply gone: its
  * transactions are still in the pool.
  */

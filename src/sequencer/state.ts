@@ -1,4 +1,4 @@
-/** What a node does with its Raft role (DESIGN section 6): one pure function from facts to a state. */
+/** What a node does with its Raft role: one pure function from facts to a state. */
 
 export type SequencerState =
   /** Its log may lack what it once promised: it neither votes nor leads (P6). */

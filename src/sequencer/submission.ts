@@ -1,4 +1,4 @@
-/** Accepting transactions: identity, limits, waiting, and the answer (DESIGN section 5, P7). */
+/** Accepting transactions: identity, limits, waiting, and the answer (P7). */
 
 import { randomBytes } from "node:crypto";
 import { concatBytes } from "../base/bytes.ts";

@@ -1,7 +1,7 @@
 /**
  * Transactions that wait to be in a block, in order of arrival. Every node has a pool: the accepting
- * node keeps a transaction until it sees it applied, and offers it to whoever leads (DESIGN section
- * 5); the leader takes its blocks from its own.
+ * node keeps a transaction until it sees it applied, and offers it to whoever leads; the leader takes its
+ * blocks from its own.
  */
 
 import { toHex } from "../base/bytes.ts";

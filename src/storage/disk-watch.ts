@@ -1,5 +1,5 @@
 /**
- * Whether this node's disk is too slow to lead with (P5; DESIGN section 6): an average over its last writes,
+ * Whether this node's disk is too slow to lead with (P5): an average over its last writes,
  * in which the one under way counts as soon as it is above it. A disk that stalls is slow now, not when
  * it goes on. Pure: whoever uses it has the clock, and looks again when told to.
  *

@@ -84,8 +84,3 @@ export function compactOutline(outline: LogOutline, through: LogIndex): LogOutli
 function changesConfiguration(kind: Entry["kind"]): boolean {
   return kind === "configuration" || kind === "addPeer" || kind === "removePeer";
 }
-
-/** Whether what is stored of an outline (its bounds are the log's own keys) is the same for both. */
-export function haveSameRuns(a: LogOutline, b: LogOutline): boolean {
-  return a.terms === b.terms && a.configurations === b.configurations;
-}

@@ -14,7 +14,7 @@ export interface RaftStore extends StoredState {
   readonly log: LogReader;
   /** Random at creation. Two stores with the same one are copies: one of them must not run. */
   readonly incarnation: Uint8Array;
-  /** No term, no vote, no entry, no snapshot: this server has promised nothing yet (DESIGN section 9). */
+  /** No term, no vote, no entry, no snapshot: this server has promised nothing yet. */
   readonly isEmpty: boolean;
 
   /**

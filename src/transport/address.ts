@@ -1,4 +1,4 @@
-/** `host:port`, and which of our addresses peers are told (DESIGN section 7). */
+/** `host:port`, and which of our addresses peers are told. */
 
 import { isIP } from "node:net";
 import type { ServerId } from "../raft/types.ts";

@@ -1,4 +1,4 @@
-/** A Configuration as the bytes of a type 5 entry and of InstallSnapshot (raft-wire facts, section 4.2). */
+/** A Configuration as the bytes of a type 5 entry and of InstallSnapshot. */
 
 import { concatBytes } from "../base/bytes.ts";
 import type { Configuration, Suffrage } from "../raft/types.ts";

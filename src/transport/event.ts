@@ -46,6 +46,8 @@ export type TransportEvent =
   /** A connection closed and the peer's port refuses (P10). */
   | { readonly kind: "processGone"; readonly peerId: ServerId }
   | { readonly kind: "resolveFailed"; readonly host: string; readonly reason: string }
+  /** A connection could not be taken, for want of file descriptors above all. */
+  | { readonly kind: "acceptFailed"; readonly reason: string }
   /** The first request of an inbound connection named a member. */
   | {
       readonly kind: "inboundConnected";

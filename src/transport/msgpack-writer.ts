@@ -1,7 +1,7 @@
 /**
  * Writes the dialect of go-msgpack that hashicorp/raft puts on the wire: the *raw* family of the old
  * msgpack specification for text and bytes alike, unsigned and signed integers each in codes of their
- * own, and always the shortest (raft-wire facts, section 2.1).
+ * own, and always the shortest.
  */
 
 import { assert } from "../base/assert.ts";

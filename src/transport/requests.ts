@@ -1,4 +1,4 @@
-/** Requests: the core's messages to frames, and frames to messages (raft-wire facts, sections 1.1 and 3). */
+/** Requests: the core's messages to frames, and frames to messages. */
 
 import { unreachable } from "../base/assert.ts";
 import type { AppendEntriesRequest, RequestMessage } from "../raft/message.ts";
@@ -147,7 +147,7 @@ export function decodeRequest(type: number, frame: Uint8Array): WireRequest {
   }
 }
 
-/** Whether an AppendEntries is answered from memory and skips the version check (raft-wire facts, section 1.7). */
+/** Whether an AppendEntries is answered from memory and skips the version check. */
 export function isHeartbeat(request: wire.WireAppendEntriesRequest): boolean {
   return (
     request.Term !== 0 &&

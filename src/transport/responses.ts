@@ -1,4 +1,4 @@
-/** Responses: an error string and a structure, to and from the core's messages (raft-wire facts, section 1.2). */
+/** Responses: an error string and a structure, to and from the core's messages. */
 
 import { unreachable } from "../base/assert.ts";
 import type { RequestMessage, ResponseMessage } from "../raft/message.ts";
@@ -128,7 +128,7 @@ export function decodeExtensionAnswer(
 
 /**
  * A node without pre-vote that says so has refused: hashicorp counts it as a grant, but then a
- * disturbing campaign would be granted by exactly those that cannot judge it (DESIGN section 7).
+ * disturbing campaign would be granted by exactly those that cannot judge it.
  */
 function answerToError(request: RequestMessage, error: string): DecodedResponse {
   if (request.kind !== "requestPreVoteRequest" || !error.includes(unexpectedCommand)) {

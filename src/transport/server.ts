@@ -90,8 +90,10 @@ export class Server {
       // Without a host Node listens on all addresses, of whatever families the machine has.
       this.#server.listen(host === "" ? { port } : { host, port }, resolve);
     });
-    // Accepting may fail for a moment, for want of file descriptors; the next one is tried again.
-    this.#server.on("error", () => {});
+    // Accepting may fail for a moment; the next one is tried again.
+    this.#server.on("error", ({ message: reason }) =>
+      this.#dependencies.onEvent({ kind: "acceptFailed", reason }),
+    );
     const { stallTimeoutMs } = this.#options.limits;
     this.#progressTimer = setInterval(() => this.#checkProgress(), stallTimeoutMs / 4);
     this.#progressTimer.unref();

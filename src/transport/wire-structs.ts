@@ -1,6 +1,6 @@
 /**
  * hashicorp/raft's structures, field by field in Go's order of declaration and under Go's names,
- * which appear nowhere else (raft-wire facts, sections 3 and 4). The Ev keys are ours: Go peers skip them.
+ * which appear nowhere else. The Ev keys are ours: Go peers skip them.
  */
 
 import {

@@ -1,4 +1,4 @@
-/** The table of DESIGN section 9 for an empty raft_dir (P6), row by row. */
+/** What a node with an empty raft_dir begins with (P6), row by row. */
 
 import { describe, expect, it } from "vitest";
 import { Survey, type SurveyOutcome } from "../../src/consensus/survey.ts";

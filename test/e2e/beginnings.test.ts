@@ -1,4 +1,4 @@
-/** What a node begins with, and goes on from: the rows of DESIGN section 9 that are not about one lost raft_dir. */
+/** What a node begins with, and goes on from: all but one lost raft_dir. */
 
 import { expect, it } from "vitest";
 import type { LocalCluster } from "../../src/devnet/local-cluster.ts";

@@ -28,7 +28,7 @@ function block(height: number, term = 1): BlockFacts {
 
 const hash = `0x${"ab".repeat(32)}`;
 
-/** Operators grep for these: DESIGN section 12, character by character. */
+/** Operators grep for these, character by character. */
 const promised: readonly (readonly [RaftEvent, string])[] = [
   [
     { kind: "followingLeader", term: 3, leaderId: "node-2" },

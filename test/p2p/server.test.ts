@@ -88,6 +88,18 @@ describe("the server answers as go-header's", () => {
     expect(nodes.server.events.filter(({ kind }) => kind === "requestRefused")).toEqual([]);
   });
 
+  it("nothing where it fails itself, and says so", async () => {
+    const blocks = new MemoryBlocks(chain);
+    const nodes = await pair(blocks);
+    blocks.blockAt = () => {
+      throw new TypeError("a bug");
+    };
+    await expect(ask(nodes, "headers", range(48, 10))).rejects.toThrow();
+    const [failed] = nodes.server.events.filter((event) => event.kind === "serveFailed");
+    expect(failed?.error).toBeInstanceOf(TypeError);
+    expect(failed?.peerId).toBe(nodes.node.host.peerId);
+  });
+
   it("data by its own protocol", async () => {
     const nodes = await pair(new MemoryBlocks(chain));
     const [message] = await ask(nodes, "data", range(3, 1));

@@ -211,7 +211,7 @@ function judgementOf(method: string, answer: PayloadStatus): Judgement {
   }
 }
 
-/** Field names, order and forms are ev-node's (evnode formats, 8.3); those of plain clients are the specification's. */
+/** Field names, order and forms are ev-node's; those of plain clients are the specification's. */
 function attributesFor(version: number, attributes: PayloadAttributes): object {
   const { height, timestampSeconds, contents } = attributes;
   return {

@@ -1,4 +1,4 @@
-/** Versions, parameters and answers as ev-node has them (evnode-formats section 8): its vectors, by name. */
+/** Versions, parameters and answers as ev-node has them: its vectors, by name. */
 
 import { afterEach, describe, expect, it } from "vitest";
 import { z } from "zod";

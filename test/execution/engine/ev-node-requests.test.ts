@@ -1,4 +1,4 @@
-/** What a client of ev-reth's kind is asked for the first blocks, byte for byte as evnode-formats section 8 has it. */
+/** What a client of ev-reth's kind is asked for the first blocks, byte for byte as ev-node asks. */
 
 import { expect, it, onTestFinished } from "vitest";
 import { EngineExecutor } from "../../../src/execution/engine/engine.ts";

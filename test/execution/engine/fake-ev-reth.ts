@@ -1,5 +1,5 @@
 /**
- * An execution client of the kind of ev-reth, as strict as the specification and evnode-formats section 8
+ * An execution client of the kind of ev-reth, as strict as the specification and ev-node's requests
  * allow: it knows no field, type, method, version or order of calls but those, and takes a payload back only as
  * it gave it. Its "EVM" is a hash.
  */
