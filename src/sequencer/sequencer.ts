@@ -8,6 +8,7 @@ import type { BlockSigner, SignatureChecker } from "../block/sign.ts";
 import type { SubmitOutcome, SubmitRequest } from "../block/submit.ts";
 import type { BlockPayload, ChainHead } from "../block/types.ts";
 import type { Executor, GenesisParameters } from "../execution/executor.ts";
+import { AppliedIndex } from "./applied-index.ts";
 import { type AppliedBlock, Applier, type Backlog } from "./applier.ts";
 import type { BlockOperation } from "./chain-writer.ts";
 import { answerOffer, Forwarder, type ForwarderOptions } from "./forwarder.ts";
@@ -20,7 +21,8 @@ import {
   type ReceivedSnapshot,
   unknownRole,
 } from "./ports.ts";
-import { type ProducerOptions, produceBlocks } from "./producer.ts";
+import type { ProducerOptions } from "./producer.ts";
+import { Production } from "./production.ts";
 import type { SlowDisk } from "./readiness.ts";
 import {
   type Readiness,
@@ -87,19 +89,17 @@ export class Sequencer {
   readonly #review: TxReview;
   readonly #readiness: ReadinessWatch;
   readonly #tasks: TaskGroup;
+  readonly #production: Production;
+  readonly #applied = new AppliedIndex();
 
   #state: SequencerState = { kind: "following" };
   #raft: RaftRole = unknownRole;
   #isDraining = false;
   #commitIndex = 0;
-  /** 0 until the executor has all that is stored: nothing is applied before it is executed. */
-  #appliedIndex = 0;
   /** null until it is known what log this node goes on with. */
   #baseHeight: number | null = null;
   #slowRaftDisk: SlowDisk | null = null;
   #appliedAtMs: number | null = null;
-  #production: { readonly abort: AbortController; readonly done: Promise<void> } | null = null;
-  readonly #whenReached = new Set<{ readonly index: number; readonly finish: () => void }>();
 
   constructor(options: SequencerOptions, dependencies: SequencerDependencies) {
     const { consensus, store, listener } = dependencies;
@@ -157,6 +157,32 @@ export class Sequencer {
         return id === null || id === options.nodeId ? null : { id, term };
       },
     });
+    this.#production = this.#createProduction();
+  }
+
+  #createProduction(): Production {
+    const { genesis, production } = this.#options;
+    const { consensus, signer, store, executor, listener } = this.#dependencies;
+    return new Production(
+      { ...production, genesis, signer },
+      {
+        pool: this.#pool,
+        executor,
+        consensus,
+        produced: (durationMs) => listener.timed("block_production", durationMs),
+        buildFailed: (height, error) => {
+          this.#readiness.executionFailed(height, error);
+          if (error.code === "EXECUTION_GAP") this.#applier.refill();
+        },
+        head: () => this.#applier.head,
+        isKnownTx: (txId) => store.txLocation(txId) !== null,
+        appliedAtMs: () => this.#appliedAtMs ?? 0,
+        whenApplied: (index, signal) => this.whenApplied(index, signal),
+        unixMs: () => Date.now(),
+        monotonicMs: () => performance.now(),
+      },
+      this.#tasks,
+    );
   }
 
   get state(): SequencerState {
@@ -173,7 +199,7 @@ export class Sequencer {
   }
 
   get appliedIndex(): number {
-    return this.#appliedIndex;
+    return this.#applied.reached;
   }
 
   get commitIndex(): number {
@@ -212,13 +238,13 @@ export class Sequencer {
     this.#isDraining = true;
     this.#readiness.report();
     this.#update();
-    await this.#production?.done;
+    await this.#production.done;
   }
 
   async stop(): Promise<void> {
     this.#isDraining = true;
     this.#update();
-    await this.#production?.done;
+    await this.#production.done;
     await this.#tasks.stop();
   }
 
@@ -285,17 +311,7 @@ export class Sequencer {
 
   /** Resolves once everything up to `index` is applied, or `signal` aborts. */
   whenApplied(index: number, signal: AbortSignal): Promise<void> {
-    if (this.#appliedIndex >= index || signal.aborted) return Promise.resolve();
-    return new Promise((resolve) => {
-      const finish = () => {
-        signal.removeEventListener("abort", finish);
-        this.#whenReached.delete(waiting);
-        resolve();
-      };
-      const waiting = { index, finish };
-      signal.addEventListener("abort", finish, { once: true });
-      this.#whenReached.add(waiting);
-    });
+    return this.#applied.whenReached(index, signal);
   }
 
   #onApplied(applied: AppliedBlock): void {
@@ -310,9 +326,8 @@ export class Sequencer {
   }
 
   #onReached(index: number): void {
-    this.#appliedIndex = index;
+    this.#applied.advance(index);
     this.#dependencies.consensus.applied(index);
-    for (const waiting of [...this.#whenReached]) if (waiting.index <= index) waiting.finish();
     if (this.#state.kind === "catchingUp") this.#update();
   }
 
@@ -322,53 +337,16 @@ export class Sequencer {
       isRecovering: this.#raft.isRecovering,
       isDraining: this.#isDraining,
       leads: leads ? { term: this.#raft.term, firstCommitIndex: this.#raft.commitIndex } : null,
-      appliedIndex: this.#appliedIndex,
+      appliedIndex: this.#applied.reached,
       lacksBlocks: this.#lacksBlocks,
     });
     const last = this.#state;
     if (isSameWork(last, next)) return;
     this.#state = next;
     this.#dependencies.listener.stateChanged(last, next);
-    this.#production?.abort.abort();
-    if (next.kind === "producing") this.#beginProducing(next.term);
+    this.#production.end();
+    if (next.kind === "producing") this.#production.begin(next.term);
     if (next.kind === "catchingUp") this.#handOverIfSlow(next.term);
-  }
-
-  #beginProducing(term: number): void {
-    const { genesis, production } = this.#options;
-    const { consensus, signer, store, executor } = this.#dependencies;
-    const abort = new AbortController();
-    const before = this.#production?.done ?? Promise.resolve();
-    const options = { ...production, genesis, signer };
-    const produce = async () => {
-      await before;
-      await produceBlocks(
-        term,
-        options,
-        {
-          pool: this.#pool,
-          executor,
-          produced: (durationMs) =>
-            this.#dependencies.listener.timed("block_production", durationMs),
-          buildFailed: (height, error) => {
-            this.#readiness.executionFailed(height, error);
-            if (error.code === "EXECUTION_GAP") this.#applier.refill();
-          },
-          consensus,
-          head: () => this.#applier.head,
-          isKnownTx: (txId) => store.txLocation(txId) !== null,
-          appliedAtMs: () => this.#appliedAtMs ?? 0,
-          whenApplied: (index, signal) => this.whenApplied(index, signal),
-          unixMs: () => Date.now(),
-          monotonicMs: () => performance.now(),
-        },
-        abort.signal,
-      );
-    };
-    const done = new Promise<void>((resolve) => {
-      this.#tasks.spawn("producer", () => produce().finally(resolve));
-    });
-    this.#production = { abort, done };
   }
 
   #handOverIfSlow(term: number): void {
@@ -392,7 +370,7 @@ export class Sequencer {
       backlog: this.#applier.backlog,
       slowRaftDisk: this.#slowRaftDisk,
       slowDataDisk: this.#dependencies.slowDataDisk(),
-      behind: this.#commitIndex - this.#appliedIndex,
+      behind: this.#commitIndex - this.#applied.reached,
       appliedHeight: this.#applier.head.height,
       hasJoined: this.#raft.hasJoined,
     };
