@@ -24,6 +24,9 @@ export const snapshotSizeMaxBytes = 1024 * 1024 * 1024;
 /** Log entries kept in memory behind the last one, for followers that are nearly up to date. */
 export const logCacheMaxBytes = 16 * 1024 * 1024;
 
+/** Log entries that wait for the leader's own disk; beyond it proposals are refused. */
+export const undurableMaxBytes = 64 * 1024 * 1024;
+
 /** Committed but not yet applied bytes the main thread holds; the rest waits in the log (P8). */
 export const applyWindowMaxBytes = 16 * 1024 * 1024;
 

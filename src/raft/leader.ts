@@ -83,7 +83,7 @@ export function propose(server: RaftServer, term: Term, commands: readonly Comma
   }
   const entries: Entry[] = [];
   for (const { proposalId, data, appendedAt } of commands) {
-    const reason = whyNotPropose(role.leadership, data.length);
+    const reason = whyNotPropose(server, role.leadership, data.length);
     if (reason !== null) {
       server.answerProposal({ kind: "unavailable", proposalId, reason });
       continue;
@@ -103,8 +103,14 @@ export function propose(server: RaftServer, term: Term, commands: readonly Comma
   replicateToAll(server, role.leadership);
 }
 
-function whyNotPropose({ transfer }: Leadership, sizeBytes: number): string | null {
+function whyNotPropose(
+  { log }: RaftServer,
+  { transfer }: Leadership,
+  sizeBytes: number,
+): string | null {
   if (transfer !== null) return "leadership is being handed over";
+  // The others' copies may commit it, so that nothing else stops a leader whose disk does not write any more.
+  if (log.isOverfull) return "too much waits for this node's disk";
   // Once in the log it could never be replicated: no peer takes so large a frame.
   return sizeBytes > entrySizeMaxBytes
     ? `its ${sizeBytes} bytes exceed the ${entrySizeMaxBytes} that an entry may have`

@@ -7,7 +7,7 @@
  */
 
 import { assert } from "../base/assert.ts";
-import { logCacheMaxBytes } from "../base/limits.ts";
+import { logCacheMaxBytes, undurableMaxBytes } from "../base/limits.ts";
 import { isConfigurationEntry } from "./membership.ts";
 import type { LogReader, PersistSequence } from "./ready.ts";
 import type { Entry, EntryId, LogIndex, Snapshot, Term } from "./types.ts";
@@ -58,6 +58,12 @@ export class RaftLog {
   /** The last index that survives a crash of this server. */
   get durableIndex(): LogIndex {
     return this.#durableIndex;
+  }
+
+  /** More waits for the disk than memory should hold. */
+  get isOverfull(): boolean {
+    // Of what is durable, no more than the cache holds is left in the tail.
+    return this.#tailBytes > undurableMaxBytes + logCacheMaxBytes;
   }
 
   /** null for an entry that was compacted away, or is not there yet. */

@@ -1,7 +1,7 @@
 /** What a leader concludes from answers and failures, and what it does not. */
 
 import { describe, expect, it } from "vitest";
-import { entrySizeMaxBytes } from "../../src/base/limits.ts";
+import { entrySizeMaxBytes, undurableMaxBytes } from "../../src/base/limits.ts";
 import type { Readiness } from "../../src/raft/types.ts";
 import { Bench, timeouts } from "./lab/bench.ts";
 import { parseConfiguration } from "./lab/words.ts";
@@ -198,6 +198,24 @@ describe("a proposal", () => {
       commands: [{ proposalId: 4, data: new Uint8Array(1), appendedAt: null }],
     });
     expect(proposals).toEqual([{ kind: "notLeader", proposalId: 4, leaderId: "1" }]);
+  });
+
+  it("is refused while too much waits for the own disk, though the others commit it", () => {
+    const bench = leader();
+    bench.isDiskStalled = true;
+    const data = new Uint8Array(entrySizeMaxBytes);
+    let appended = 0;
+    const propose = () => {
+      const command = { proposalId: appended, data, appendedAt: null };
+      const { proposals } = bench.step({ kind: "propose", term: 2, commands: [command] });
+      return proposals[0]?.kind;
+    };
+    while (appended < 100 && propose() === "appended") appended++;
+    expect(appended * data.length).toBeGreaterThan(undurableMaxBytes);
+    expect(appended).toBeLessThan(10);
+    bench.isDiskStalled = false;
+    bench.persist();
+    expect(propose()).toBe("appended");
   });
 
   it("too large for any peer is refused, and the others of its batch are not", () => {
