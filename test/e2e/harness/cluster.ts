@@ -5,6 +5,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished } from "vitest";
+import { ProcessGuard } from "../../../src/devnet/guard.ts";
 import { LocalCluster, type LocalClusterOptions } from "../../../src/devnet/local-cluster.ts";
 import type { LocalNode, LocalNodeStatus } from "../../../src/devnet/local-node.ts";
 import { type UntilOptions, until } from "./until.ts";
@@ -14,7 +15,7 @@ export type ClusterOptions = Partial<Omit<LocalClusterOptions, "directory">>;
 /** Of a failed test, the end of every node's log is printed. */
 const shownLogLines = 60;
 
-/** The homes only; nothing runs yet. What runs at the end of the test is killed, by its process id. */
+/** The homes only; nothing runs yet. What runs at the end of the test, or of its process, is killed, by its process id. */
 export async function createCluster(options: ClusterOptions = {}): Promise<LocalCluster> {
   const directory = await mkdtemp(join(tmpdir(), "evm-e2e-"));
   const settings = {
@@ -22,9 +23,12 @@ export async function createCluster(options: ClusterOptions = {}): Promise<Local
     "raft.trailing_logs": "18000",
     ...options.settings,
   };
-  const cluster = await LocalCluster.create({ nodeCount: 3, ...options, settings, directory });
+  const guard = await ProcessGuard.start();
+  const base = { nodeCount: 3, guard, directory };
+  const cluster = await LocalCluster.create({ ...base, ...options, settings });
   onTestFinished(async ({ task }) => {
     await Promise.all(cluster.running.map(kill));
+    await guard.close();
     if (task.result?.state === "fail") {
       // What the nodes left behind is what there is to learn from.
       process.stderr.write(`the nodes' homes are kept in ${directory}\n`);
