@@ -99,6 +99,7 @@ export class Sequencer {
   /** null until it is known what log this node goes on with. */
   #baseHeight: number | null = null;
   #slowRaftDisk: SlowDisk | null = null;
+  readonly #createdAtMs = performance.now();
   #appliedAtMs: number | null = null;
 
   constructor(options: SequencerOptions, dependencies: SequencerDependencies) {
@@ -176,7 +177,7 @@ export class Sequencer {
         },
         head: () => this.#applier.head,
         isKnownTx: (txId) => store.txLocation(txId) !== null,
-        appliedAtMs: () => this.#appliedAtMs ?? 0,
+        appliedAtMs: () => this.#appliedAtMs ?? this.#createdAtMs,
         whenApplied: (index, signal) => this.whenApplied(index, signal),
         unixMs: () => Date.now(),
         monotonicMs: () => performance.now(),

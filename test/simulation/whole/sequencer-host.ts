@@ -240,7 +240,7 @@ export class SequencerHost extends SimulatedHost {
         production: {
           blockTimeMs: this.#whole.blockTimeMs,
           lazyBlockIntervalMs: this.#whole.lazyBlockIntervalMs,
-          signsBeforeCommit: false,
+          signsBeforeCommit: this.#whole.signsBeforeCommit,
         },
         submission: {
           txMaxBytes: 1000,
@@ -272,9 +272,10 @@ export class SequencerHost extends SimulatedHost {
           { world: this.#world, dice: node.dice },
           (block) => guarded(() => watch.executing(node, block)),
         ),
-        signer: new WatchedSigner((header) =>
-          guarded(() => watch.signing(node, this.#node.disk, header)),
-        ),
+        signer: new WatchedSigner((header) => {
+          if (this.#whole.signsBeforeCommit) return;
+          guarded(() => watch.signing(node, this.#node.disk, header));
+        }),
         signatures: new SignatureChecker(),
         listener: {
           stateChanged: (from, to) => {

@@ -27,6 +27,7 @@ const mustHappen = [
   "store-fails",
   "ended by its disk",
   "lazy mode",
+  "signing before commit",
   "rolling-restart",
   "restarted all in turn",
   "state catchingUp",

@@ -19,6 +19,8 @@ import { genesis, SequencerHost } from "./sequencer-host.ts";
 import { TxClients } from "./tx-clients.ts";
 import type { ProcessTime, VirtualTime } from "./virtual-time.ts";
 
+const wallErrorMaxMs = 50_000;
+
 export class WholeNode {
   readonly disk = new ChainDisk();
   readonly client = new ExecutionClient();
@@ -40,6 +42,8 @@ export class Whole implements Checker {
   readonly blockTimeMs: number;
   /** In lazy mode, the time after which an empty block is due; else null. */
   readonly lazyBlockIntervalMs: number | null;
+  /** As beside ev-node's members: a block that is not committed may bear a signature, so P4 does not hold. */
+  readonly signsBeforeCommit: boolean;
   readonly #time: VirtualTime;
   readonly #nodes = new Map<SimulatedNode, WholeNode>();
   readonly #times = new WeakMap<Life, ProcessTime>();
@@ -54,6 +58,8 @@ export class Whole implements Checker {
     const isLazy = dice.chance(0.3);
     this.lazyBlockIntervalMs = isLazy ? this.blockTimeMs + heartbeatMs * dice.pick([1, 4]) : null;
     if (isLazy) this.watch.count("lazy mode");
+    this.signsBeforeCommit = dice.chance(0.15);
+    if (this.signsBeforeCommit) this.watch.count("signing before commit");
   }
 
   /** What a simulation of whole nodes is put together from. */
@@ -107,7 +113,8 @@ export class Whole implements Checker {
     const { clock, node } = life;
     const known = this.#times.get(life);
     if (known !== undefined) return known;
-    const startMs = Number(genesis.genesisTimeNs / 1_000_000n);
+    // No clock is so wrong that it lies before the genesis, for whose time a first block would wait.
+    const startMs = Number(genesis.genesisTimeNs / 1_000_000n) + wallErrorMaxMs;
     const time: ProcessTime = {
       monotonicMs: () => clock.now(),
       unixMs: () => startMs + schedule.nowMs * node.clockRate + this.nodeOf(node).wallErrorMs,
@@ -222,7 +229,7 @@ export class Whole implements Checker {
       case "client-killed":
         return whole.client.lose(Math.floor(size * 5));
       case "clock-jump":
-        whole.wallErrorMs = (size - 0.5) * 100_000;
+        whole.wallErrorMs = (2 * size - 1) * wallErrorMaxMs;
         return;
       case "stop":
         return this.#stop(node);
