@@ -35,7 +35,9 @@ function isBug(error: unknown): boolean {
 export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof InvariantError) return exitCodes.broken;
   if (error instanceof ConfigError) return exitCodes.config;
-  if (error instanceof CliError) return exitCodes.usage;
+  if (error instanceof CliError) {
+    return error.code === "CLI_USAGE" ? exitCodes.usage : exitCodes.unavailable;
+  }
   if (error instanceof HomeError) {
     return error.code === "HOME_IO" ? exitCodes.io : exitCodes.config;
   }

@@ -1,11 +1,14 @@
 /** A node as a process: its log, its signals, its end. */
 
+import { InvariantError } from "../base/assert.ts";
+import { CodedError } from "../base/coded-error.ts";
 import { formatProblem } from "../config/problem.ts";
 import { requireJwtSecret, requirePassphrase, resolveAdminToken } from "../config/secrets.ts";
 import { Node, StartStopped } from "../node/node.ts";
 import { openHome } from "../node/open-home.ts";
 import { createLogger, type RootLogger } from "../observability/logger.ts";
 import { type CliContext, loadContextConfig } from "./context.ts";
+import { CliError } from "./errors.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { describeFailure, exitCodeOf } from "./report-error.ts";
 import { requireSequencer } from "./require-sequencer.ts";
@@ -85,8 +88,7 @@ async function untilEnd(
       // Told to stop while it was starting, it cannot go on: that is as it should be.
       if (!(error instanceof StartStopped)) resolve(error);
     });
-    // A bug outside of any call that somebody waits for ends the node like one inside.
-    process.once("uncaughtException", resolve);
+    process.once("uncaughtException", (error) => resolve(strayOf(error)));
   });
   const failure = await ending;
   if (failure !== null) {
@@ -102,6 +104,19 @@ async function untilEnd(
   log.info({}, "stopped");
   log.close();
   process.exit(exitCodes.clean);
+}
+
+/**
+ * Of an exception outside of any call that somebody waits for. Where it is no word of ours but some library's, a restart
+ * may be all that it takes, and must not be forbidden (70).
+ */
+function strayOf(error: Error): Error {
+  if (error instanceof InvariantError || error instanceof CodedError) return error;
+  return new CliError(
+    { code: "CLI_STRAY" },
+    `nobody expected this; the node starts again and goes on: ${error.stack ?? error.message}`,
+    { cause: error },
+  );
 }
 
 function reopen(log: RootLogger): void {

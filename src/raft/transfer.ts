@@ -60,8 +60,11 @@ export function handOverIfUnready(server: RaftServer, leadership: Leadership): v
   if (server.commitIndex < leadership.firstIndex) return;
   if (server.nowMs - leadership.handOverTriedMs < server.options.electionTimeoutMs) return;
   const fittest = fittestVoter(server, leadership);
-  if (fittest?.readiness?.isReady !== true) return;
-  startTransfer(server, fittest.id);
+  if (fittest === null) return;
+  const { readiness } = fittest;
+  // Nobody knows of a Go peer that it is ready. It is asked to lead where the chain stands still without it.
+  const mayLead = readiness === null ? server.log.isOverfull : readiness.isReady;
+  if (mayLead) startTransfer(server, fittest.id);
 }
 
 /** Among the voters heard within a heartbeat timeout: by readiness, then log, then the operator's preference. */

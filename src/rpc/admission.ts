@@ -18,8 +18,8 @@ export interface AdmissionLimits {
   readonly answerTimeoutMs: number;
 }
 
-/** Smaller answers are not worth counting: requests are. */
-const largeAnswerBytes = 64 * 1024;
+/** Smaller answers are not worth counting: requests are. A probe's are. */
+const largeAnswerBytes = 4 * 1024;
 
 interface OpenRequest {
   readonly request: IncomingMessage;
@@ -83,10 +83,11 @@ export class Admission {
   }
 
   /** Counts the answer until it is read or its time is over; false if there are too many that large already. */
-  admitAnswer(request: IncomingMessage, answerBytes: number): boolean {
+  admitAnswer(request: IncomingMessage, answerBytes: number, mustGoOut: boolean): boolean {
     const open = defined(this.#openOf.get(request), "a request is admitted before it is answered");
     if (answerBytes < largeAnswerBytes || open.isAbandoned) return true;
-    if (this.#answerBytes + answerBytes > this.#limits.answersInFlightMaxBytes) return false;
+    const isTooMuch = this.#answerBytes + answerBytes > this.#limits.answersInFlightMaxBytes;
+    if (isTooMuch && !mustGoOut) return false;
     open.answerBytes = answerBytes;
     this.#answerBytes += answerBytes;
     const { answerTimeoutMs } = this.#limits;

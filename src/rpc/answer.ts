@@ -8,6 +8,8 @@ export interface Answer {
   readonly contentType: string;
   readonly body: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** It tells of an effect: instead of it nothing else may be said, however busy the server is. */
+  readonly mustGoOut?: boolean;
 }
 
 export interface Route {

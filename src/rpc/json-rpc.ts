@@ -95,7 +95,9 @@ class JsonRpcServer {
       answers.push(answer);
       bytesLeft -= answer.length;
     }
-    return answers.length === 0 ? nothing : serialised(`[${answers.join(",")}]`);
+    if (answers.length === 0) return nothing;
+    const mustGoOut = calls.some((call) => !(call instanceof Refusal) && sends(call));
+    return { ...serialised(`[${answers.join(",")}]`), mustGoOut };
   }
 
   async #callWithin(
@@ -179,6 +181,11 @@ function invalidCall(refusal: Refusal): string {
 /** `data` is a string in CometBFT, and its Go clients refuse anything else: it has the sentence. */
 function errorText(id: JsonRpcId, { code, message }: JsonRpcError, data: string): string {
   return JSON.stringify({ jsonrpc: "2.0", id, error: { code, message, data } });
+}
+
+/** Whether it hands in a transaction. */
+function sends({ method }: Call): boolean {
+  return method.startsWith("broadcast_tx_") || method === "eth_sendRawTransaction";
 }
 
 /** Errors of a call are answered with 200, as JSON-RPC over HTTP does. */

@@ -175,9 +175,9 @@ class HttpServer implements RpcServer {
     return unavailable("Too many requests are under way here. Nothing was kept; try again.");
   }
 
-  /** Throws a Refusal where too much waits to be read. Answers to what has an effect are small. */
-  #admitAnswer(request: IncomingMessage, { body }: Answer): void {
-    if (this.#admission.admitAnswer(request, Buffer.byteLength(body))) return;
+  /** Throws a Refusal where too much waits to be read. */
+  #admitAnswer(request: IncomingMessage, { body, mustGoOut = false }: Answer): void {
+    if (this.#admission.admitAnswer(request, Buffer.byteLength(body), mustGoOut)) return;
     this.#options.log
       .every("slow-readers", strangerLogIntervalMs)
       ?.warn(

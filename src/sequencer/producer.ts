@@ -52,6 +52,8 @@ const refusedDelayMs = 1_000;
 /** An executor that cannot build now is asked again, ever more seldom. */
 const buildRetryMinMs = 50;
 const buildRetryMaxMs = 2_000;
+/** And so is a log that takes no block. */
+const offerRetryMaxMs = 250;
 /** By how much a timer may be late without the block's time showing it. */
 const timerLatenessMaxMs = 50;
 
@@ -63,7 +65,9 @@ export async function produceBlocks(
   signal: AbortSignal,
 ): Promise<void> {
   const { consensus } = dependencies;
-  for (let failures = 0; !signal.aborted; ) {
+  let failures = 0;
+  let setbacks = 0;
+  while (!signal.aborted) {
     const preparing = prepare(term, options, dependencies);
     // What is wrong is heard where the block is built, which is later, or never.
     preparing.catch(() => {});
@@ -88,6 +92,7 @@ export async function produceBlocks(
     const answer = await unlessAborted(proposal, signal);
     if (answer === null || answer.kind === "notLeader") return;
     if (answer.kind === "committed") {
+      setbacks = 0;
       await dependencies.whenApplied(answer.index, signal);
       // Committed, and refused by every node: what is wrong with it will be so in the next one, too.
       const isRefused = dependencies.head().height < block.height;
@@ -95,7 +100,8 @@ export async function produceBlocks(
       else if (!signal.aborted) dependencies.produced(dependencies.monotonicMs() - dueAtMs);
     } else {
       // Lost, or refused for now: wait a moment, and find out by the state and the lease what to do.
-      await sleep(pollMs, signal);
+      await sleep(Math.min(offerRetryMaxMs, pollMs * 2 ** setbacks), signal);
+      setbacks++;
     }
   }
 }

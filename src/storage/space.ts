@@ -110,7 +110,7 @@ export class Space {
     return new StorageError(
       { code: "STORAGE_FULL", directory, freeBytes },
       `${this.#path} has reached its limit of ${this.#limits.fileMaxBytes} bytes (${freeBytes} bytes ` +
-        "are free on its disk). Raise the limit and start again; nothing that was acknowledged is lost.",
+        "are free on its disk). Raise storage.map_size and start again; nothing that was acknowledged is lost.",
     );
   }
 }

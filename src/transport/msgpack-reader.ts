@@ -1,7 +1,6 @@
 /**
- * Reads what go-msgpack accepts: any width of an integer, the raw, str and bin families alike
- *. The bytes are a complete frame; whatever does not fit throws a
- * bad-frame error. Byte strings come as views of the frame, not as copies.
+ * Reads what go-msgpack accepts: any width of an integer, the raw, str and bin families alike.
+ * The bytes are a complete frame; whatever does not fit throws a bad-frame error. Byte strings come as views of the frame, not as copies.
  */
 
 import { badFrame } from "./errors.ts";

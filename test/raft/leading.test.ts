@@ -1,7 +1,7 @@
 /** What a leader concludes from answers and failures, and what it does not. */
 
 import { describe, expect, it } from "vitest";
-import { entrySizeMaxBytes, undurableMaxBytes } from "../../src/base/limits.ts";
+import { entrySizeMaxBytes, logCacheMaxBytes, undurableMaxBytes } from "../../src/base/limits.ts";
 import type { Readiness } from "../../src/raft/types.ts";
 import { Bench, timeouts } from "./lab/bench.ts";
 import { parseConfiguration } from "./lab/words.ts";
@@ -210,11 +210,24 @@ describe("a proposal", () => {
       const { proposals } = bench.step({ kind: "propose", term: 2, commands: [command] });
       return proposals[0]?.kind;
     };
-    while (appended < 100 && propose() === "appended") appended++;
+    // Such a disk makes unready (P5); nobody says that he is ready, as members in Go say nothing.
+    bench.step({ kind: "readiness", readiness: unready });
+    while (appended < 100 && propose() === "appended") {
+      appended++;
+      for (const id of ["2", "3"]) bench.acknowledge(id);
+      bench.wait(timeouts.heartbeatTimeoutMs / 2);
+      // One of them is asked all the same once the chain would stand still.
+      const isFull = appended * data.length >= undurableMaxBytes + logCacheMaxBytes;
+      expect(bench.core.status.isTransferring).toBe(isFull);
+    }
     expect(appended * data.length).toBeGreaterThan(undurableMaxBytes);
     expect(appended).toBeLessThan(10);
     bench.isDiskStalled = false;
     bench.persist();
+    while (bench.core.status.isTransferring) {
+      bench.wait(20);
+      bench.acknowledge("2");
+    }
     expect(propose()).toBe("appended");
   });
 

@@ -197,7 +197,7 @@ describe("greedy clients", () => {
   });
 
   it("answers that nobody reads are bounded, and not kept for long", async () => {
-    await start({ answersInFlightMaxBytes: 30_000_000, answerTimeoutMs: 1_000 });
+    await start({ answersInFlightMaxBytes: 30_000_000, answerTimeoutMs: 5_000 });
     // Twice as long in hex: more than the kernel would keep for a client that does not read.
     harness.node.blocks.append([new Uint8Array(6_000_000)], [new Uint8Array(32)]);
     const block = `${harness.url}/block/1`;
@@ -209,6 +209,20 @@ describe("greedy clients", () => {
     }
     await expect.poll(async () => (await fetch(block)).status).toBe(503);
     expect((await fetch(`${harness.url}/status`)).status).toBe(200);
+    const readsBlock = { jsonrpc: "2.0", id: 1, method: "block", params: { height: "1" } };
+    const sendsTx = {
+      jsonrpc: "2.0",
+      id: 2,
+      method: "broadcast_tx_commit",
+      params: { tx: Buffer.from("a=1").toString("base64") },
+    };
+    const batch = async (...calls: object[]) => {
+      const answer = await fetch(harness.url, { method: "POST", body: JSON.stringify(calls) });
+      await answer.arrayBuffer();
+      return answer.status;
+    };
+    // What became of a transaction is said in any case: who does not hear it sends it again.
+    expect([await batch(readsBlock), await batch(readsBlock, sendsTx)]).toEqual([503, 200]);
     await expect.poll(async () => (await fetch(block)).status, { timeout: 20_000 }).toBe(200);
     for (const { socket } of slow) socket.resume();
     const read = await Promise.all(slow.map((client) => client.untilClosed()));
