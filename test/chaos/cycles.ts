@@ -46,11 +46,8 @@ const blocksAfter = 3;
 export async function runCycle(fault: FaultName, tools: CycleTools): Promise<CycleResult> {
   const { cluster, network, logs, view, dice, longMs } = tools;
   const { hitsLeader, deposes, begin, end } = faults[fault];
-  const isReady =
-    (await until(() => isWhole(view(), blocksBehindMax), wholeLimitMs)) &&
-    (await untilAllReady(cluster.nodes, wholeLimitMs));
-  const leader = cluster.nodes.find(({ id }) => id === view().leaderId);
-  if (!isReady || leader === undefined) return skipped(fault);
+  const leader = await leaderOfWhole(tools);
+  if (leader === null) return skipped(fault);
   // At any moment of a block's time.
   await sleep(dice.between(0, 200));
   const victim = hitsLeader || dice.chance(0.5) ? leader : dice.pick(cluster.nodes);
@@ -87,6 +84,20 @@ export async function runCycle(fault: FaultName, tools: CycleTools): Promise<Cyc
     isUndetected: mustElect && elected === null,
     gapMs: longestPauseMs(logs, heightBefore, atMs),
   };
+}
+
+/** Once all nodes are at the head and fit to lead; null if that is not in time. */
+async function leaderOfWhole({ cluster, view }: CycleTools): Promise<LocalNode | null> {
+  const deadlineMs = performance.now() + wholeLimitMs;
+  do {
+    const isReady =
+      (await until(() => isWhole(view(), blocksBehindMax), wholeLimitMs)) &&
+      (await untilAllReady(cluster.nodes, wholeLimitMs));
+    // Another may have been elected meanwhile.
+    const leader = cluster.nodes.find(({ id }) => id === view().leaderId);
+    if (isReady && leader !== undefined) return leader;
+  } while (performance.now() < deadlineMs);
+  return null;
 }
 
 function electionMs(logs: LogReader, victim: LocalNode, sinceMs: number): number | null {
