@@ -24,6 +24,8 @@ export class PreVotes implements Checker {
   /** Those that granted this node a pre-vote, since it asks for them: by `voter/term`. */
   readonly #granted = new Map<ServerId, Set<string>>();
   readonly #heard = new Map<ServerId, HeardLeader>();
+  /** By the message of this step. */
+  #grantedNow: string | null = null;
 
   constructor({ timeouts }: Plan) {
     this.#heartbeatMs = timeouts.heartbeatMs;
@@ -37,7 +39,9 @@ export class PreVotes implements Checker {
   receiving(node: SimulatedNode, message: Message): void {
     switch (message.kind) {
       case "requestPreVoteResponse":
-        if (message.granted) this.#grantsOf(node).add(`${message.from}/${message.term}`);
+        if (!message.granted) return;
+        this.#grantedNow = `${message.from}/${message.term}`;
+        this.#grantsOf(node).add(this.#grantedNow);
         return;
       case "heartbeatRequest":
       case "appendEntriesRequest":
@@ -49,6 +53,10 @@ export class PreVotes implements Checker {
     }
   }
 
+  stepped(): void {
+    this.#grantedNow = null;
+  }
+
   happened(node: SimulatedNode, event: RaftEvent): void {
     switch (event.kind) {
       case "leaderProcessGone":
@@ -57,6 +65,8 @@ export class PreVotes implements Checker {
       case "becamePreCandidate":
         this.#heard.delete(node.id);
         this.#granted.delete(node.id);
+        // Awoken, it begins with what is due, and then takes in the message of the same step.
+        if (this.#grantedNow !== null) this.#grantsOf(node).add(this.#grantedNow);
         return;
       case "becameCandidate":
         this.#heard.delete(node.id);
