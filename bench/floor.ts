@@ -129,7 +129,10 @@ export async function messagePortRoundTripMs(count: number): Promise<number[]> {
   }
 }
 
-async function inFolder<T>(workDir: string, work: (directory: string) => Promise<T>): Promise<T> {
+export async function inFolder<T>(
+  workDir: string,
+  work: (directory: string) => Promise<T>,
+): Promise<T> {
   const directory = await mkdtemp(join(workDir, "bench-"));
   try {
     return await work(directory);
@@ -139,7 +142,7 @@ async function inFolder<T>(workDir: string, work: (directory: string) => Promise
 }
 
 /** The first tenth warms up, and does not count. */
-async function timed(count: number, work: () => unknown): Promise<number[]> {
+export async function timed(count: number, work: () => unknown): Promise<number[]> {
   const warmUp = Math.ceil(count / 10);
   const samples: number[] = [];
   for (let run = 0; run < warmUp + count; run++) {

@@ -1,5 +1,6 @@
 /** The floors as figures of their own. */
 
+import { bareCommitMs } from "../bare/bare-commit.ts";
 import { type Figure, figure } from "../figure.ts";
 import { fdatasyncMs, lmdbCommitMs, messagePortRoundTripMs, tcpRoundTripMs } from "../floor.ts";
 import type { Section, SectionContext } from "../section.ts";
@@ -21,6 +22,7 @@ export const floorSection: Section = {
         await lmdbCommitMs(disk, { others: 2 }),
       ),
       figure("floor", "TCP round trip, 512 B", "ms", await tcpRoundTripMs(sizeBytes, count)),
+      figure("floor", "bare commit: our hops without Raft, 512 B", "ms", await bareCommitMs(disk)),
       figure("floor", "MessagePort round trip", "ms", await messagePortRoundTripMs(count)),
     ];
   },

@@ -46,7 +46,7 @@ export function seedOf(privateKey: KeyObject): Uint8Array {
 
 export function libp2pPublicKey(raw: Uint8Array): Uint8Array {
   assert(raw.length === publicKeyBytes, "an Ed25519 public key has 32 bytes");
-  return concatBytes(libp2pPrefix, raw);
+  return concatBytes([libp2pPrefix, raw]);
 }
 
 /** The raw key in a libp2p PublicKey; null if it is not one of Ed25519. */

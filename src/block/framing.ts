@@ -14,7 +14,7 @@ export function encodeFrame(message: Uint8Array): Uint8Array {
   for (; rest >= moreBit; rest = Math.floor(rest / moreBit))
     length.push((rest % moreBit) | moreBit);
   length.push(rest);
-  return concatBytes(Uint8Array.from(length), message);
+  return concatBytes([Uint8Array.from(length), message]);
 }
 
 /** Finds the messages in a stream that comes in pieces. Holds one unfinished message at most. */
@@ -41,7 +41,7 @@ export class FrameDecoder {
     this.#bufferedBytes += chunk.length;
     if (this.#bufferedBytes < this.#neededBytes) return [];
     // Joined only now: a large message that comes in many pieces is copied once, not once a piece.
-    let rest = this.#chunks.length === 1 ? chunk : concatBytes(...this.#chunks);
+    let rest = this.#chunks.length === 1 ? chunk : concatBytes(this.#chunks);
     const messages: Uint8Array[] = [];
     for (;;) {
       const frame = this.#readLength(rest);

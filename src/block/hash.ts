@@ -27,7 +27,7 @@ const copiedMaxBytes = 4096;
 
 function join(parts: readonly Uint8Array[]): Uint8Array {
   const [only, second] = parts;
-  return only !== undefined && second === undefined ? only : concatBytes(...parts);
+  return only !== undefined && second === undefined ? only : concatBytes(parts);
 }
 
 /** A Merkle leaf's prefix, left from when the data hash was a tree over chunks. */

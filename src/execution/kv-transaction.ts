@@ -30,7 +30,7 @@ export function parseKvTransaction(tx: Uint8Array): KvTransaction {
 /** `key=value`; null if that would be read as another key. */
 export function formatKvTransaction(key: Uint8Array, value: Uint8Array): Uint8Array | null {
   if (key.includes(equalsSign)) return null;
-  return concatBytes(key, Uint8Array.of(equalsSign), value);
+  return concatBytes([key, Uint8Array.of(equalsSign), value]);
 }
 
 function malformed(reason: string): KvTransaction {

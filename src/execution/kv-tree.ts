@@ -143,7 +143,7 @@ function encodeNode(node: TreeNode): Uint8Array {
     if (slot?.kind === "leaf") parts.push(slot.keyHash);
     if (slot !== null) parts.push(slot.hash);
   }
-  return concatBytes(...parts);
+  return concatBytes(parts);
 }
 
 function readNode(store: TreeStore, place: Uint8Array): TreeNode {

@@ -11,7 +11,7 @@ const lengthMax = 64;
 
 /** The peer id of a raw public key: `12D3KooW...`. */
 export function peerIdFromPublicKey(rawKey: Uint8Array): string {
-  return toBase58(concatBytes(multihashPrefix, libp2pPublicKey(rawKey)));
+  return toBase58(concatBytes([multihashPrefix, libp2pPublicKey(rawKey)]));
 }
 
 /** The raw public key in a peer id; null if it is not one of an Ed25519 key. */
@@ -44,7 +44,7 @@ export function fromBase58(text: string): Uint8Array | null {
   }
   const bytes: number[] = [];
   for (; value > 0n; value /= 256n) bytes.unshift(Number(value % 256n));
-  return concatBytes(new Uint8Array(leading([...text], "1")), Uint8Array.from(bytes));
+  return concatBytes([new Uint8Array(leading([...text], "1")), Uint8Array.from(bytes)]);
 }
 
 function leading<T>(items: ArrayLike<T>, zero: T): number {

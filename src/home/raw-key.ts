@@ -32,5 +32,5 @@ export function keyPairFromRaw(raw: Uint8Array): KeyPair | null {
 
 /** 64 bytes. A secret: for libp2p and for the export command, never for a log. */
 export function rawPrivateKey({ privateKey, publicKey }: KeyPair): Uint8Array {
-  return concatBytes(seedOf(privateKey), publicKey);
+  return concatBytes([seedOf(privateKey), publicKey]);
 }

@@ -72,7 +72,7 @@ export async function encryptSigner(
   const key = await deriveKey(passphraseBytes(path, secrets.passphrase), secrets.salt);
   const cipher = createCipheriv(cipherName, key, secrets.nonce, { authTagLength: tagBytes });
   const plain = rawPrivateKey(pair);
-  const encrypted = concatBytes(cipher.update(plain), cipher.final(), cipher.getAuthTag());
+  const encrypted = concatBytes([cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
   plain.fill(0);
   key.fill(0);
   return JSON.stringify({
@@ -121,7 +121,7 @@ function decrypt(
   const decipher = createDecipheriv(cipherName, box.key, box.nonce, { authTagLength: tagBytes });
   decipher.setAuthTag(box.encrypted.subarray(tagAt));
   try {
-    return concatBytes(decipher.update(box.encrypted.subarray(0, tagAt)), decipher.final());
+    return concatBytes([decipher.update(box.encrypted.subarray(0, tagAt)), decipher.final()]);
   } catch (cause) {
     throw wrongPassphrase(path, cause);
   }

@@ -204,7 +204,7 @@ class Batch {
   }
 
   async flush(): Promise<void> {
-    const frames = concatBytes(...this.#frames);
+    const frames = concatBytes(this.#frames);
     this.#frames = [];
     this.#waitingBytes = 0;
     await sendBytes(this.#stream, frames, writeDeadline(this.#deadline));

@@ -196,5 +196,5 @@ function freshId(): Uint8Array {
 /** The identity of what a client sends with an `Idempotency-Key`, on whichever node. */
 export function idOfKey(key: string): Uint8Array {
   const text = new TextEncoder();
-  return sha256(concatBytes(text.encode("idempotency-key:"), text.encode(key)));
+  return sha256(concatBytes([text.encode("idempotency-key:"), text.encode(key)]));
 }

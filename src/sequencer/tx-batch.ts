@@ -18,7 +18,7 @@ export const offerStatus = { taken: 200, notLeader: 409, full: 429, malformed: 4
 export function encodeTxBatch(txs: readonly OfferedTx[]): Uint8Array {
   const parts: Uint8Array[] = [uint32(txs.length)];
   for (const { id, tx } of txs) parts.push(uint32(id.length), id, uint32(tx.length), tx);
-  return concatBytes(...parts);
+  return concatBytes(parts);
 }
 
 /** null if the bytes are no batch, hold something behind it, or a transaction that no block can hold. */

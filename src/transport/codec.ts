@@ -160,7 +160,7 @@ export function struct<S extends object>(
     declared.push({
       name,
       nameBytes,
-      key: concatBytes(Uint8Array.of(0xa0 | nameBytes.length), nameBytes),
+      key: concatBytes([Uint8Array.of(0xa0 | nameBytes.length), nameBytes]),
     });
   }
   const sorted = declared.toSorted((a, b) => (a.name < b.name ? -1 : 1));

@@ -19,7 +19,7 @@ export function encodeConfiguration(configuration: Configuration): Uint8Array {
       Address: address,
     })),
   });
-  return concatBytes(...writer.finish());
+  return concatBytes(writer.finish());
 }
 
 /** Throws a bad-frame error on bytes that are no Configuration (a Go node would crash on them). */

@@ -52,7 +52,7 @@ export class FrameReader {
     this.#totalBytes += chunk.length;
     const rest = this.#chunk.subarray(this.#at);
     // Something is left only when the caller stopped reading between two frames.
-    this.#chunk = rest.length === 0 ? chunk : concatBytes(rest, chunk);
+    this.#chunk = rest.length === 0 ? chunk : concatBytes([rest, chunk]);
     this.#at = 0;
   }
 

@@ -300,7 +300,10 @@ describe("bad bytes are refused with a BlockError (P12)", () => {
 
   it("a snapshot with an identity that is empty, and so no key of a block store", () => {
     const snapshotWith = (...txIds: readonly Uint8Array[]) =>
-      concatBytes(encodeBlockPayload(sampleBlock(firstHead)), encodeTxIdsAt({ height: 1, txIds }));
+      concatBytes([
+        encodeBlockPayload(sampleBlock(firstHead)),
+        encodeTxIdsAt({ height: 1, txIds }),
+      ]);
     expect(codeOf(() => decodeStateSnapshot(snapshotWith(utf8("id"))))).toBe("none");
     expect(codeOf(() => decodeStateSnapshot(snapshotWith(utf8("id"), emptyBytes)))).toBe(
       "BLOCK_FIELD",
@@ -315,7 +318,7 @@ describe("bad bytes are refused with a BlockError (P12)", () => {
 
 function longField(field: number, length: number): Uint8Array {
   const writer = new BinaryWriter().tag(field, WireType.LengthDelimited);
-  return concatBytes(writer.bytes(new Uint8Array(length).fill(0x61)).finish());
+  return concatBytes([writer.bytes(new Uint8Array(length).fill(0x61)).finish()]);
 }
 
 function codeOf(act: () => unknown): string {

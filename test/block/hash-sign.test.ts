@@ -32,7 +32,7 @@ describe("hashes of ev-node", () => {
   it("of parts is that of the whole, short or long", () => {
     for (const length of [0, 1, 4000, 10_000]) {
       const part = new Uint8Array(length).fill(7);
-      expect(sha256(part, part)).toEqual(sha256(concatBytes(part, part)));
+      expect(sha256(part, part)).toEqual(sha256(concatBytes([part, part])));
     }
   });
 
@@ -121,9 +121,9 @@ describe("keys", () => {
 
   it.each([
     ["nothing", emptyBytes],
-    ["a secp256k1 key", concatBytes(hex("08021221"), new Uint8Array(33))],
+    ["a secp256k1 key", concatBytes([hex("08021221"), new Uint8Array(33)])],
     ["a cut key", libp2pPublicKey(raw).subarray(0, 30)],
-    ["a longer key", concatBytes(libp2pPublicKey(raw), Uint8Array.of(0))],
+    ["a longer key", concatBytes([libp2pPublicKey(raw), Uint8Array.of(0)])],
   ])("%s is no Ed25519 key of libp2p", (_name, encoded) => {
     expect(rawFromLibp2p(encoded)).toBeNull();
   });

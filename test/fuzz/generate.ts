@@ -129,7 +129,7 @@ function wordOf({ shape, words = [] }: Target, dice: Dice): Uint8Array {
 
 function insertWord(input: Uint8Array, target: Target, dice: Dice): Uint8Array {
   const at = placeIn(input, target, dice);
-  return concatBytes(input.subarray(0, at), wordOf(target, dice), input.subarray(at));
+  return concatBytes([input.subarray(0, at), wordOf(target, dice), input.subarray(at)]);
 }
 
 function overwriteWithWord(input: Uint8Array, target: Target, dice: Dice): Uint8Array {
@@ -158,20 +158,20 @@ function repeatPart(input: Uint8Array, target: Target, dice: Dice): Uint8Array {
   const times = Math.ceil(dice.magnitude(1, 20));
   const part = input.subarray(from, Math.min(to, from + 512));
   const copies = Array.from({ length: times }, () => part);
-  return replaced(input, to, to, concatBytes(...copies));
+  return replaced(input, to, to, concatBytes(copies));
 }
 
 function swapParts(input: Uint8Array, target: Target, dice: Dice): Uint8Array {
   const [one, other] = [partOf(input, target, dice), partOf(input, target, dice)];
   const [first, second] = one.from <= other.from ? [one, other] : [other, one];
   if (first.to > second.from) return input;
-  return concatBytes(
+  return concatBytes([
     input.subarray(0, first.from),
     input.subarray(second.from, second.to),
     input.subarray(first.to, second.from),
     input.subarray(first.from, first.to),
     input.subarray(second.to),
-  );
+  ]);
 }
 
 function takeForeignPart(input: Uint8Array, target: Target, dice: Dice): Uint8Array {
@@ -186,10 +186,10 @@ function takeForeignPart(input: Uint8Array, target: Target, dice: Dice): Uint8Ar
 /** The beginning of one input and the end of another. */
 function splice(input: Uint8Array, target: Target, dice: Dice): Uint8Array {
   const other = dice.pick(target.seeds);
-  return concatBytes(
+  return concatBytes([
     input.subarray(0, placeIn(input, target, dice)),
     other.subarray(placeIn(other, target, dice)),
-  );
+  ]);
 }
 
 function deepened(input: Uint8Array, target: Target, dice: Dice): Uint8Array {
@@ -205,7 +205,7 @@ function enlarged(input: Uint8Array, target: Target, dice: Dice): Uint8Array {
   const copies = Array.from({ length: Math.ceil(room / (to - from)) }, () =>
     input.subarray(from, to),
   );
-  return replaced(input, to, to, concatBytes(...copies));
+  return replaced(input, to, to, concatBytes(copies));
 }
 
 function replaced(input: Uint8Array, from: number, to: number, by: Uint8Array): Uint8Array {

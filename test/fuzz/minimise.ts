@@ -23,7 +23,7 @@ export async function minimised(
   };
   for (let size = smallest.length >> 1; size >= 1; size >>= 1) {
     for (let at = 0; at < smallest.length && isWorthIt(); ) {
-      const without = concatBytes(smallest.subarray(0, at), smallest.subarray(at + size));
+      const without = concatBytes([smallest.subarray(0, at), smallest.subarray(at + size)]);
       if (!(await isBetter(without))) at += size;
     }
   }

@@ -83,11 +83,11 @@ interface Field {
 function mutateFields(input: Uint8Array, from: number, to: number, dice: Dice): Uint8Array {
   const field = dice.pickOrNull(fieldsOf(input, from, to));
   if (field === null) return input.subarray(from, to);
-  return concatBytes(
+  return concatBytes([
     input.subarray(from, field.from),
     mutateField(input, field, dice),
     input.subarray(field.to, to),
-  );
+  ]);
 }
 
 function mutateField(input: Uint8Array, field: Field, dice: Dice): Uint8Array {
@@ -98,16 +98,16 @@ function mutateField(input: Uint8Array, field: Field, dice: Dice): Uint8Array {
     case 0:
       return emptyBytes;
     case 1:
-      return concatBytes(whole, whole);
+      return concatBytes([whole, whole]);
     case 2:
       // Another field of the same kind.
-      return concatBytes(
+      return concatBytes([
         bytes((dice.integer(1, 15) << 3) | field.wireType),
         whole.subarray(tag.length),
-      );
+      ]);
     default:
-      if (field.wireType === 0) return concatBytes(tag, dice.pick(varintsAtLimits));
-      if (field.wireType !== 2) return concatBytes(tag, changed(body, dice));
+      if (field.wireType === 0) return concatBytes([tag, dice.pick(varintsAtLimits)]);
+      if (field.wireType !== 2) return concatBytes([tag, changed(body, dice)]);
       return framed(tag, changedContent(input, field, dice));
   }
 }
@@ -119,7 +119,7 @@ function changedContent(input: Uint8Array, { bodyAt, to }: Field, dice: Dice): U
 }
 
 function framed(tag: Uint8Array, content: Uint8Array): Uint8Array {
-  return concatBytes(tag, Uint8Array.from(varint(content.length)), content);
+  return concatBytes([tag, Uint8Array.from(varint(content.length)), content]);
 }
 
 /** Empty unless the fields end where they should. */

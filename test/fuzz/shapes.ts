@@ -124,7 +124,7 @@ function mutateLengthPrefixed(input: Uint8Array, dice: Dice): Uint8Array {
   const content = changed(input.subarray(from + 4, to), dice);
   const length = new Uint8Array(4);
   new DataView(length.buffer).setUint32(0, content.length);
-  return concatBytes(input.subarray(0, from), length, content, input.subarray(to));
+  return concatBytes([input.subarray(0, from), length, content, input.subarray(to)]);
 }
 
 const contents: readonly Uint8Array[] = [
@@ -146,11 +146,11 @@ export function changed(content: Uint8Array, dice: Dice): Uint8Array {
     case 0:
       return dice.pick(contents);
     case 1:
-      return concatBytes(content.subarray(0, at), dice.pick(contents), content.subarray(at));
+      return concatBytes([content.subarray(0, at), dice.pick(contents), content.subarray(at)]);
     case 2:
       return content.subarray(0, at);
     default:
-      return concatBytes(content, content.subarray(at));
+      return concatBytes([content, content.subarray(at)]);
   }
 }
 

@@ -55,13 +55,13 @@ async function readRequest(stream: Stream, signal: AbortSignal): Promise<HeaderR
 }
 
 export function headersOf(blocks: readonly StoredBlock[]): Uint8Array {
-  return concatBytes(
+  return concatBytes([
     ...blocks.map(({ header }) => ok(encodeP2PSignedHeader({ signed: header, daHeightHint: 0 }))),
-  );
+  ]);
 }
 
 export function dataOf(blocks: readonly StoredBlock[]): Uint8Array {
-  return concatBytes(...blocks.map(({ data }) => ok(encodeP2PData({ data, daHeightHint: 0 }))));
+  return concatBytes(blocks.map(({ data }) => ok(encodeP2PData({ data, daHeightHint: 0 }))));
 }
 
 function ok(body: Uint8Array): Uint8Array {
@@ -130,7 +130,7 @@ export const lies: readonly Lie[] = [
   {
     name: "an endless stream",
     kind: "headers",
-    answer: (blocks) => ({ bytes: concatBytes(...Array(80).fill(headersOf(blocks.slice(0, 1)))) }),
+    answer: (blocks) => ({ bytes: concatBytes(Array(80).fill(headersOf(blocks.slice(0, 1)))) }),
   },
   {
     name: "a message that is too large",
@@ -141,18 +141,18 @@ export const lies: readonly Lie[] = [
     name: "headers with much that no hash covers",
     kind: "headers",
     answer: (blocks) => ({
-      bytes: concatBytes(
+      bytes: concatBytes([
         ...blocks.map(({ header }) => {
           // Field 99 of the message, 20,000 bytes.
-          const padding = concatBytes(
+          const padding = concatBytes([
             Uint8Array.of(0x9a, 0x06, 0xa0, 0x9c, 0x01),
             new Uint8Array(20_000),
-          );
+          ]);
           return ok(
-            concatBytes(encodeP2PSignedHeader({ signed: header, daHeightHint: 0 }), padding),
+            concatBytes([encodeP2PSignedHeader({ signed: header, daHeightHint: 0 }), padding]),
           );
         }),
-      ),
+      ]),
     }),
   },
   {

@@ -27,7 +27,7 @@ afterEach(async () => {
 /** The key of node `number`, as libp2p has it. */
 export function nodeKey(number: number): Uint8Array {
   const seed = new Uint8Array(32).fill(100 + number);
-  return concatBytes(seed, rawPublicKey(privateKeyFromSeed(seed)));
+  return concatBytes([seed, rawPublicKey(privateKeyFromSeed(seed))]);
 }
 
 export function createNode(number: number, options: Partial<P2pHostOptions> = {}): TestNode {

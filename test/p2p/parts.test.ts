@@ -22,7 +22,7 @@ describe("names and statements", () => {
     expect(decodeServed(encodeServed(served))).toEqual(served);
     const empty = { chainId: "", blocks: null };
     expect(decodeServed(encodeServed(empty))).toEqual(empty);
-    expect(decodeServed(concatBytes(encodeServed(served), hex("2a0100")))).toEqual(served);
+    expect(decodeServed(concatBytes([encodeServed(served), hex("2a0100")]))).toEqual(served);
   });
 
   it.each([

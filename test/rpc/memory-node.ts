@@ -227,8 +227,8 @@ export class MemoryChain implements BlockReader {
     const { head } = this;
     const height = head.height + 1;
     const timeNs = genesisTimeNs + BigInt(height) * 1_000_000_500n;
-    const dataHash = sha256(concatBytes(...txs));
-    const hash = sha256(concatBytes(head.hash, dataHash, Uint8Array.of(height % 256)));
+    const dataHash = sha256(concatBytes(txs));
+    const hash = sha256(concatBytes([head.hash, dataHash, Uint8Array.of(height % 256)]));
     assert(hash.length === 32, "a hash has 32 bytes");
     this.#blocks.push({
       height,

@@ -14,7 +14,7 @@ const place = { path: "1-9.snp", database: "snapshot", key: "1-9" };
 it.each([0, 1, 512 * 1024, 3_000_000])("%d bytes come back as they were", async (sizeBytes) => {
   const data = Uint8Array.from({ length: sizeBytes }, (_, at) => (at * 31) & 0xff);
   const snapshot = { ...snapshotAt(9, 1), data };
-  const file = concatBytes(...(await encodeSnapshot(snapshot)));
+  const file = concatBytes(await encodeSnapshot(snapshot));
   const read = decodeSnapshot(file, place);
   expect({ ...read, data: null }).toEqual({ ...snapshot, data: null });
   expect(Buffer.from(read.data).equals(data)).toBe(true);
@@ -34,7 +34,7 @@ it("lets others have their turn while it sums a large one up, to write it or to 
   const pieces = await encodeSnapshot(snapshot);
   expect(turns).toBeGreaterThanOrEqual(15);
   turns = 0;
-  await decodeSnapshotInTurns(concatBytes(...pieces), place);
+  await decodeSnapshotInTurns(concatBytes(pieces), place);
   clearImmediate(timer);
   expect(turns).toBeGreaterThanOrEqual(15);
 });

@@ -31,7 +31,7 @@ const payload = fc.oneof(
 );
 const goTimeBytes = fc
   .uint8Array({ minLength: 14, maxLength: 14 })
-  .map((rest) => concatBytes(Uint8Array.of(1), rest));
+  .map((rest) => concatBytes([Uint8Array.of(1), rest]));
 const readiness = fc.record({
   isReady: fc.boolean(),
   appliedHeight: integer,
@@ -154,7 +154,7 @@ describe("requests", () => {
     fc.assert(
       fc.property(fc.array(request, { maxLength: 4 }), sizes, (requests, pieceSizes) => {
         const writer = new MsgpackWriter();
-        const stream = concatBytes(...requests.flatMap((r) => encodeRequest(writer, r, self)));
+        const stream = concatBytes(requests.flatMap((r) => encodeRequest(writer, r, self)));
         expect(readRequests(cut(stream, pieceSizes))).toEqual(requests);
       }),
       { numRuns: 200 },
@@ -170,7 +170,7 @@ describe("requests", () => {
           plain.kind === "heartbeatResponse" || plain.kind === "appendEntriesResponse";
         const response = isTimed && ready !== null ? { ...plain, readiness: ready } : plain;
         if (!response.kind.endsWith("Response")) throw new Error("a response");
-        const bytes = concatBytes(...encodeResponse(writer, response as never, self));
+        const bytes = concatBytes(encodeResponse(writer, response as never, self));
         const reader = new FrameReader("response", 1 << 20);
         reader.push(bytes);
         const decoded = decodeResponse(defined(reader.next(), "a frame").bytes, message);
@@ -209,7 +209,7 @@ describe("arbitrary bytes", () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 4 }), bytes, (type, rest) => {
         for (const read of [
-          () => readRequests([concatBytes(Uint8Array.of(type), rest)]),
+          () => readRequests([concatBytes([Uint8Array.of(type), rest])]),
           () => decodeRequest(type, rest),
           () => decodeConfiguration(rest),
           () => decodeResponse(rest, appendEntries("a", "b", 1, [])),
@@ -228,7 +228,7 @@ describe("arbitrary bytes", () => {
   it("one flipped byte in a good frame is no exception", () => {
     const writer = new MsgpackWriter();
     const message = appendEntries("a", "b", 3, [new Uint8Array(5), new Uint8Array(40)]);
-    const good = concatBytes(...encodeRequest(writer, message, self));
+    const good = concatBytes(encodeRequest(writer, message, self));
     for (let at = 0; at < good.length; at++) {
       for (const value of [0x00, 0x7f, 0xa0, 0xc0, 0xc1, 0xdd, 0xff]) {
         const bad = good.slice();
@@ -247,7 +247,7 @@ describe("a large frame", () => {
   it("is read once, in however many pieces it comes", () => {
     // Decoding anew with each piece would look at half a million times 250 KB here, and not end.
     const message = appendEntries("node-ä", "node-b", 1, [new Uint8Array(500_000).fill(5)]);
-    const stream = concatBytes(...encodeRequest(new MsgpackWriter(), message, self));
+    const stream = concatBytes(encodeRequest(new MsgpackWriter(), message, self));
     const [read] = readRequests(cut(stream, [1]));
     expect(read?.kind === "appendEntriesRequest" && read.entries[0]?.data?.length).toBe(500_000);
   });

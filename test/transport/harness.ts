@@ -154,7 +154,7 @@ export class RawClient {
       this.#check();
     });
     this.closed = new Promise((resolve) =>
-      socket.once("close", () => resolve(concatBytes(...this.#chunks))),
+      socket.once("close", () => resolve(concatBytes(this.#chunks))),
     );
   }
 
@@ -167,7 +167,7 @@ export class RawClient {
   }
 
   #check(): void {
-    const all = concatBytes(...this.#chunks);
+    const all = concatBytes(this.#chunks);
     if (this.#waiting === null || all.length < this.#waiting.bytes) return;
     this.#waiting.take(all);
     this.#waiting = null;

@@ -64,7 +64,7 @@ function encode(vector: Vector): string {
     if (vector.kind === "request") writer.byte(vector.rpcType ?? 0);
     codec.write(writer, wireFields(fields, timeFormat));
   }
-  return toHex(concatBytes(...writer.finish())) + (vector.stream ?? "");
+  return toHex(concatBytes(writer.finish())) + (vector.stream ?? "");
 }
 
 /** What a vector reads as: every time in Go's own format, the zero time from nil too, our own keys absent. */

@@ -110,7 +110,7 @@ export class HttpEndpoint {
         });
         response.on("error", reject);
         response.on("end", () =>
-          resolve({ status: response.statusCode ?? 0, body: concatBytes(...chunks) }),
+          resolve({ status: response.statusCode ?? 0, body: concatBytes(chunks) }),
         );
       });
       request.end(body);

@@ -70,7 +70,7 @@ export function encodePayload(built: BuiltPayload): IdentifiedTx[] {
   };
   const json = new TextEncoder().encode(JSON.stringify(frame));
   const first = {
-    tx: concatBytes(Uint8Array.of(marker), json),
+    tx: concatBytes([Uint8Array.of(marker), json]),
     id: bytesOf(built.executionPayload.blockHash),
   };
   const others = transactions.map((raw) => {
@@ -109,5 +109,5 @@ export function decodePayload(txs: readonly Uint8Array[]): DecodedPayload {
 
 function versionedHash(commitment: string): string {
   const digest = createHash("sha256").update(bytesOf(commitment)).digest();
-  return formatData(concatBytes(kzgVersion, digest.subarray(1)));
+  return formatData(concatBytes([kzgVersion, digest.subarray(1)]));
 }

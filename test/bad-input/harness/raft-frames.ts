@@ -11,11 +11,11 @@ const address = "127.0.0.1:1";
 
 export function requestFrame(request: RequestMessage): Uint8Array {
   const self = identityOf(request.from, address);
-  return concatBytes(...encodeRequest(new MsgpackWriter(), request, self));
+  return concatBytes(encodeRequest(new MsgpackWriter(), request, self));
 }
 
 export function extensionFrame(from: string, call: ExtensionCall): Uint8Array {
-  return concatBytes(...encodeExtensionCall(new MsgpackWriter(), call, identityOf(from, address)));
+  return concatBytes(encodeExtensionCall(new MsgpackWriter(), call, identityOf(from, address)));
 }
 
 export function heartbeatFrame(from: string, to: string, term: number): Uint8Array {

@@ -69,11 +69,11 @@ const headers = [
 const data = [full.data, empty.data, { metadata: null, txs: [emptyBytes, utf8("x")] }];
 const heights = { daHeightHint: 2 ** 40 };
 const snapshotOf = (payload: BlockPayload) =>
-  concatBytes(
+  concatBytes([
     encodeBlockPayload(payload),
     encodeTxIdsAt({ height: 1, txIds: [utf8("one"), utf8("two")] }),
     encodeTxIdsAt({ height: 2, txIds: [new Uint8Array(txIdMaxBytes).fill(1)] }),
-  );
+  ]);
 const state = {
   version: { block: 11, app: 1 },
   chainId: "evolve-test",
@@ -163,7 +163,7 @@ export const blockTargets: readonly Target[] = [
     check: checkCodec<StateSnapshot>({
       decode: decodeStateSnapshot,
       encode: ({ block, recentTxIds }) =>
-        concatBytes(encodeBlockPayload(block), ...recentTxIds.map(encodeTxIdsAt)),
+        concatBytes([encodeBlockPayload(block), ...recentTxIds.map(encodeTxIdsAt)]),
       isRefusal: isBlockError,
       use: ({ recentTxIds }) => {
         for (const { txIds } of recentTxIds) expectIdentities(txIds);

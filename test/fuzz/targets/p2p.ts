@@ -124,7 +124,7 @@ export const p2pTargets: readonly Target[] = [
   {
     name: "p2p-stream",
     shape: protobuf,
-    seeds: [request, ok, concatBytes(ok, ok, notFound), concatBytes(notFound, request)],
+    seeds: [request, ok, concatBytes([ok, ok, notFound]), concatBytes([notFound, request])],
     check: checkStream,
     share: 4,
   },

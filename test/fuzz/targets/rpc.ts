@@ -126,7 +126,10 @@ function decoded(path: string): string | null {
 }
 
 function request(line: string, body = "", type = "application/json"): Uint8Array {
-  return concatBytes(utf8(`${line}\ncontent-type: ${type}\nidempotency-key: k-1\n\n`), utf8(body));
+  return concatBytes([
+    utf8(`${line}\ncontent-type: ${type}\nidempotency-key: k-1\n\n`),
+    utf8(body),
+  ]);
 }
 
 function call(method: string, params: unknown): string {

@@ -100,7 +100,7 @@ const snapshot = {
 };
 const snapshots = await Promise.all(
   [emptyBytes, new Uint8Array(300).fill(7)].map(async (data) =>
-    concatBytes(...(await encodeSnapshot({ ...snapshot, data }))),
+    concatBytes(await encodeSnapshot({ ...snapshot, data })),
   ),
 );
 

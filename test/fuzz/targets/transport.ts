@@ -59,7 +59,7 @@ const requests: readonly RequestMessage[] = [
 const writer = new MsgpackWriter();
 
 function written(write: (writer: MsgpackWriter) => readonly Uint8Array[]): Uint8Array {
-  return concatBytes(...write(writer));
+  return concatBytes(write(writer));
 }
 
 const ourRequests: readonly Uint8Array[] = [
@@ -70,7 +70,7 @@ const ourRequests: readonly Uint8Array[] = [
 /** hashicorp's; some hold numbers that no log of ours reaches, and are refused for that. */
 const goRequests: readonly Uint8Array[] = vectors
   .filter(({ kind, decodeError }) => kind === "request" && !decodeError)
-  .map(({ hex, stream = "" }) => concatBytes(hexBytes(hex), hexBytes(stream)));
+  .map(({ hex, stream = "" }) => concatBytes([hexBytes(hex), hexBytes(stream)]));
 
 /** A connection's own limit is a gibibyte, of which it reserves what a peer announces. */
 const streamMaxBytes = 64 * 1024;
@@ -181,7 +181,7 @@ const responseSeeds: readonly Uint8Array[] = [
 ];
 
 function headed(at: number, write: (writer: MsgpackWriter) => readonly Uint8Array[]): Uint8Array {
-  return concatBytes(Uint8Array.of(at), written(write));
+  return concatBytes([Uint8Array.of(at), written(write)]);
 }
 
 function checkResponse(input: Uint8Array): Outcome {
@@ -258,7 +258,7 @@ const structSeeds: readonly Uint8Array[] = [
     return writer.finish();
   }),
   Uint8Array.from([1, 0x93, 0x01, 0xa1, 0x61, 0xa1, 0x62]),
-  concatBytes(Uint8Array.of(2), encodeConfiguration(configuration)),
+  concatBytes([Uint8Array.of(2), encodeConfiguration(configuration)]),
   ...[...ourRequests, ...goRequests].flatMap(([type = 0, ...rest]) => {
     const at = structOfRequest.get(type);
     return at === undefined ? [] : [Uint8Array.from([at, ...rest])];
