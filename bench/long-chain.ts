@@ -13,7 +13,7 @@ import { formatKvTransaction } from "../src/execution/kv-transaction.ts";
 import type { Home } from "../src/node/open-home.ts";
 import { bootstrapEntry, type ConfigurationCodec } from "../src/raft/membership.ts";
 import type { Entry, ServerId } from "../src/raft/types.ts";
-import { openBlockStore } from "../src/storage/block-store.ts";
+import { openBlockStore } from "../src/storage/open-block-store.ts";
 import { openRaftStore } from "../src/storage/open-raft-store.ts";
 import { decodeConfiguration, encodeConfiguration } from "../src/transport/configuration.ts";
 

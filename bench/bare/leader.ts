@@ -24,7 +24,9 @@ let committed = 0;
 function isDurable(member: number): void {
   durable[member] = (durable[member] ?? 0) + 1;
   const [, second = 0] = durable.toSorted((a, b) => b - a);
-  if (second > committed) parentPort?.postMessage((committed = second));
+  if (second <= committed) return;
+  committed = second;
+  parentPort?.postMessage(committed);
 }
 
 const sockets = followerPorts.map((port, at) => {

@@ -11,7 +11,8 @@ import type { RootLogger } from "../observability/logger.ts";
 import { createMetrics } from "../observability/metrics.ts";
 import { Narrator } from "../observability/narrate.ts";
 import type { Sequencer } from "../sequencer/sequencer.ts";
-import { type BlockStore, lockDirectory, openBlockStore } from "../storage/block-store.ts";
+import type { BlockStore } from "../storage/block-store.ts";
+import { lockDirectory, openBlockStore } from "../storage/open-block-store.ts";
 import type { DiskObserver } from "../storage/watched-disk.ts";
 import {
   addressesOf,

@@ -9,7 +9,7 @@
  */
 import { setImmediate } from "node:timers/promises";
 import { assert, defined } from "../base/assert.ts";
-import { equalBytes, toHex } from "../base/bytes.ts";
+import { equalBytes } from "../base/bytes.ts";
 import type { BlockReader, ChainHead, Height, StoredBlock, TxLocation } from "../block/types.ts";
 import {
   type BackfillProgress,
@@ -30,40 +30,30 @@ import {
 import { genesisHead, headOf, readHead } from "./chain-head.ts";
 import type { ChainIdentity } from "./chain-identity.ts";
 import { DamagedBlocks, type DamagedRun } from "./damaged-blocks.ts";
-import { DirectoryLock } from "./directory-lock.ts";
-import { ensureDirectory } from "./disk.ts";
+import type { DirectoryLock } from "./directory-lock.ts";
 import type { Environment } from "./environment.ts";
 import { Flusher } from "./flusher.ts";
 import { KeptTxs } from "./kept-txs.ts";
 import { numberKey } from "./keys.ts";
-import { openBlockFile } from "./open-block-file.ts";
 import { type SigningMark, SigningMarks } from "./signing-marks.ts";
-import type { SpaceLimits } from "./space.ts";
 import { type TxIdsAt, TxIndex } from "./tx-index.ts";
-import type { DiskObserver } from "./watched-disk.ts";
+import { UnflushedBlocks } from "./unflushed-blocks.ts";
 import { WriteSet } from "./write-set.ts";
 
-export interface BlockStoreOptions extends Partial<SpaceLimits> {
-  /** `<home>/data`; created if it is not there. */
-  readonly directory: string;
-  /** The directory's lock, if the caller holds it already, and keeps it; else the store takes one of its own. */
-  readonly lock?: DirectoryLock;
+/** What an opened store consists of; it owns all of them. */
+export interface BlockStoreParts {
+  readonly environment: Environment;
+  /** null where the caller keeps it. */
+  readonly lock: DirectoryLock | null;
   readonly genesis: ChainIdentity;
-  /** Blocks within which a transaction's identity is known. */
   readonly txWindow: number;
-  /** How long a block may wait for company on its way to the disk. */
-  readonly flushDelayMs?: number;
-  /** Hears of each write. */
-  readonly disk?: DiskObserver;
+  readonly flushDelayMs: number;
 }
 
 /** What peers know of a block. */
 type FetchedAgain = Pick<StoredBlock, "height" | "hash" | "header" | "data">;
 
 const mebibyte = 1024 * 1024;
-const flushDelayMsDefault = 20;
-const fileMaxBytesDefault = mebibyte * mebibyte;
-const freeMinBytesDefault = 64 * mebibyte;
 
 /** Blocks in memory that are not on disk; beyond it, `append` waits for the disk. */
 const unflushedMaxBytes = 32 * mebibyte;
@@ -77,40 +67,9 @@ const unflushedMaxBlocks = 512;
 const idsPerSlice = 1_024;
 const idsPerHeight = 8;
 
-/**
- * Takes the lock of a data directory, created if it is not there: whatever opens files in it does so
- * after this. Throws {@link StorageError}, STORAGE_LOCKED above all.
- */
-export function lockDirectory(directory: string): Promise<DirectoryLock> {
-  ensureDirectory(directory);
-  return DirectoryLock.acquire(directory);
-}
-
-/** Opens or creates the store. Throws {@link StorageError} where it must not be used. */
-export async function openBlockStore(options: BlockStoreOptions): Promise<BlockStore> {
-  ensureDirectory(options.directory);
-  const lock = options.lock === undefined ? await DirectoryLock.acquire(options.directory) : null;
-  try {
-    const { directory, genesis, disk = null } = options;
-    const { fileMaxBytes = fileMaxBytesDefault, freeMinBytes = freeMinBytesDefault } = options;
-    const space = { fileMaxBytes, freeMinBytes };
-    const environment = await openBlockFile(directory, genesis, space, disk);
-    try {
-      return new BlockStore({ environment, lock, options });
-    } catch (error) {
-      await environment.close();
-      throw error;
-    }
-  } catch (error) {
-    await lock?.release();
-    throw error;
-  }
-}
-
 export class BlockStore implements BlockReader {
   readonly #environment: Environment;
   readonly #tables: BlockTables;
-  /** null where the caller keeps it. */
   readonly #lock: DirectoryLock | null;
   readonly #flusher: Flusher;
   readonly #txs: TxIndex;
@@ -118,36 +77,29 @@ export class BlockStore implements BlockReader {
   readonly #marks: SigningMarks;
   readonly #damaged = new DamagedBlocks();
   readonly #genesisHead: ChainHead;
-  /** Appended and not yet on disk, oldest first; readers find them here. */
-  readonly #unflushed = new Map<Height, StoredBlock>();
-  readonly #unflushedHashes = new Map<string, Height>();
+  readonly #unflushed = new UnflushedBlocks();
   /** What the next transaction will write, in the order in which it was asked for. */
   #writes = new WriteSet();
   #head: ChainHead;
   #earliest: Height | null;
   #closing: Promise<void> | null = null;
 
-  /** Use {@link openBlockStore}. */
-  constructor(parts: {
-    readonly environment: Environment;
-    readonly lock: DirectoryLock | null;
-    readonly options: BlockStoreOptions;
-  }) {
-    const { environment, lock, options } = parts;
+  /** Use `openBlockStore`. */
+  constructor({ environment, lock, genesis, txWindow, flushDelayMs }: BlockStoreParts) {
     const tables = blockTables(environment);
     this.#environment = environment;
     this.#tables = tables;
     this.#lock = lock;
-    this.#flusher = new Flusher(() => this.#flush(), options.flushDelayMs ?? flushDelayMsDefault);
-    this.#genesisHead = genesisHead(options.genesis);
+    this.#flusher = new Flusher(() => this.#flush(), flushDelayMs);
+    this.#genesisHead = genesisHead(genesis);
     const heights = readHeights(tables);
     this.#earliest = heights?.earliest ?? null;
-    this.#head = readHead(tables, heights?.latest ?? null, options.genesis);
+    this.#head = readHead(tables, heights?.latest ?? null, genesis);
     this.#marks = new SigningMarks(readMarks(tables));
     this.#kept = new KeptTxs(tables.kept);
     this.#txs = new TxIndex(tables, {
-      window: options.txWindow,
-      prunedThrough: readPrunedThrough(tables) ?? options.genesis.initialHeight - 1,
+      window: txWindow,
+      prunedThrough: readPrunedThrough(tables) ?? genesis.initialHeight - 1,
     });
   }
 
@@ -162,7 +114,7 @@ export class BlockStore implements BlockReader {
 
   /** Up to here the blocks are on disk. */
   get flushedHeight(): Height {
-    return this.#head.height - this.#unflushed.size;
+    return this.#head.height - this.#unflushed.count;
   }
 
   get earliestHeight(): Height | null {
@@ -209,7 +161,7 @@ export class BlockStore implements BlockReader {
   }
 
   heightOf(hash: Uint8Array): Height | null {
-    const height = this.#unflushedHashes.get(toHex(hash)) ?? readHeightOf(this.#tables, hash);
+    const height = this.#unflushed.heightOf(hash) ?? readHeightOf(this.#tables, hash);
     return height === null || !this.#holds(height) ? null : height;
   }
 
@@ -241,13 +193,12 @@ export class BlockStore implements BlockReader {
     for (const marked of this.#marks.takeCovered(height)) {
       this.#writes.add(0, () => signed.remove(numberKey(marked)));
     }
-    this.#unflushed.set(height, block);
-    this.#unflushedHashes.set(toHex(hash), height);
+    this.#unflushed.add(block);
     this.#head = headOf(block);
     this.#earliest ??= height;
     this.#flusher.soon();
     const isFull =
-      this.#writes.sizeBytes > unflushedMaxBytes || this.#unflushed.size > unflushedMaxBlocks;
+      this.#writes.sizeBytes > unflushedMaxBytes || this.#unflushed.count > unflushedMaxBlocks;
     if (isFull) await this.#flusher.now();
   }
 
@@ -291,7 +242,7 @@ export class BlockStore implements BlockReader {
   async setWatermark(mark: SigningMark): Promise<void> {
     this.markAhead([mark]);
     const { height } = mark;
-    const isOnItsWay = this.#marks.isOnItsWay(height) || this.#unflushed.has(height);
+    const isOnItsWay = this.#marks.isOnItsWay(height) || this.#unflushed.at(height) !== null;
     if (isOnItsWay) await this.#flusher.now();
   }
 
@@ -362,21 +313,20 @@ export class BlockStore implements BlockReader {
 
   async #flush(): Promise<void> {
     const writes = this.#writes;
-    const blocks = [...this.#unflushed.values()];
+    const blocks = this.#unflushed.list();
     const marks = this.#marks.onTheirWay;
     this.#writes = new WriteSet();
     if (writes.isEmpty) return;
     await this.#environment.commit(writes.sizeBytes, () => writes.run());
     this.#marks.written(marks);
-    for (const { height, hash } of blocks) {
-      this.#unflushed.delete(height);
-      this.#unflushedHashes.delete(toHex(hash));
-      this.#txs.flushed(height);
+    for (const block of blocks) {
+      this.#unflushed.remove(block);
+      this.#txs.flushed(block.height);
     }
   }
 
   #read(height: Height): StoredBlock | null {
-    return this.#unflushed.get(height) ?? readBlock(this.#tables, height);
+    return this.#unflushed.at(height) ?? readBlock(this.#tables, height);
   }
 
   #holds(height: Height): boolean {

@@ -7,7 +7,8 @@ import { afterEach, beforeEach, expect, it } from "vitest";
 import { decodeReadIndex } from "../../src/node/peer-requests.ts";
 import { decodePage, fetchTxIds, pageOfTxIds } from "../../src/node/recent-identities.ts";
 import type { PeerReply } from "../../src/sequencer/ports.ts";
-import { type BlockStore, openBlockStore } from "../../src/storage/block-store.ts";
+import type { BlockStore } from "../../src/storage/block-store.ts";
+import { openBlockStore } from "../../src/storage/open-block-store.ts";
 import { blockAfter, genesis } from "../storage/block-fixtures.ts";
 
 let directory: string;

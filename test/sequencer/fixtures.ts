@@ -22,11 +22,8 @@ import {
   type SequencerOptions,
 } from "../../src/sequencer/sequencer.ts";
 import type { SequencerState } from "../../src/sequencer/state.ts";
-import {
-  type BlockStore,
-  type BlockStoreOptions,
-  openBlockStore,
-} from "../../src/storage/block-store.ts";
+import type { BlockStore } from "../../src/storage/block-store.ts";
+import { type BlockStoreOptions, openBlockStore } from "../../src/storage/open-block-store.ts";
 
 export const signer = new BlockSigner(privateKeyFromSeed(new Uint8Array(32).fill(7)));
 

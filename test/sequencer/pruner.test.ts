@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, it } from "vitest";
 import { type PrunedBlocks, Pruner, type PrunerDependencies } from "../../src/sequencer/pruner.ts";
-import { type BlockStore, openBlockStore } from "../../src/storage/block-store.ts";
+import type { BlockStore } from "../../src/storage/block-store.ts";
+import { openBlockStore } from "../../src/storage/open-block-store.ts";
 import { blockAfter, genesis } from "../storage/block-fixtures.ts";
 import { until } from "./fixtures.ts";
 

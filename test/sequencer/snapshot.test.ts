@@ -7,7 +7,7 @@ import { setImmediate } from "node:timers/promises";
 import { expect, it, onTestFinished } from "vitest";
 import { decodeStateSnapshot } from "../../src/block/snapshot-codec.ts";
 import { takeSnapshot } from "../../src/sequencer/snapshot.ts";
-import { openBlockStore } from "../../src/storage/block-store.ts";
+import { openBlockStore } from "../../src/storage/open-block-store.ts";
 import { blockAfter, genesis } from "../storage/block-fixtures.ts";
 
 it.each([

@@ -5,13 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { afterAll, describe, expect, it } from "vitest";
-import {
-  type BlockStore,
-  type BlockStoreOptions,
-  openBlockStore,
-} from "../../src/storage/block-store.ts";
+import type { BlockStore } from "../../src/storage/block-store.ts";
 import { blockFileName, blockTableNames, blockTables } from "../../src/storage/block-tables.ts";
 import { Environment } from "../../src/storage/environment.ts";
+import { type BlockStoreOptions, openBlockStore } from "../../src/storage/open-block-store.ts";
 import { blockAfter, genesis, text } from "./block-fixtures.ts";
 import { childScript, startChild } from "./child-process.ts";
 import { flipBit } from "./flip-bit.ts";

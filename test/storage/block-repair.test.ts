@@ -5,8 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import type { StoredBlock } from "../../src/block/types.ts";
-import { type BlockStore, openBlockStore } from "../../src/storage/block-store.ts";
+import type { BlockStore } from "../../src/storage/block-store.ts";
 import { blockFileName } from "../../src/storage/block-tables.ts";
+import { openBlockStore } from "../../src/storage/open-block-store.ts";
 import { blockAfter, genesis, text } from "./block-fixtures.ts";
 import { flipBit } from "./flip-bit.ts";
 

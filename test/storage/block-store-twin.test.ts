@@ -7,9 +7,10 @@ import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
 import { InvariantError } from "../../src/base/assert.ts";
 import type { StoredBlock } from "../../src/block/types.ts";
-import { type BlockStore, openBlockStore } from "../../src/storage/block-store.ts";
+import type { BlockStore } from "../../src/storage/block-store.ts";
 import { genesisHead } from "../../src/storage/chain-head.ts";
 import { StorageError } from "../../src/storage/errors.ts";
+import { openBlockStore } from "../../src/storage/open-block-store.ts";
 import { ChainDisk, SimulatedChainStore } from "../simulation/whole/chain-disk.ts";
 import { blockAfter, genesis, text } from "./block-fixtures.ts";
 

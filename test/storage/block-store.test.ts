@@ -5,12 +5,9 @@ import { afterAll, describe, expect, it } from "vitest";
 import { InvariantError } from "../../src/base/assert.ts";
 import type { StoredBlock } from "../../src/block/types.ts";
 import { resultsKept } from "../../src/execution/kv-store.ts";
-import {
-  type BlockStore,
-  type BlockStoreOptions,
-  openBlockStore,
-} from "../../src/storage/block-store.ts";
+import type { BlockStore } from "../../src/storage/block-store.ts";
 import { StorageError } from "../../src/storage/errors.ts";
+import { type BlockStoreOptions, openBlockStore } from "../../src/storage/open-block-store.ts";
 import { SigningMarks } from "../../src/storage/signing-marks.ts";
 import { blockAfter, genesis, text } from "./block-fixtures.ts";
 

@@ -4,8 +4,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, it } from "vitest";
-import { openBlockStore } from "../../src/storage/block-store.ts";
 import { wellAfterMs } from "../../src/storage/disk-watch.ts";
+import { openBlockStore } from "../../src/storage/open-block-store.ts";
 import { WatchedDisk } from "../../src/storage/watched-disk.ts";
 import { blockAfter, genesis } from "./block-fixtures.ts";
 

@@ -3,7 +3,7 @@
  * `pruning` when it removes for the first time. Arguments: directory, blocks to keep.
  */
 import { writeSync } from "node:fs";
-import { openBlockStore } from "../../../src/storage/block-store.ts";
+import { openBlockStore } from "../../../src/storage/open-block-store.ts";
 import { blockAfter, genesis } from "../block-fixtures.ts";
 
 const [directory = "", keep = "10"] = process.argv.slice(2);
