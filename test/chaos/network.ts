@@ -1,98 +1,78 @@
-/** The network between the nodes: every pair of them has a way there and a way back. */
+/** The network between the nodes, which can be cut and slowed down: this run's end of its process. */
 
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
 import type { LocalNodePlace } from "../../src/devnet/local-node.ts";
-import type { Dice } from "../simulation/dice.ts";
-import { Link, type Way } from "./link.ts";
-
-/** Of the delay: real networks are not even. */
-const jitterShare = 0.1;
-
-class Direction implements Way {
-  isCut = false;
-  /** On top of the distance: what a fault adds. */
-  extraMs = { low: 0, high: 0 };
-  readonly #oneWayMs: number;
-  readonly #dice: Dice;
-
-  constructor(oneWayMs: number, dice: Dice) {
-    this.#oneWayMs = oneWayMs;
-    this.#dice = dice;
-  }
-
-  delayMs(): number {
-    const distanceMs = this.#oneWayMs * this.#dice.between(1, 1 + jitterShare);
-    return distanceMs + this.#dice.between(this.extraMs.low, this.extraMs.high);
-  }
-}
+import type { FromNetwork, NetworkOptions, ToNetwork } from "./network-protocol.ts";
 
 export class Network {
-  /** By `from>to`: the machines' ways, which all connections between them share. */
-  readonly #ways = new Map<string, Direction>();
-  /** By the node that is dialled, and by the one that dials. */
-  readonly #links = new Map<string, Map<string, Link>>();
+  readonly #process: ChildProcess;
+  readonly #exited: Promise<unknown>;
+  readonly #requests = new Map<number, PromiseWithResolvers<number | null>>();
+  #requestId = 0;
 
-  /** `rttMsOf` is the round trip between two nodes. */
-  constructor(rttMsOf: (a: string, b: string) => number, ids: readonly string[], dice: Dice) {
-    for (const from of ids) {
-      for (const to of ids) {
-        if (from === to) continue;
-        this.#ways.set(`${from}>${to}`, new Direction(rttMsOf(from, to) / 2, dice));
-      }
-    }
+  constructor(options: NetworkOptions) {
+    this.#process = fork(join(import.meta.dirname, "network-process.ts"), [
+      JSON.stringify(options),
+    ]);
+    this.#exited = once(this.#process, "exit");
+    this.#process.on("message", ({ requestId, port }: FromNetwork) => {
+      this.#requests.get(requestId)?.resolve(port);
+      this.#requests.delete(requestId);
+    });
+    this.#process.once("exit", (code, signal) => {
+      const error = new Error(`the network ended with ${code ?? signal}`);
+      for (const { reject } of this.#requests.values()) reject(error);
+    });
   }
 
   /** Where `from` finds the Raft port of `to`. */
   async addressOf(from: LocalNodePlace, to: LocalNodePlace): Promise<string> {
-    const link = new Link({
-      host: to.host,
-      targetPort: to.raftPort,
-      there: this.#way(from.id, to.id),
-      back: this.#way(to.id, from.id),
-    });
-    const links = this.#links.get(to.id) ?? new Map<string, Link>();
-    this.#links.set(to.id, links.set(from.id, link));
-    await link.open();
-    return `${to.host}:${link.port}`;
+    const { id, host, raftPort: port } = to;
+    const request = this.#request();
+    this.#tell({ kind: "connect", requestId: request.id, from: from.id, to: { id, host, port } });
+    return `${host}:${await request.answer}`;
   }
 
   async nodeStarted(id: string): Promise<void> {
-    for (const link of this.#linksTo(id)) await link.open();
+    const request = this.#request();
+    this.#tell({ kind: "nodeStarted", requestId: request.id, id });
+    await request.answer;
   }
 
   nodeEnded(id: string): void {
-    for (const link of this.#linksTo(id)) link.close();
+    this.#tell({ kind: "nodeEnded", id });
   }
 
   /** Nothing passes from one to the other; the way back is another. */
   cut(from: string, to: string): void {
-    this.#way(from, to).isCut = true;
+    this.#tell({ kind: "cut", from, to });
   }
 
   /** Both ways between `id` and all others take so much longer, each packet another time. */
   slowDown(id: string, extraMs: { readonly low: number; readonly high: number }): void {
-    for (const [name, way] of this.#ways) {
-      if (name.startsWith(`${id}>`) || name.endsWith(`>${id}`)) way.extraMs = extraMs;
-    }
+    this.#tell({ kind: "slowDown", id, extraMs });
   }
 
   mend(): void {
-    for (const way of this.#ways.values()) {
-      way.isCut = false;
-      way.extraMs = { low: 0, high: 0 };
-    }
+    this.#tell({ kind: "mend" });
   }
 
-  destroy(): void {
-    for (const links of this.#links.values()) for (const link of links.values()) link.destroy();
+  async end(): Promise<void> {
+    if (this.#process.connected) this.#process.disconnect();
+    await this.#exited;
   }
 
-  #way(from: string, to: string): Direction {
-    const way = this.#ways.get(`${from}>${to}`);
-    if (way === undefined) throw new Error(`there is no way from ${from} to ${to}`);
-    return way;
+  #request(): { readonly id: number; readonly answer: Promise<number | null> } {
+    const id = ++this.#requestId;
+    const request = Promise.withResolvers<number | null>();
+    this.#requests.set(id, request);
+    return { id, answer: request.promise };
   }
 
-  #linksTo(id: string): readonly Link[] {
-    return [...(this.#links.get(id)?.values() ?? [])];
+  #tell(message: ToNetwork): void {
+    // At the end of a run nodes end after their network.
+    if (this.#process.connected) this.#process.send(message);
   }
 }

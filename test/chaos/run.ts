@@ -47,10 +47,8 @@ export async function runChaos(options: ChaosOptions & ChaosSurroundings): Promi
   const guard = await ProcessGuard.start();
   const ids = Array.from({ length: options.nodes }, (_, nth) => `node-${nth + 1}`);
   const dice = new Dice(options.seed);
-  const farId = ids.at(-1);
-  const rttMsOf = (a: string, b: string) =>
-    a === farId || b === farId ? options.farRttMs : options.rttMs;
-  const network = new Network(rttMsOf, ids, dice.fork("network"));
+  const { rttMs, farRttMs, seed } = options;
+  const network = new Network({ ids, rttMs, farRttMs, seed });
   const disks = new Map<LocalNode, Disk>();
   try {
     const cluster = await LocalCluster.create({
@@ -70,7 +68,7 @@ export async function runChaos(options: ChaosOptions & ChaosSurroundings): Promi
     return await new Chaos(options, { cluster, network, disks, dice }).run();
   } finally {
     await guard.close();
-    network.destroy();
+    await network.end();
     for (const disk of disks.values()) disk.unmount();
   }
 }
