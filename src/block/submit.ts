@@ -19,7 +19,7 @@ export type SubmitOutcome =
   | { readonly kind: "tooLarge"; readonly maxBytes: number }
   /** Malformed for the executor (for `kv`: not `key=value`). */
   | { readonly kind: "invalid"; readonly reason: string }
-  /** No leader, or no commit, within the configured wait; `mayCommit` if it was offered to a leader. */
+  /** No leader, or no commit, within the configured wait; `mayCommit` if a leader was offered it, or an execution client has it. */
   | {
       readonly kind: "unavailable";
       readonly reason: string;

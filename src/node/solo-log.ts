@@ -80,6 +80,7 @@ async function apply(
       signatures: new SignatureChecker(),
       listener: {
         applied: () => {},
+        unidentified: () => {},
         refused: ({ index }, _payload, reason) => log.warn({ index, reason }, "block refused"),
         reached: (index) => {
           if (index === lastIndex) done.abort();

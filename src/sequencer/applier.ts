@@ -18,7 +18,7 @@ import type { BlockPayload, ChainHead, Height, StoredBlock } from "../block/type
 import { type BlockExpectations, checkBlock, checkClaims } from "../block/validate.ts";
 import type { Refusal, RefusalCode } from "../block/verdict.ts";
 import type { Executor } from "../execution/executor.ts";
-import { byHeight, fetchBlocks, type Target } from "./catch-up.ts";
+import { byHeight, fetchBlocks, type Target, type UnidentifiedBlock } from "./catch-up.ts";
 import { ChainWriter, type ExecutionListener } from "./chain-writer.ts";
 import { blocksIn, type DecodedEntry, decodeEntry, slicesOf } from "./decode-entry.ts";
 import { headDiverged, snapshotUnusable } from "./errors.ts";
@@ -44,6 +44,8 @@ export interface Backlog {
 
 export interface ApplierListener extends ExecutionListener {
   applied(applied: AppliedBlock): void;
+  /** A block that is about to be applied, and whose transactions nobody can name any more. */
+  unidentified(block: UnidentifiedBlock): void;
   /** A committed entry that is no valid next block; refused alike on every node. */
   refused(entry: CommittedEntry, payload: BlockPayload | null, reason: string): void;
   /** `index` and everything before it is done with. */
@@ -296,9 +298,12 @@ export class Applier {
   async #fetchTo(target: Target, signal: AbortSignal): Promise<void> {
     if (signal.aborted) return;
     if (target.height > this.head.height) this.#fetching(this.head.height, target);
-    await fetchBlocks(this.#chain, this.#source, target, signal, (block) => {
-      this.#fetching(block.height, target);
-      this.#listener.applied({ block, sizeBytes: 0, source: "p2p" });
+    await fetchBlocks(this.#chain, this.#source, target, signal, {
+      unidentified: (block) => this.#listener.unidentified(block),
+      stored: (block) => {
+        this.#fetching(block.height, target);
+        this.#listener.applied({ block, sizeBytes: 0, source: "p2p" });
+      },
     });
     if (!signal.aborted) this.#setBacklog(null);
   }

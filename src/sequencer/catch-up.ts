@@ -10,7 +10,7 @@ import type { Height, StoredBlock } from "../block/types.ts";
 import { checkLink } from "../block/validate.ts";
 import type { ChainWriter } from "./chain-writer.ts";
 import { headDiverged } from "./errors.ts";
-import type { BlockSource } from "./ports.ts";
+import type { BlockSource, FetchedBlock } from "./ports.ts";
 
 export interface Target {
   readonly height: Height;
@@ -19,13 +19,21 @@ export interface Target {
   readonly txIdsAt: ReadonlyMap<Height, readonly Uint8Array[]>;
 }
 
+export interface FetchListener {
+  /** Before it is stored: what its transactions are called is not known any more. */
+  readonly unidentified: (block: UnidentifiedBlock) => void;
+  readonly stored: (block: StoredBlock) => void;
+}
+
+export type UnidentifiedBlock = Pick<FetchedBlock, "height" | "data">;
+
 /** Resolves once the head is the target, or `signal` aborts. Throws STATE_DIVERGENCE, and what the source throws. */
 export async function fetchBlocks(
   chain: ChainWriter,
   source: BlockSource,
   { height, hash, txIdsAt }: Target,
   signal: AbortSignal,
-  onBlock: (block: StoredBlock) => void,
+  { unidentified, stored: onStored }: FetchListener,
 ): Promise<void> {
   try {
     const gap = { parent: chain.head, target: { height, hash } };
@@ -34,10 +42,11 @@ export async function fetchBlocks(
       const refusal = checkLink(block.header.header, chain.head);
       if (refusal !== null) throw headDiverged(chain.head, block.hash, refusal.reason);
       const txIds = txIdsAt.get(block.height) ?? [];
+      if (txIds.length === 0 && block.data.txs.length > 0) unidentified(block);
       const next = { ...block, txIds, raftIndex: 0, raftTerm: 0 };
       const stored = await chain.append(next, signal);
       if (stored === null) return;
-      onBlock(stored);
+      onStored(stored);
     }
   } catch (error) {
     if (!signal.aborted) throw error;

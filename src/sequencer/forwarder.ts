@@ -1,6 +1,7 @@
 /** Offers the transactions of this node to whoever leads, and answers such offers while leading. */
 
 import { sleep } from "../base/task-group.ts";
+import type { Height } from "../block/types.ts";
 import type { ConsensusPort, PeerReply } from "./ports.ts";
 import { decodeTxBatch, encodeTxBatch, offerMethod, offerStatus } from "./tx-batch.ts";
 import { markOffered, type PendingTx, type TxPool } from "./tx-pool.ts";
@@ -17,6 +18,8 @@ export interface ForwarderDependencies {
   readonly consensus: ConsensusPort;
   /** The leader to offer to: another node; null if there is none, or this one leads. */
   readonly leader: () => { readonly id: string; readonly term: number } | null;
+  /** Up to here this node has looked for its clients' transactions in every block. */
+  readonly searchedThrough: () => Height;
   readonly onRefused: (leaderId: string, reason: string) => void;
 }
 
@@ -65,7 +68,7 @@ export class Forwarder {
       const reply = await consensus.askPeer(
         leader.id,
         offerMethod,
-        encodeTxBatch(batch),
+        encodeTxBatch({ absentThrough: this.#dependencies.searchedThrough(), txs: batch }),
         this.#options.answerTimeoutMs,
       );
       if (mayHaveTaken(reply)) for (const pending of batch) markOffered(pending, leader.term);
@@ -79,11 +82,12 @@ export class Forwarder {
   }
 }
 
-/** null if it took them, or leads no more: then there will be another. */
+/** null if it took them, or leads no more: then there will be another. Or if this node has blocks to catch up with first. */
 function refusalOf(status: number): string | null {
   switch (status) {
     case offerStatus.taken:
     case offerStatus.notLeader:
+    case offerStatus.tooEarly:
       return null;
     case offerStatus.full:
       return "its queue is full: rpc.queue_max_txs and rpc.queue_max_bytes there";
@@ -100,18 +104,28 @@ function mayHaveTaken(reply: PeerReply): boolean {
   return reply.status === offerStatus.taken || reply.status === offerStatus.full;
 }
 
+export interface OfferTaker {
+  readonly isLeading: boolean;
+  /** From here to the head it can name every transaction of every block. */
+  readonly identifiedFrom: Height;
+  /** Adds one transaction; false if there is no room. */
+  readonly take: (tx: Pick<PendingTx, "id" | "tx">) => boolean;
+}
+
 /**
- * The leader's side. `take` adds one transaction, and is false if there is no room. How large a
- * client's may be is for the node that accepted it: one refusal here would hold up all behind it.
+ * The leader's side. How large a client's transaction may be is for the node that accepted it: one refusal here would
+ * hold up all behind it. What may be in a block that neither of the two knows enough of is not taken: it would
+ * be executed again (P7).
  */
 export function answerOffer(
   body: Uint8Array,
-  isLeading: boolean,
-  take: (tx: Pick<PendingTx, "id" | "tx">) => boolean,
+  { isLeading, identifiedFrom, take }: OfferTaker,
 ): number {
   if (!isLeading) return offerStatus.notLeader;
-  const txs = decodeTxBatch(body);
-  if (txs === null) return offerStatus.malformed;
+  const batch = decodeTxBatch(body);
+  if (batch === null) return offerStatus.malformed;
+  const { absentThrough, txs } = batch;
+  if (absentThrough + 1 < identifiedFrom) return offerStatus.tooEarly;
   // Taking a part is safe: the rest, offered again, brings the part along, and it is known by then.
   return txs.every(take) ? offerStatus.taken : offerStatus.full;
 }

@@ -94,6 +94,8 @@ export interface ChainStore extends BlockReader {
   /** Marks blocks, from the next one on, that will be signed in their turn: so that one write does for all. Throws as `setWatermark`. */
   markAhead(marks: readonly { readonly height: number; readonly hash: Uint8Array }[]): void;
   txLocation(txId: Uint8Array): TxLocation | null;
+  /** From here to the head every transaction has a location; below, what is executed is not known by name. */
+  readonly identifiedFrom: Height;
   /** Durable when it resolves. */
   keepTx(txId: Uint8Array, tx: Uint8Array): Promise<void>;
   dropTx(txId: Uint8Array): void;

@@ -6,7 +6,7 @@
 import { sleep, TaskGroup } from "../base/task-group.ts";
 import type { BlockSigner, SignatureChecker } from "../block/sign.ts";
 import type { SubmitOutcome, SubmitRequest } from "../block/submit.ts";
-import type { BlockPayload, ChainHead } from "../block/types.ts";
+import type { BlockPayload, ChainHead, Height } from "../block/types.ts";
 import type { Executor, GenesisParameters } from "../execution/executor.ts";
 import { AppliedIndex } from "./applied-index.ts";
 import { type AppliedBlock, Applier, type Backlog } from "./applier.ts";
@@ -32,7 +32,7 @@ import {
 } from "./readiness-watch.ts";
 import { isSameWork, type SequencerState, stateFrom } from "./state.ts";
 import { type SubmissionOptions, Submissions } from "./submission.ts";
-import { type PoolLimits, TxPool } from "./tx-pool.ts";
+import { type PendingTx, type PoolLimits, TxPool } from "./tx-pool.ts";
 import { TxReview } from "./tx-review.ts";
 
 export interface SequencerOptions extends ReadinessOptions {
@@ -99,6 +99,8 @@ export class Sequencer {
   /** null until it is known what log this node goes on with. */
   #baseHeight: number | null = null;
   #slowRaftDisk: SlowDisk | null = null;
+  /** Up to here this node's pool was compared with every block. */
+  #searchedThrough: Height;
   readonly #createdAtMs = performance.now();
   #appliedAtMs: number | null = null;
 
@@ -106,6 +108,7 @@ export class Sequencer {
     const { consensus, store, listener } = dependencies;
     this.#options = options;
     this.#dependencies = dependencies;
+    this.#searchedThrough = options.head.height;
     this.#tasks = new TaskGroup(dependencies.onFailure);
     this.#pool = new TxPool(options.pool);
     this.#readiness = new ReadinessWatch(options, {
@@ -124,6 +127,7 @@ export class Sequencer {
         ...dependencies,
         listener: {
           applied: (applied) => this.#onApplied(applied),
+          unidentified: (block) => this.#submissions.foundUnidentified(block),
           refused: (entry, payload, reason) => listener.refused(entry, payload, reason),
           reached: (index) => this.#onReached(index),
           timed: (operation, durationMs) => listener.timed(operation, durationMs),
@@ -152,6 +156,7 @@ export class Sequencer {
     this.#forwarder = new Forwarder(options.forwarding, {
       pool: this.#pool,
       consensus,
+      searchedThrough: () => this.#searchedThrough,
       onRefused: (leaderId, reason) => listener.offerRefused(leaderId, reason),
       leader: () => {
         const { leaderId: id, term } = this.#raft;
@@ -296,18 +301,21 @@ export class Sequencer {
   /** Another node offers transactions to this one as the leader. */
   takeOffer(body: Uint8Array): number {
     const isLeading = this.#raft.role === "leader" && !this.#isDraining;
-    return answerOffer(body, isLeading, ({ id, tx }) => {
-      const known = this.#pool.get(id);
-      if (known !== null) {
-        this.#pool.keepFor(known, "peer");
-        return true;
-      }
-      if (this.#dependencies.store.txLocation(id) !== null) return true;
-      if (!this.#pool.hasRoomForOffer(tx)) return false;
-      // Copies: what was offered is a view into a larger message.
-      this.#pool.add({ id: id.slice(), tx: tx.slice(), origin: "peer", isDurable: false });
+    const { identifiedFrom } = this.#dependencies.store;
+    return answerOffer(body, { isLeading, identifiedFrom, take: (tx) => this.#takeOffered(tx) });
+  }
+
+  #takeOffered({ id, tx }: Pick<PendingTx, "id" | "tx">): boolean {
+    const known = this.#pool.get(id);
+    if (known !== null) {
+      this.#pool.keepFor(known, "peer");
       return true;
-    });
+    }
+    if (this.#dependencies.store.txLocation(id) !== null) return true;
+    if (!this.#pool.hasRoomForOffer(tx)) return false;
+    // Copies: what was offered is a view into a larger message.
+    this.#pool.add({ id: id.slice(), tx: tx.slice(), origin: "peer", isDurable: false });
+    return true;
   }
 
   /** Resolves once everything up to `index` is applied, or `signal` aborts. */
@@ -321,6 +329,7 @@ export class Sequencer {
     for (const [index, txId] of block.txIds.entries()) {
       this.#submissions.committed(txId, { height: block.height, index });
     }
+    this.#searchedThrough = block.height;
     const isOwn = this.#raft.role === "leader" && this.#raft.term === block.raftTerm;
     const isLive = block.raftIndex >= this.#commitIndex;
     this.#dependencies.listener.applied({ ...applied, isOwn, isLive });

@@ -1,12 +1,13 @@
 /** Accepting transactions: identity, limits, waiting, and the answer (P7). */
 
 import { randomBytes } from "node:crypto";
-import { concatBytes } from "../base/bytes.ts";
+import { concatBytes, toHex } from "../base/bytes.ts";
 import { sleep } from "../base/task-group.ts";
 import { sha256 } from "../block/hash.ts";
 import type { SubmitOutcome, SubmitRequest } from "../block/submit.ts";
 import type { TxLocation } from "../block/types.ts";
 import type { Executor } from "../execution/executor.ts";
+import type { UnidentifiedBlock } from "./catch-up.ts";
 import type { ChainStore } from "./ports.ts";
 import type { PendingTx, TxFate, TxPool, Waiter } from "./tx-pool.ts";
 
@@ -31,6 +32,7 @@ export class Submissions {
   readonly #onAdded: () => void;
   /** In the order in which they came. */
   readonly #waiting = new Map<Waiter, PendingTx>();
+  readonly #digests = new WeakMap<PendingTx, string>();
   #tickedMs = performance.now();
   #ledMs = 0;
   #leaderlessMs = 0;
@@ -65,13 +67,20 @@ export class Submissions {
     const keyId = idempotencyKey === null ? null : idOfKey(idempotencyKey);
     // An Ethereum transaction is executed once by itself, whatever it is called.
     const txId = this.#executor.identityOf(tx) ?? keyId ?? freshId();
-    const unfit = this.#isKnown(txId) ? null : await this.#executor.screenTx(tx);
-    if (unfit !== null) return { kind: "invalid", reason: unfit.reason };
+    if (!this.#isKnown(txId)) {
+      // Before an execution client has seen it: it keeps what it was shown.
+      if (!this.#pool.hasRoomFor(tx)) return { kind: "queueFull", retryAfterMs: 1_000 };
+      const unfit = await this.#executor.screenTx(tx);
+      if (unfit !== null) return { kind: "invalid", reason: unfit.reason };
+    }
     const location = this.#store.txLocation(txId);
     if (location !== null) return { kind: "committed", txId, location };
 
     const isNew = this.#pool.get(txId) === null;
-    if (isNew && !this.#pool.hasRoomFor(tx)) return { kind: "queueFull", retryAfterMs: 1_000 };
+    if (isNew && !this.#pool.hasRoomFor(tx)) {
+      if (!this.#isShared(tx)) return { kind: "queueFull", retryAfterMs: 1_000 };
+      return { kind: "unavailable", reason: "the queue is full", txId, mayCommit: true };
+    }
     if (wait === "accept") {
       // In the pool before it is on disk: it takes its room there, and a block that takes it
       // meanwhile finds it.
@@ -90,9 +99,40 @@ export class Submissions {
   /** What is on disk from before a restart, and is still to be committed. */
   restore(kept: Iterable<{ readonly txId: Uint8Array; readonly tx: Uint8Array }>): void {
     for (const { txId, tx } of kept) {
-      if (this.#store.txLocation(txId) === null) this.#pend(txId, tx).isDurable = true;
-      else this.#store.dropTx(txId);
+      if (this.#store.txLocation(txId) === null) {
+        this.#pool.add({ id: txId, tx, origin: "client", isDurable: true, isRestored: true });
+      } else this.#store.dropTx(txId);
     }
+  }
+
+  /**
+   * A committed block, about to be applied, whose transactions have no names any more: so old is it. What a leader
+   * was offered may be one of them, and would be executed again if it were offered once more (P7). What a transaction
+   * says tells: one that has the same bytes is it.
+   */
+  foundUnidentified({ height, data }: UnidentifiedBlock): void {
+    const suspects = new Map<string, PendingTx>();
+    for (const pending of this.#pool) {
+      const mayBeIn = pending.isRestored || pending.offers > 0;
+      const name = mayBeIn && pending.origin !== "peer" ? this.#digestOf(pending) : null;
+      if (name !== null && !suspects.has(name)) suspects.set(name, pending);
+    }
+    if (suspects.size === 0) return;
+    for (const [index, tx] of data.txs.entries()) {
+      const found = suspects.get(toHex(sha256(tx)));
+      if (found !== undefined) this.committed(found.id, { height, index });
+    }
+  }
+
+  #digestOf(pending: PendingTx): string {
+    const known = this.#digests.get(pending) ?? toHex(sha256(pending.tx));
+    this.#digests.set(pending, known);
+    return known;
+  }
+
+  /** Whether others may include it by themselves: an execution client that screens transactions keeps them, and tells its peers. */
+  #isShared(tx: Uint8Array): boolean {
+    return this.#executor.identityOf(tx) !== null;
   }
 
   #pend(id: Uint8Array, tx: Uint8Array): PendingTx {
@@ -182,7 +222,7 @@ export class Submissions {
   }
 
   #giveUp(pending: PendingTx, waiters: readonly Waiter[], reason: string): void {
-    const mayCommit = pending.offers > 0 || pending.isDurable;
+    const mayCommit = pending.offers > 0 || pending.isDurable || this.#isShared(pending.tx);
     for (const waiter of waiters) waiter.settle({ kind: "unavailable", reason, mayCommit });
     if (!pending.isDurable && pending.waiters.size === 0) this.#pool.release(pending, "client");
   }

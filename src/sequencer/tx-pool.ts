@@ -9,7 +9,7 @@ import type { TxLocation } from "../block/types.ts";
 
 export type TxFate =
   | { readonly kind: "committed"; readonly location: TxLocation }
-  /** `mayCommit`: a leader had it, and may still put it into a block. */
+  /** `mayCommit`: a leader was offered it, or an execution client has it: it may still be put into a block. */
   | { readonly kind: "unavailable"; readonly reason: string; readonly mayCommit: boolean };
 
 export interface Waiter {
@@ -29,6 +29,8 @@ export interface PendingTx {
   origin: "client" | "peer" | "both";
   /** Kept on disk until it is committed (`wait=accept`). */
   isDurable: boolean;
+  /** It waited here before this process began: a leader may have been offered it then. */
+  readonly isRestored: boolean;
   readonly waiters: Set<Waiter>;
   /** By a monotonic clock, since this process started. */
   readonly addedAtMs: number;
@@ -91,14 +93,17 @@ export class TxPool {
   }
 
   /** Takes a transaction in that is not there yet. The caller has checked for room. */
-  add(tx: Pick<PendingTx, "id" | "tx" | "origin" | "isDurable">): PendingTx {
+  add(
+    tx: Pick<PendingTx, "id" | "tx" | "origin" | "isDurable"> & { readonly isRestored?: boolean },
+  ): PendingTx {
     const untried = {
+      isRestored: false,
       addedAtMs: performance.now(),
       offeredTerm: null,
       offers: 0,
       takenTerm: null,
     };
-    const pending: PendingTx = { ...tx, waiters: new Set<Waiter>(), ...untried };
+    const pending: PendingTx = { ...untried, ...tx, waiters: new Set<Waiter>() };
     this.#pending.set(toHex(tx.id), pending);
     this.#bytes += tx.tx.length;
     return pending;

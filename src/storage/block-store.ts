@@ -170,6 +170,10 @@ export class BlockStore implements BlockReader {
     return this.#txs.locate(txId, this.#head.height);
   }
 
+  get identifiedFrom(): Height {
+    return this.#txs.completeFrom(this.#head.height);
+  }
+
   /**
    * Adds the next block. Reads show it, and `head` is it, when this returns its promise; the promise
    * waits only while too much is on its way to the disk. Rejects once the disk has failed.

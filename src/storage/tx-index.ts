@@ -50,6 +50,11 @@ export class TxIndex {
     return location !== null && location.height > head - this.#window ? location : null;
   }
 
+  /** The lowest height from which to `head` all identities are answered. */
+  completeFrom(head: Height): Height {
+    return Math.max(head - this.#window, this.#prunedThrough) + 1;
+  }
+
   /** Adds the identities of the block at `height`, the new head, and takes out some that are too old. */
   add(writes: WriteSet, height: Height, ids: readonly Uint8Array[]): void {
     this.#prune(writes, height - this.#window);

@@ -123,12 +123,15 @@ describe("the Raft port", () => {
       { id: randomBytes(16), tx: new Uint8Array(6 * 1024 * 1024) },
     ];
     const bodies = [
-      ...txs.map((tx) => encodeTxBatch([tx])),
+      ...txs.map((tx) => encodeTxBatch({ absentThrough: 0, txs: [tx] })),
       randomBytes(64),
       new Uint8Array(0),
       Uint8Array.of(255, 255, 255, 255),
       // Well-formed, but nothing that the executor could run: it must not stop the others.
-      encodeTxBatch([{ id: randomBytes(16), tx: text("no equals sign") }]),
+      encodeTxBatch({
+        absentThrough: 0,
+        txs: [{ id: randomBytes(16), tx: text("no equals sign") }],
+      }),
     ];
     await watched.unharmedBy(async () => {
       const frames = [

@@ -209,6 +209,26 @@ describe("a snapshot", () => {
     expect(sequencer.unreadyReason).toBeNull();
   });
 
+  it("whose blocks nobody can name the transactions of any more has what waited here looked for in them (P7)", async () => {
+    const snapshot = await produce(8);
+    const { block } = decodeStateSnapshot(snapshot.data);
+    const chain = await fresh();
+    const [executed, other] = [idOfKey("before the crash"), idOfKey("not yet in a block")];
+    await chain.store.keepTx(executed, bytes("key-1=value"));
+    await chain.store.keepTx(other, bytes("other=value"));
+    const peer = new Peer();
+    peer.txIds = () => Promise.resolve([]);
+    const { sequencer, log } = start(chain, peer);
+    // What came in this process, and was offered to nobody, is in no block.
+    const submission = { tx: bytes("key-2=value"), idempotencyKey: "new", signal: never };
+    expect((await sequencer.submit({ ...submission, wait: "accept" })).kind).toBe("accepted");
+    sequencer.onSnapshot({ ...snapshot, data: encodeBlockPayload(block) });
+    await until(() => log.appliedIndex === snapshot.index);
+    await chain.store.flushed();
+    expect(chain.store.keptTxs().map(({ txId }) => txId)).toEqual([other, idOfKey("new")]);
+    expect(sequencer.pool.size).toBe(2);
+  });
+
   it("is a target that a newer one takes over, and makes the node unready all the while", async () => {
     const older = await produce(6);
     const newer = await produce(6);

@@ -180,7 +180,10 @@ describe("while this node leads", () => {
 
   it("offers of others go into its blocks, known ones only once", async () => {
     lead(2);
-    const offer = encodeTxBatch([{ id: bytes("id-1"), tx: bytes("k=v") }]);
+    const offer = encodeTxBatch({
+      absentThrough: 0,
+      txs: [{ id: bytes("id-1"), tx: bytes("k=v") }],
+    });
     expect(sequencer.takeOffer(offer)).toBe(offerStatus.taken);
     await until(() => chain.store.txLocation(bytes("id-1")) !== null);
     const location = chain.store.txLocation(bytes("id-1"));
@@ -193,14 +196,20 @@ describe("while this node leads", () => {
 
   it.each([
     ["bytes that are no batch", bytes("garbage")],
-    ["an empty identity", encodeTxBatch([{ id: bytes(""), tx: bytes("k=v") }])],
+    [
+      "an empty identity",
+      encodeTxBatch({ absentThrough: 0, txs: [{ id: bytes(""), tx: bytes("k=v") }] }),
+    ],
     [
       "an identity no block may hold",
-      encodeTxBatch([{ id: new Uint8Array(300), tx: bytes("k=v") }]),
+      encodeTxBatch({ absentThrough: 0, txs: [{ id: new Uint8Array(300), tx: bytes("k=v") }] }),
     ],
     [
       "a transaction that fits into no block",
-      encodeTxBatch([{ id: bytes("i"), tx: new Uint8Array(blockTransactionsMaxBytes + 1) }]),
+      encodeTxBatch({
+        absentThrough: 0,
+        txs: [{ id: bytes("i"), tx: new Uint8Array(blockTransactionsMaxBytes + 1) }],
+      }),
     ],
   ])("%s are refused", (_what, body) => {
     lead(2);
@@ -210,7 +219,7 @@ describe("while this node leads", () => {
 
 describe("a transaction that came to two nodes", () => {
   const id = idOfKey("k");
-  const offer = encodeTxBatch([{ id, tx: bytes("a=1") }]);
+  const offer = encodeTxBatch({ absentThrough: 0, txs: [{ id, tx: bytes("a=1") }] });
   const sent = (client: AbortController) =>
     sequencer.submit({
       tx: bytes("a=1"),
@@ -251,7 +260,9 @@ describe("a transaction that came to two nodes", () => {
     lead(2);
     const pending = sent(new AbortController());
     sequencer.takeOffer(offer);
-    sequencer.takeOffer(encodeTxBatch([{ id: bytes("other"), tx: bytes("b=1") }]));
+    sequencer.takeOffer(
+      encodeTxBatch({ absentThrough: 0, txs: [{ id: bytes("other"), tx: bytes("b=1") }] }),
+    );
     follow(3, "b");
     await until(() => log.offers.length === 1);
     expect(sequencer.pool.size).toBe(1);
@@ -372,7 +383,9 @@ describe("while another node leads", () => {
 
   it("offers are refused", () => {
     follow(2, "b");
-    expect(sequencer.takeOffer(encodeTxBatch([]))).toBe(offerStatus.notLeader);
+    expect(sequencer.takeOffer(encodeTxBatch({ absentThrough: 0, txs: [] }))).toBe(
+      offerStatus.notLeader,
+    );
   });
 });
 

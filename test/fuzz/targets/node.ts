@@ -43,16 +43,19 @@ export const nodeTargets: readonly Target[] = [
     name: "tx-batch",
     shape: lengthPrefixed,
     seeds: [
-      encodeTxBatch([
-        { id: utf8("one"), tx: utf8("k=v") },
-        { id: new Uint8Array(txIdMaxBytes).fill(1), tx: new Uint8Array(0) },
-      ]),
-      encodeTxBatch([]),
+      encodeTxBatch({
+        absentThrough: 7,
+        txs: [
+          { id: utf8("one"), tx: utf8("k=v") },
+          { id: new Uint8Array(txIdMaxBytes).fill(1), tx: new Uint8Array(0) },
+        ],
+      }),
+      encodeTxBatch({ absentThrough: 0, txs: [] }),
     ],
     check: (input) => {
-      const txs = decodeTxBatch(input);
-      if (txs === null) return "refused";
-      if (!equalBytes(encodeTxBatch(txs), input)) throw new Defect("is written otherwise");
+      const batch = decodeTxBatch(input);
+      if (batch === null) return "refused";
+      if (!equalBytes(encodeTxBatch(batch), input)) throw new Defect("is written otherwise");
       return "taken";
     },
     share: 2,

@@ -91,6 +91,10 @@ export class SimulatedChainStore implements ChainStore, SnapshotStore {
     return this.#locations.get(toHex(txId)) ?? null;
   }
 
+  get identifiedFrom(): Height {
+    return this.#genesis.height + 1;
+  }
+
   /** The blocks are older than the log that begins. */
   beginLog(): void {
     this.#head = { ...this.#head, raftIndex: 0, raftTerm: 0 };
