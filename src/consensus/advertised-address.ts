@@ -36,6 +36,8 @@ function localAddressTowards(host: string, port: number): Promise<string | null>
       resolve(address);
     };
     socket.once("error", () => finish(null));
-    socket.connect(port, host, () => finish(socket.address().address));
+    // A callback of `connect` itself is called where it fails, too: the address is a wildcard then.
+    socket.once("connect", () => finish(socket.address().address));
+    socket.connect(port, host);
   });
 }

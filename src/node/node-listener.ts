@@ -70,6 +70,10 @@ export class NodeListener implements SequencerListener {
     this.#narrator.nodeEvent({ kind: "txDropped", txId, reason });
   }
 
+  blockNotTaken(height: number, reason: string): void {
+    this.#narrator.nodeEvent({ kind: "blockNotTaken", height, reason });
+  }
+
   offerRefused(leaderId: string, reason: string): void {
     this.#narrator.nodeEvent({ kind: "offerRefused", leaderId, reason });
   }

@@ -205,7 +205,7 @@ export class NodeView implements NodeApi {
       return { kind: "unsupported", reason };
     }
     if (consistency === "linearizable") {
-      const index = await this.#readIndex();
+      const index = await this.#readIndex(signal);
       if (index === null) {
         const reason = "no majority confirmed a leader, so the newest value cannot be known";
         return { kind: "unavailable", reason };
@@ -225,10 +225,14 @@ export class NodeView implements NodeApi {
   }
 
   /** The index that must be applied here before a read is linearizable; asked of the leader. */
-  async #readIndex(): Promise<number | null> {
+  async #readIndex(signal: AbortSignal): Promise<number | null> {
     const { leaderId } = (await this.#consensus.view())?.status ?? { leaderId: null };
     if (leaderId === null) return null;
-    if (leaderId === this.#facts.nodeId) return await this.#consensus.confirmLeadership();
+    if (leaderId === this.#facts.nodeId) {
+      // A leader that has not committed anything of its term yet cannot say, for as long as that takes.
+      const timeout = sleep(askLeaderTimeoutMs, signal).then(() => null);
+      return await Promise.race([this.#consensus.confirmLeadership(), timeout]);
+    }
     const { readIndex } = peerMethods;
     const nothing = new Uint8Array(0);
     const reply = await this.#consensus.askPeer(leaderId, readIndex, nothing, askLeaderTimeoutMs);

@@ -67,6 +67,7 @@ export class NodeEventCounter {
         transactions.dropped.inc();
         break;
       case "offerRefused":
+      case "blockNotTaken":
         break;
       case "dataDiskSlow":
         process.diskSlow.set({ directory: "data" }, 1);

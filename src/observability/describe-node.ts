@@ -83,6 +83,16 @@ export function describeNodeEvent(event: NodeEvent): Narration {
       );
       return repeated(`offerRefused/${leader}/${reason}`, narration);
     }
+    case "blockNotTaken": {
+      const { height, reason } = event;
+      const narration = line(
+        "",
+        "warn",
+        { height, reason },
+        "block not taken into the log, building another",
+      );
+      return repeated(`blockNotTaken/${reason}`, narration);
+    }
     case "txDropped": {
       const { txId, reason } = event;
       const facts = { tx: `0x${toHex(txId)}`, reason };

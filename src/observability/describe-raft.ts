@@ -78,7 +78,7 @@ export function describeRaftEvent(event: RaftEvent, nodeId: ServerId): Narration
       return raft(
         "error",
         { index: event.index, bytes: event.sizeBytes, limit: event.limitBytes },
-        "snapshot is too large to be sent, the log grows: lower cluster.tx_identity_window on all nodes",
+        "snapshot is too large to be sent, the log grows: stop all nodes, lower cluster.tx_identity_window on each, start them",
       );
     case "snapshotDamaged":
       return raft(

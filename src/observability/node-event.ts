@@ -94,6 +94,8 @@ export type NodeEvent =
   | { readonly kind: "txDropped"; readonly txId: Uint8Array; readonly reason: string }
   /** The leader does not take the transactions of this node's clients; they are offered again. */
   | { readonly kind: "offerRefused"; readonly leaderId: string; readonly reason: string }
+  /** A block that this node has built as the leader does not get into its log for now. */
+  | { readonly kind: "blockNotTaken"; readonly height: number; readonly reason: string }
   /** The disk of the blocks takes too long for a write to lead with: an average, or the one under way (P5). */
   | { readonly kind: "dataDiskSlow"; readonly takesMs: number; readonly limitMs: number }
   | { readonly kind: "dataDiskWell" }

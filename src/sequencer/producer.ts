@@ -33,6 +33,8 @@ export interface ProducerDependencies {
   readonly produced: (durationMs: number) => void;
   /** The executor cannot build now; it is asked again. */
   readonly buildFailed: (height: number, error: ExecutionError) => void;
+  /** The log takes no block of this node for now; another is offered in a moment. */
+  readonly notTaken: (height: number, reason: string) => void;
   readonly consensus: ConsensusPort;
   /** True of a transaction in an applied block: it must not be in another (P7). */
   readonly isKnownTx: (txId: Uint8Array) => boolean;
@@ -99,6 +101,7 @@ export async function produceBlocks(
       if (isRefused) await sleep(refusedDelayMs, signal);
       else if (!signal.aborted) dependencies.produced(dependencies.monotonicMs() - dueAtMs);
     } else {
+      if (answer.kind === "unavailable") dependencies.notTaken(block.height, answer.reason);
       // Lost, or refused for now: wait a moment, and find out by the state and the lease what to do.
       await sleep(Math.min(offerRetryMaxMs, pollMs * 2 ** setbacks), signal);
       setbacks++;

@@ -56,6 +56,8 @@ export interface SequencerListener extends ReadinessListener {
   refused(entry: CommittedEntry, payload: BlockPayload | null, reason: string): void;
   /** The leader does not take what this node's clients sent; it is offered again and again. */
   offerRefused(leaderId: string, reason: string): void;
+  /** A block of this node, which leads, does not get into its log now; there will be another at this height. */
+  blockNotTaken(height: number, reason: string): void;
   /** A transaction that this node had accepted will be in no block. */
   txDropped(txId: Uint8Array, reason: string): void;
   /** How long something took that is done once a block. */
@@ -176,6 +178,7 @@ export class Sequencer {
         executor,
         consensus,
         produced: (durationMs) => listener.timed("block_production", durationMs),
+        notTaken: (height, reason) => listener.blockNotTaken(height, reason),
         buildFailed: (height, error) => {
           this.#readiness.executionFailed(height, error);
           if (error.code === "EXECUTION_GAP") this.#applier.refill();

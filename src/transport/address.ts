@@ -90,6 +90,6 @@ export function resolveAdvertisedAddress(facts: AdvertisedAddressFacts): string 
     const { host, port } = parseEndpoint(address, setting);
     if (!isWildcard(host)) return formatEndpoint({ host, port: port || facts.listenPort });
   }
-  if (facts.outboundLocalAddress === null) return null;
+  if (facts.outboundLocalAddress === null || isWildcard(facts.outboundLocalAddress)) return null;
   return formatEndpoint({ host: facts.outboundLocalAddress, port: facts.listenPort });
 }

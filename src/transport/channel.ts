@@ -273,6 +273,8 @@ export class Channel {
   #loseToGarbage(open: Open, error: unknown): void {
     if (!(error instanceof TransportError) || error.code !== "TRANSPORT_BAD_FRAME") throw error;
     this.#lose(open, "closed", `not an answer: ${describeError(error)}`, false);
+    // It has answered, and would be dialled again at once.
+    this.#dialNotBeforeMs = performance.now() + this.#options.backoffMaxMs;
   }
 
   #closedByPeer(open: Open, reason: string): void {

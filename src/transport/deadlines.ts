@@ -36,6 +36,32 @@ export function rpcTimeoutMs(
   }
 }
 
+const patientTimeoutMaxMs = 60_000;
+
+/**
+ * On a link on which entries take longer than their timeout they would be sent from the beginning for ever: each
+ * connection that ended so gives the next one twice the time. Who is gone is noticed by heartbeats all the same.
+ */
+export class Patience {
+  #factor = 1;
+  #lateOn = -1;
+
+  timeoutMs(timeoutMs: number): number {
+    return Math.max(timeoutMs, Math.min(patientTimeoutMaxMs, timeoutMs * this.#factor));
+  }
+
+  /** A call on the `connection`th connection was not answered in time; told of each such call. */
+  late(connection: number): void {
+    if (connection === this.#lateOn) return;
+    this.#lateOn = connection;
+    this.#factor = Math.min(this.#factor * 2, patientTimeoutMaxMs);
+  }
+
+  answered(): void {
+    this.#factor = 1;
+  }
+}
+
 const backoffMinMs = 10;
 
 /** The pause after the `failures`th failed attempt in a row: doubling, with jitter, up to `maxMs`. */

@@ -20,7 +20,7 @@ import type { AddressBook } from "./address-book.ts";
 import type { ChannelObserver } from "./call.ts";
 import { Channel } from "./channel.ts";
 import { CrashDetector } from "./crash-detector.ts";
-import { rpcTimeoutMs } from "./deadlines.ts";
+import { Patience, rpcTimeoutMs } from "./deadlines.ts";
 import { badAddress, type CallFailure, callFailed, type TransportError } from "./errors.ts";
 import type { Purpose, TransportEvent } from "./event.ts";
 import type { ExtensionAnswer, ExtensionCall } from "./extension.ts";
@@ -86,6 +86,7 @@ export class Peer {
   /** `host:port` of the last dial that connected. */
   #provenAddress: string | null = null;
   #missedHeartbeats = false;
+  readonly #appendPatience = new Patience();
   readonly #extensionSupport = new ExtensionSupport();
   readonly #meter = new PeerMeter();
   readonly #counts = { disconnected: 0, dialFailed: 0, rpcRefused: 0 };
@@ -152,7 +153,7 @@ export class Peer {
         encode: () =>
           encodeExtensionCall(this.#dependencies.writer, call, this.#dependencies.identity()),
         onAnswer: (frame) => {
-          const answer = decodeExtensionAnswer(frame);
+          const answer = decodeExtensionAnswer(frame, this.peerId);
           clearTimeout(timer);
           this.#extensionSupport.answered();
           if ("error" in answer) reject(this.#failure("refusedByPeer", answer.error));
@@ -198,12 +199,23 @@ export class Peer {
 
   #call(channel: Channel, request: RequestMessage, sizeBytes: number): void {
     const { writer, identity } = this.#dependencies;
+    const timeoutMs = rpcTimeoutMs(request.kind, sizeBytes, this.#options.sendTimeoutMs);
+    const isAppend = request.kind === "appendEntriesRequest";
     channel.call({
-      timeoutMs: rpcTimeoutMs(request.kind, sizeBytes, this.#options.sendTimeoutMs),
+      timeoutMs: isAppend ? this.#appendPatience.timeoutMs(timeoutMs) : timeoutMs,
       sizeBytes,
       encode: () => encodeRequest(writer, request, identity()),
-      onAnswer: (frame, elapsedMs) => this.#onAnswer(request, frame, elapsedMs),
-      onFailed: (error) => this.#onFailed(request, error),
+      onAnswer: (frame, elapsedMs) => {
+        if (isAppend) this.#appendPatience.answered();
+        this.#onAnswer(request, frame, elapsedMs);
+      },
+      onFailed: (error) => {
+        const { detail } = error;
+        const isLate = detail.code === "TRANSPORT_CALL_FAILED" && detail.failure === "timedOut";
+        // What was under way together is late together.
+        if (isAppend && isLate) this.#appendPatience.late(this.#counts.disconnected);
+        this.#onFailed(request, error);
+      },
     });
   }
 
@@ -286,6 +298,8 @@ export class Peer {
       onProven: () => this.#onProven(purpose),
       onLost: (reason, isByPeer, wasUsed) => {
         if (purpose === "heartbeat" && !isByPeer) this.#missedHeartbeats = true;
+        // Somebody else may have its address by now.
+        if (!isByPeer) void addressBook.refresh();
         if (wasUsed) {
           this.#counts.disconnected++;
           const count = this.#counts.disconnected;

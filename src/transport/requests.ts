@@ -1,6 +1,7 @@
 /** Requests: the core's messages to frames, and frames to messages. */
 
 import { unreachable } from "../base/assert.ts";
+import { isConfigurationEntry } from "../raft/membership.ts";
 import type { AppendEntriesRequest, RequestMessage } from "../raft/message.ts";
 import type { Entry, EntryId, ServerId } from "../raft/types.ts";
 import { decodeConfiguration, encodeConfiguration } from "./configuration.ts";
@@ -249,7 +250,7 @@ function appendEntriesOf(body: wire.WireAppendEntriesRequest, envelope: Envelope
 /** A configuration counts from the moment it is in the log, so a broken one must not get there. */
 function checkedEntryOf(wireEntry: wire.WireLog): Entry {
   const entry = entryOf(wireEntry);
-  if (entry.kind === "configuration") decodeConfiguration(bytesOrEmpty(entry.data));
+  if (isConfigurationEntry(entry)) decodeConfiguration(bytesOrEmpty(entry.data));
   return entry;
 }
 

@@ -2,7 +2,9 @@
 
 import { unreachable } from "../base/assert.ts";
 import type { RequestMessage, ResponseMessage } from "../raft/message.ts";
+import type { ServerId } from "../raft/types.ts";
 import { bytes } from "./codec.ts";
+import { badFrame } from "./errors.ts";
 import type { ExtensionAnswer } from "./extension.ts";
 import {
   bytesOf,
@@ -118,11 +120,13 @@ export function decodeResponse(frame: Uint8Array, request: RequestMessage): Deco
 
 export function decodeExtensionAnswer(
   frame: Uint8Array,
+  peerId: ServerId,
 ): ExtensionAnswer | { readonly error: string } {
   const reader = new MsgpackReader(frame);
   const error = textOf(bytes.read(reader));
   if (error !== "") return { error };
-  const { Status, Body } = wire.extensionResponse.read(reader);
+  const { ID, Status, Body } = wire.extensionResponse.read(reader);
+  checkAnswerer(ID, peerId);
   return { status: safeInteger(Status, "Status"), body: bytesOrEmpty(Body) };
 }
 
@@ -146,6 +150,7 @@ function readResponse(reader: MsgpackReader, request: RequestMessage): ResponseM
   switch (request.kind) {
     case "heartbeatRequest": {
       const body = wire.appendEntriesResponse.read(reader);
+      checkAnswerer(body.ID, request.to);
       return {
         kind: "heartbeatResponse",
         ...envelope,
@@ -158,6 +163,7 @@ function readResponse(reader: MsgpackReader, request: RequestMessage): ResponseM
     }
     case "appendEntriesRequest": {
       const body = wire.appendEntriesResponse.read(reader);
+      checkAnswerer(body.ID, request.to);
       return {
         kind: "appendEntriesResponse",
         ...envelope,
@@ -173,11 +179,13 @@ function readResponse(reader: MsgpackReader, request: RequestMessage): ResponseM
     }
     case "requestVoteRequest": {
       const body = wire.requestVoteResponse.read(reader);
+      checkAnswerer(body.ID, request.to);
       const term = safeInteger(body.Term, "Term");
       return { kind: "requestVoteResponse", ...envelope, term, granted: body.Granted };
     }
     case "requestPreVoteRequest": {
       const body = wire.requestPreVoteResponse.read(reader);
+      checkAnswerer(body.ID, request.to);
       return {
         kind: "requestPreVoteResponse",
         ...envelope,
@@ -188,6 +196,7 @@ function readResponse(reader: MsgpackReader, request: RequestMessage): ResponseM
     }
     case "installSnapshotRequest": {
       const body = wire.installSnapshotResponse.read(reader);
+      checkAnswerer(body.ID, request.to);
       return {
         kind: "installSnapshotResponse",
         ...envelope,
@@ -197,11 +206,21 @@ function readResponse(reader: MsgpackReader, request: RequestMessage): ResponseM
       };
     }
     case "timeoutNowRequest":
-      wire.timeoutNowResponse.read(reader);
+      checkAnswerer(wire.timeoutNowResponse.read(reader).ID, request.to);
       return { kind: "timeoutNowResponse", ...envelope };
     default:
       return unreachable(request);
   }
+}
+
+/**
+ * A request does not say whom it is for. Where addresses are given out anew, another member may answer at that of
+ * one which is away, and would be counted as two. hashicorp leaves some headers empty: those prove nothing.
+ */
+function checkAnswerer(id: Uint8Array | null, peerId: ServerId): void {
+  const answerer = textOf(bytesOrEmpty(id));
+  if (answerer === "" || answerer === peerId) return;
+  throw badFrame(`${answerer} answers at the address of ${peerId}`);
 }
 
 function envelopeOf(request: RequestMessage) {

@@ -133,7 +133,7 @@ const otherRaftLines: readonly (readonly [RaftEvent, string])[] = [
   ],
   [
     { kind: "snapshotTooLarge", index: 9, sizeBytes: 12, limitBytes: 10 },
-    "ERR raft: snapshot is too large to be sent, the log grows: lower cluster.tx_identity_window on all nodes index=9 bytes=12 limit=10",
+    "ERR raft: snapshot is too large to be sent, the log grows: stop all nodes, lower cluster.tx_identity_window on each, start them index=9 bytes=12 limit=10",
   ],
   [
     { kind: "diskSlow", takesMs: 411.7, limitMs: 58.3 },
@@ -250,6 +250,10 @@ const nodeLines: readonly (readonly [NodeEvent, string])[] = [
   [
     { kind: "blocksPruned", removed: 900, earliest: 901, latest: 2000 },
     "INF old blocks removed removed=900 earliest=901 latest=2000",
+  ],
+  [
+    { kind: "blockNotTaken", height: 7, reason: "its 17000000 bytes exceed the 16777216" },
+    'WRN block not taken into the log, building another height=7 reason="its 17000000 bytes exceed the 16777216"',
   ],
   [
     { kind: "offerRefused", leaderId: "node-2", reason: "its queue is full" },

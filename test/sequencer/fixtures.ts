@@ -145,6 +145,7 @@ export interface Recorded {
   readonly refusals: string[];
   readonly offersRefused: string[];
   readonly dropped: string[];
+  readonly notTaken: string[];
   readonly backlogs: (Backlog | null)[];
   readonly failures: unknown[];
   /** What was said to have taken some time. */
@@ -172,6 +173,7 @@ export function startSequencer(
     refusals: [],
     offersRefused: [],
     dropped: [],
+    notTaken: [],
     backlogs: [],
     failures: [],
     timed: new Set(),
@@ -185,6 +187,7 @@ export function startSequencer(
     timed: (operation) => recorded.timed.add(operation),
     executionFailed: () => {},
     executionRecovered: () => {},
+    blockNotTaken: (height, reason) => recorded.notTaken.push(`${height}: ${reason}`),
     txDropped: (txId, reason) => recorded.dropped.push(`${toHex(txId)}: ${reason}`),
     backlogChanged: (backlog) => recorded.backlogs.push(backlog),
   };

@@ -72,6 +72,7 @@ describe("the advertised address", () => {
     ["the first connection's end, for a wildcard", {}, "10.0.0.7:5001"],
     ["the same, for [::]", { raftAddr: "[::]:5001" }, "10.0.0.7:5001"],
     ["nothing yet", { outboundLocalAddress: null }, null],
+    ["nothing where the kernel knew no way", { outboundLocalAddress: "0.0.0.0" }, null],
     ["no wildcard from our own entry", { peers: new Map([["node-1", ":5001"]]) }, "10.0.0.7:5001"],
   ])("is %s", (_rule, change, expected) => {
     expect(resolveAdvertisedAddress({ ...facts, ...change })).toBe(expected);

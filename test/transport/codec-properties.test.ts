@@ -54,7 +54,7 @@ const rest = {
 const entryBody = fc.oneof(
   fc.record({
     ...rest,
-    kind: fc.constantFrom("command", "noop", "addPeer", "removePeer", "barrier"),
+    kind: fc.constantFrom("command", "noop", "barrier"),
     data: payload,
   }),
   fc.record({
@@ -170,7 +170,9 @@ describe("requests", () => {
           plain.kind === "heartbeatResponse" || plain.kind === "appendEntriesResponse";
         const response = isTimed && ready !== null ? { ...plain, readiness: ready } : plain;
         if (!response.kind.endsWith("Response")) throw new Error("a response");
-        const bytes = concatBytes(encodeResponse(writer, response as never, self));
+        const bytes = concatBytes(
+          encodeResponse(writer, response as never, identityOf(message.to, "10.0.0.1:7000")),
+        );
         const reader = new FrameReader("response", 1 << 20);
         reader.push(bytes);
         const decoded = decodeResponse(defined(reader.next(), "a frame").bytes, message);

@@ -125,6 +125,8 @@ describe("hostile or broken clients", () => {
     ["an array of 4 billion entries", hexBytes("0081a7456e7472696573ddffffffff")],
     ["an entry of an unknown type", entryOfType(9)],
     ["a configuration that is none", entryOfType(5)],
+    ["a peer list of an old protocol in place of one (addPeer)", entryOfType(2)],
+    ["the same (removePeer)", entryOfType(3)],
     ["nesting without end", Uint8Array.from([0, 0x81, 0xa1, 0x78, ...Array(3000).fill(0x91)])],
     ["a term beyond 2^53", hexBytes(vector("append-entries-2p53").hex)],
   ])("send %s: closed without an answer, one event", async (_name, bytes) => {

@@ -300,6 +300,27 @@ describe("peers", () => {
   });
 });
 
+describe("another member at a peer's address", () => {
+  it("is not taken for it: its answers count for nobody, and the log says who it is", async () => {
+    const a = await cleanup.node("a");
+    const c = await cleanup.node(
+      "c",
+      { peers: new Map([["a", a.address]]) },
+      { onMessage: (message) => c.transport.send(answerTo(message)) },
+    );
+    a.transport.setPeers(new Map([["b", c.address]]));
+    a.transport.send(heartbeat("a", "b"));
+    expect(await a.failures.next()).toMatchObject({ kind: "heartbeatRequest", to: "b" });
+    const { reason } = await a.event("disconnected");
+    expect(reason).toContain("c answers at the address of b");
+    const asked = a.transport.request("b", "m", bytes(1), { timeoutMs: 60_000 });
+    const refused = expect(asked).rejects.toThrow(/c answers at the address of b/);
+    (await c.calls.next()).respond(200, bytes(2));
+    await refused;
+    expect(a.messages.all).toEqual([]);
+  });
+});
+
 describe("extension calls", () => {
   it("are answered in order, though served side by side", async () => {
     const [a, b] = await cleanup.pair();

@@ -98,7 +98,7 @@ export const clusterKeys = {
   ),
   tx_identity_window: whole(
     10000,
-    "Blocks for which a transaction's identity is remembered: sent again, it is not executed again.",
+    "Blocks for which a transaction's identity is remembered: sent again, it is not executed again. The same on all nodes; to change it stop all of them first.",
     { min: 1 },
   ),
 };

@@ -191,7 +191,7 @@ function checkResponse(input: Uint8Array): Outcome {
     reader.push(input.subarray(1));
     const frame = reader.next();
     if (frame === null) return "refused";
-    if (request === undefined) decodeExtensionAnswer(frame.bytes);
+    if (request === undefined) decodeExtensionAnswer(frame.bytes, "node-2");
     else decodeResponse(frame.bytes, request);
     return "taken";
   } catch (error) {

@@ -298,6 +298,7 @@ export class SequencerHost extends SimulatedHost {
           offerRefused: () => {},
           executionFailed: () => watch.count("execution failed"),
           executionRecovered: () => {},
+          blockNotTaken: () => {},
           txDropped: () => {},
           backlogChanged: (backlog, last) => {
             if (backlog !== null && last === null) watch.count(backlog.kind);
