@@ -49,8 +49,7 @@ export async function pageOfTxIds(body: Uint8Array, store: SnapshotStore): Promi
   const blocks: Page["blocks"] = [];
   let count = 0;
   await store.flushed();
-  for await (const { height, txIds } of store.recentTxIds(to)) {
-    if (height < from) continue;
+  for await (const { height, txIds } of store.recentTxIds(to, from)) {
     if (count >= idsPerPage) return { next: height, blocks };
     blocks.push({ height, txIds: txIds.map(toHex) });
     count += txIds.length;

@@ -265,7 +265,8 @@ export class Applier {
       if (refusal !== null) throw headDiverged(this.head, block.hash, refusal.reason);
       if (signal.aborted) return;
     } else {
-      const held = this.#store.blockAt(height);
+      const held = await repairedBlock(this.#store, height, signal);
+      if (signal.aborted) return;
       if (held !== null && !equalBytes(held.hash, block.hash)) {
         throw headDiverged(held, block.hash, `the committed block ${height} is another`);
       }

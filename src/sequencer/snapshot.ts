@@ -1,5 +1,6 @@
 /** The state machine as of an applied block, for a member that has missed more than the log holds. */
 
+import { concatBytes } from "../base/bytes.ts";
 import { encodeBlockPayload } from "../block/codec.ts";
 import { encodeTxIdsAt, type TxIdsAt } from "../block/snapshot-codec.ts";
 import type { BlockPayload, BlockReader, Height, StoredBlock } from "../block/types.ts";
@@ -13,8 +14,8 @@ export interface SequencerSnapshot {
 
 export interface SnapshotStore extends BlockReader {
   flushed(): Promise<void>;
-  /** Those within the window below `head`; none is removed while they are read. */
-  recentTxIds(head: Height): AsyncIterable<TxIdsAt>;
+  /** Those within the window below `head`, or of them those from a height on; none is removed while they are read. */
+  recentTxIds(head: Height, from?: Height): AsyncIterable<TxIdsAt>;
 }
 
 /**
@@ -28,7 +29,7 @@ export async function takeSnapshot(store: SnapshotStore): Promise<SequencerSnaps
   const pieces = [encodeBlockPayload(payloadOf(block))];
   await store.flushed();
   for await (const identities of store.recentTxIds(height)) pieces.push(encodeTxIdsAt(identities));
-  return { index, term, data: joined(pieces) };
+  return { index, term, data: concatBytes(pieces) };
 }
 
 function payloadOf({ height, hash, header, data, txIds }: StoredBlock): BlockPayload {
@@ -42,15 +43,4 @@ function payloadOf({ height, hash, header, data, txIds }: StoredBlock): BlockPay
     lastSubmittedDaHeaderHeight: 0,
     lastSubmittedDaDataHeight: 0,
   };
-}
-
-/** There may be more pieces than a call takes arguments. */
-function joined(pieces: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    bytes.set(piece, at);
-    at += piece.length;
-  }
-  return bytes;
 }

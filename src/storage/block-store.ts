@@ -284,10 +284,13 @@ export class BlockStore implements BlockReader {
     return this.#kept.size;
   }
 
-  /** The identities within the window below `head`, and of it, by ascending height: in slices, of which none is removed meanwhile. */
-  async *recentTxIds(head: Height): AsyncGenerator<TxIdsAt, void, undefined> {
+  /**
+   * The identities within the window below `head`, and of it, those from `from` on, by ascending height: in slices, of which
+   * none is removed meanwhile.
+   */
+  async *recentTxIds(head: Height, from = 0): AsyncGenerator<TxIdsAt, void, undefined> {
     let work = 0;
-    for (const identities of this.#txs.recent(head)) {
+    for (const identities of this.#txs.recent(head, from)) {
       if (identities !== null) yield identities;
       work += idsPerHeight + (identities?.txIds.length ?? 0);
       if (work < idsPerSlice) continue;

@@ -94,13 +94,14 @@ export class TxIndex {
   }
 
   /**
-   * The identities in the window below `head`, by ascending height, blocks without any left out. They
+   * The identities in the window below `head`, at `from` and above, by ascending height, blocks without any left out. They
    * stay until the listing ends, however many blocks are added meanwhile. Nothing may be pending of them.
    */
-  *recent(head: Height): Generator<TxIdsAt | null, void, undefined> {
+  *recent(head: Height, from: Height): Generator<TxIdsAt | null, void, undefined> {
     this.#held.push(head);
     try {
-      for (let height = head - this.#window + 1; height <= head; height++) {
+      const first = Math.max(from, head - this.#window + 1);
+      for (let height = first; height <= head; height++) {
         const txIds = height > this.#prunedThrough ? this.idsAt(height) : [];
         yield txIds.length === 0 ? null : { height, txIds };
       }

@@ -264,6 +264,10 @@ describe("P7: identities of recent transactions", () => {
     await store.flushed();
     expect(known(store)).toEqual([null, null, 3, 4, 5]);
     const recent = await collect(store.recentTxIds(5));
+    expect(await collect(store.recentTxIds(5, 5))).toEqual(
+      recent.filter(({ height }) => height >= 5),
+    );
+    expect(store.identifiedFrom).toBe(3);
     expect(recent.map(({ height }) => height)).toEqual([3, 4, 5]);
     await store.close();
     const next = await open(directory, { txWindow: 3 });

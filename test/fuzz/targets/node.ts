@@ -18,8 +18,8 @@ for (const name of ["a=1", "b=2", "c=3"]) chain.append([utf8(name)], [utf8(name)
 /** Looks identities up by height, as the one on disk does: a height must be a key. */
 const store = Object.assign(chain, {
   flushed: async () => {},
-  async *recentTxIds(head: Height) {
-    for (let height = head - 2; height <= head; height++) {
+  async *recentTxIds(head: Height, from = 0) {
+    for (let height = Math.max(from, head - 2); height <= head; height++) {
       if (height < 1) continue;
       numberKey(height);
       const txIds = chain.blockAt(height)?.txIds ?? [];

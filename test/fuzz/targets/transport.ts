@@ -31,6 +31,8 @@ import { json, msgpack } from "../shapes.ts";
 import { checkCodec, Defect, type Outcome, type Target, textOf, utf8 } from "../target.ts";
 
 const self = identityOf("node-a", "10.0.0.1:7000");
+/** Who answers: a response that names another is refused. */
+const peer = identityOf("node-b", "10.0.0.2:7000");
 const envelope = { from: "node-a", to: "node-b", id: 5 };
 const configuration = {
   servers: [
@@ -174,10 +176,10 @@ const responseSeeds: readonly Uint8Array[] = [
   ...requests.map((request, at) => {
     const answer = answerTo(request);
     if (!answer.kind.endsWith("Response")) throw new Error("a request is answered by a response");
-    return headed(at, (writer) => encodeResponse(writer, answer as ResponseMessage, self));
+    return headed(at, (writer) => encodeResponse(writer, answer as ResponseMessage, peer));
   }),
   headed(3, (writer) => encodeRefusal(writer, "unexpected command")),
-  headed(6, (writer) => encodeExtensionAnswer(writer, { status: 200, body: utf8("{}") }, self)),
+  headed(6, (writer) => encodeExtensionAnswer(writer, { status: 200, body: utf8("{}") }, peer)),
 ];
 
 function headed(at: number, write: (writer: MsgpackWriter) => readonly Uint8Array[]): Uint8Array {
@@ -191,7 +193,7 @@ function checkResponse(input: Uint8Array): Outcome {
     reader.push(input.subarray(1));
     const frame = reader.next();
     if (frame === null) return "refused";
-    if (request === undefined) decodeExtensionAnswer(frame.bytes, "node-2");
+    if (request === undefined) decodeExtensionAnswer(frame.bytes, "node-b");
     else decodeResponse(frame.bytes, request);
     return "taken";
   } catch (error) {

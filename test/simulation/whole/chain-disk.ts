@@ -191,8 +191,8 @@ export class SimulatedChainStore implements ChainStore, SnapshotStore {
       .filter((at) => at.height <= height && at.txIds.length > 0);
   }
 
-  async *recentTxIds(head: Height): AsyncGenerator<TxIdsAt, void, undefined> {
-    yield* this.txIdsUpTo(head);
+  async *recentTxIds(head: Height, from = 0): AsyncGenerator<TxIdsAt, void, undefined> {
+    for (const identities of this.txIdsUpTo(head)) if (identities.height >= from) yield identities;
   }
 
   /** What is being written is there as a whole, or not at all. */
