@@ -11,6 +11,8 @@ export const peerMethods = {
   cluster: "cluster",
   /** A page of the identities of recent transactions (`recent-identities.ts`). */
   txIds: "recent-tx-ids",
+  /** What all members must have in common (`shared-settings.ts`), as JSON. */
+  settings: "shared-settings",
 } as const;
 
 export interface PeerRequestHandlers {
@@ -19,6 +21,7 @@ export interface PeerRequestHandlers {
   clusterView(): Promise<ClusterStatus>;
   /** null if this node does not have the block that it is asked for. */
   txIds(body: Uint8Array): Promise<object | null>;
+  settings(): object;
 }
 
 export interface PeerAnswerMessage {
@@ -40,6 +43,8 @@ export async function answerPeer(
     }
     case peerMethods.cluster:
       return text(200, JSON.stringify(await handlers.clusterView()));
+    case peerMethods.settings:
+      return text(200, JSON.stringify(handlers.settings()));
     case peerMethods.txIds: {
       const page = await handlers.txIds(body);
       return page === null

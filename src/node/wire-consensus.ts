@@ -11,6 +11,7 @@ import type { NodeView } from "./node-view.ts";
 import { answerPeer } from "./peer-requests.ts";
 import { RaftMetrics } from "./raft-metrics.ts";
 import { pageOfTxIds } from "./recent-identities.ts";
+import { sharedSettingsOf } from "./shared-settings.ts";
 
 /** What is there once the node's parts are: the thread speaks only after its start. */
 export interface ConsensusHearers {
@@ -73,6 +74,7 @@ export function createConsensus(context: NodeContext, hearers: ConsensusHearers)
           confirmLeadership: () => consensus.confirmLeadership(),
           clusterView: () => view().ownClusterView(),
           txIds: (request) => pageOfTxIds(request, store),
+          settings: () => sharedSettingsOf(context),
         }),
       failed: context.fail,
     },

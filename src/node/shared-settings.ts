@@ -1,0 +1,99 @@
+/**
+ * Settings that all members must have in common. A node that knows the identities of fewer blocks than the others builds
+ * blocks with repetitions that they refuse, and one that knows more refuses theirs (P1, P7): it must not take part.
+ */
+
+import { z } from "zod";
+import { sleep, TaskGroup } from "../base/task-group.ts";
+import { ConfigError } from "../config/problem.ts";
+import type { PeerReply } from "../sequencer/ports.ts";
+import { asError, type NodeContext } from "./context.ts";
+import { peerMethods } from "./peer-requests.ts";
+
+const settingsSchema = z.object({ txIdentityWindow: z.int().positive() });
+
+export type SharedSettings = z.output<typeof settingsSchema>;
+
+const askTimeoutMs = 1_000;
+const askAgainMs = 1_000;
+
+export type AskPeer = (
+  peerId: string,
+  method: string,
+  body: Uint8Array,
+  timeoutMs: number,
+) => Promise<PeerReply>;
+
+export function sharedSettingsOf({ options }: NodeContext): SharedSettings {
+  return { txIdentityWindow: options.config.cluster.txIdentityWindow };
+}
+
+/** Compares in the background, once: a node that was started with other settings than the rest ends. */
+export function compareInBackground(
+  context: NodeContext,
+  askPeer: AskPeer,
+): { stop(): Promise<void> } {
+  const { addresses, nodeId } = context;
+  const peerIds = [...addresses.keys()].filter((id) => id !== nodeId);
+  const tasks = new TaskGroup((_name, error) => context.fail(asError(error)));
+  tasks.spawn("settings", (signal) =>
+    compareSettings(sharedSettingsOf(context), askPeer, peerIds, signal),
+  );
+  return { stop: () => tasks.stop() };
+}
+
+/**
+ * Resolves once another member has the same settings, nobody else can be asked, or `signal` aborts. Throws a ConfigError
+ * that names both values if the first one to answer has others.
+ */
+export async function compareSettings(
+  own: SharedSettings,
+  askPeer: AskPeer,
+  peerIds: readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
+  const askable = new Set(peerIds);
+  const aborted = new Promise<null>((resolve) => {
+    signal.addEventListener("abort", () => resolve(null), { once: true });
+  });
+  while (askable.size > 0 && !signal.aborted) {
+    for (const peerId of askable) {
+      const asking = askPeer(peerId, peerMethods.settings, new Uint8Array(0), askTimeoutMs);
+      // A member that does not answer must not hold up a stop.
+      const reply = await Promise.race([asking, aborted]);
+      if (reply === null) return;
+      if (reply.kind === "failed") {
+        if (reply.isForeign) askable.delete(peerId);
+        continue;
+      }
+      const theirs = reply.status === 200 ? decodeSettings(reply.body) : null;
+      // Of another version: it cannot say.
+      if (theirs === null) askable.delete(peerId);
+      else if (theirs.txIdentityWindow === own.txIdentityWindow) return;
+      else throw differs(own, peerId, theirs);
+    }
+    await sleep(askAgainMs, signal);
+  }
+}
+
+function decodeSettings(body: Uint8Array): SharedSettings | null {
+  try {
+    return settingsSchema.safeParse(JSON.parse(new TextDecoder().decode(body))).data ?? null;
+  } catch (error) {
+    if (error instanceof SyntaxError) return null;
+    throw error;
+  }
+}
+
+function differs(own: SharedSettings, peerId: string, theirs: SharedSettings): ConfigError {
+  return new ConfigError([
+    {
+      severity: "error",
+      origin: { kind: "default" },
+      key: "cluster.tx_identity_window",
+      message:
+        `is ${own.txIdentityWindow} here and ${theirs.txIdentityWindow} on ${peerId}. Members with different windows ` +
+        "disagree on which blocks are valid: write the same value everywhere. To change it, stop all members first",
+    },
+  ]);
+}
