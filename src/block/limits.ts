@@ -26,4 +26,18 @@ export const signedHeaderMaxBytes = 2 * unknownFieldsMaxBytes;
 /** A message of the header exchange, as ev-node raises go-header's limit. */
 export const exchangeMessageMaxBytes = 10 * 1024 * 1024;
 
+/**
+ * Bytes of one block's transactions, whoever chose them: beyond it the block would be too large for the exchange, and a member
+ * that has missed it could never get it. The rest of the message are the metadata, and some bytes for each.
+ */
+export const blockDataMaxBytes = exchangeMessageMaxBytes - 1024 * 1024;
+
+/** Before each transaction in the data: its tag and its length. */
+const txOverheadMaxBytes = 6;
+
+assert(
+  blockDataMaxBytes + transactionsPerBlockMax * txOverheadMaxBytes + 64 * 1024 <
+    exchangeMessageMaxBytes,
+  "a block's data fits into a message",
+);
 assert(signedHeaderMaxBytes < entrySizeMaxBytes, "an entry has room for a header");

@@ -24,6 +24,12 @@ export class EngineError extends CodedError<
   | { readonly code: "ENGINE_MOVED"; readonly height: number }
   /** A crash has cost the client the states of blocks that it still knows, and it takes none of them again. */
   | { readonly code: "ENGINE_STUCK"; readonly height: number }
+  /** The client fills blocks beyond what other members can fetch. */
+  | {
+      readonly code: "ENGINE_BLOCK_TOO_LARGE";
+      readonly sizeBytes: number;
+      readonly transactions: number;
+    }
   | { readonly code: "ENGINE_CLOSED" }
 > {}
 
@@ -113,6 +119,19 @@ export function stuck(height: number): EngineError {
     `the execution client lost the states of blocks above ${height} in a crash, and keeps its head there ` +
       "because it still knows these blocks. Restart it with debug in --http.api (geth), and the node lets it " +
       "forget them; or empty its data directory and initialise it again",
+  );
+}
+
+export function blockTooLarge(
+  sizeBytes: number,
+  transactions: number,
+  limits: { readonly maxBytes: number; readonly maxTransactions: number },
+): EngineError {
+  return new EngineError(
+    { code: "ENGINE_BLOCK_TOO_LARGE", sizeBytes, transactions },
+    `the execution client has built a block of ${transactions} transactions and ${sizeBytes} bytes, and members that ` +
+      `have missed one can fetch at most ${limits.maxTransactions} and ${limits.maxBytes}: lower the client's gas ` +
+      "limit (--miner.gaslimit with geth), on all nodes",
   );
 }
 

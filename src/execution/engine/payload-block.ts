@@ -15,6 +15,7 @@ import { keccak_256 } from "@noble/hashes/sha3.js";
 import { z } from "zod";
 import { defined } from "../../base/assert.ts";
 import { concatBytes, emptyBytes } from "../../base/bytes.ts";
+import { blockDataMaxBytes, transactionsPerBlockMax } from "../../block/limits.ts";
 import type { IdentifiedTx } from "../executor.ts";
 import {
   type BuiltPayload,
@@ -25,6 +26,7 @@ import {
   rawTransactionsSchema,
 } from "./answers.ts";
 import type { Submission } from "./engine-api.ts";
+import { blockTooLarge } from "./errors.ts";
 
 const marker = 0x80;
 /** EIP-4844. */
@@ -60,7 +62,7 @@ export function holdsPayload(txs: readonly Uint8Array[]): boolean {
   return txs[0]?.[0] === marker;
 }
 
-/** The data of the block that `built` is. Its own identity is the hash of the client's block. */
+/** The data of the block that `built` is. Its own identity is the hash of the client's block. Throws an EngineError if it is too large. */
 export function encodePayload(built: BuiltPayload): IdentifiedTx[] {
   const { transactions, ...payload } = built.executionPayload;
   const frame: z.input<typeof frameSchema> = {
@@ -77,7 +79,13 @@ export function encodePayload(built: BuiltPayload): IdentifiedTx[] {
     const tx = bytesOf(raw);
     return { tx, id: transactionHash(tx) };
   });
-  return [first, ...others];
+  const txs = [first, ...others];
+  const sizeBytes = txs.reduce((sum, { tx }) => sum + tx.length, 0);
+  if (sizeBytes > blockDataMaxBytes || txs.length > transactionsPerBlockMax) {
+    const limits = { maxBytes: blockDataMaxBytes, maxTransactions: transactionsPerBlockMax };
+    throw blockTooLarge(sizeBytes, others.length, limits);
+  }
+  return txs;
 }
 
 export type DecodedPayload =

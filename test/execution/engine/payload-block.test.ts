@@ -36,6 +36,16 @@ describe("a payload as a block's data", () => {
     expect(txs.map(({ id }) => id)).toEqual(txs.map(({ tx }) => transactionHash(tx)));
   });
 
+  it.each([
+    ["bytes", Array<string>(80).fill(`0x02${"00".repeat(128 * 1024)}`)],
+    ["transactions", Array<string>(100_000).fill("0x02f8")],
+  ])("is none with more %s than a member that missed it could fetch", (_what, transactions) => {
+    const payload = { ...built, executionPayload: { ...built.executionPayload, transactions } };
+    expect(() => encodePayload(payload)).toThrow(/lower the client's gas limit/);
+    const most = { ...built.executionPayload, transactions: transactions.slice(0, 70) };
+    expect(encodePayload({ ...built, executionPayload: most })).toHaveLength(71);
+  });
+
   it("comes back whole, with fields that nobody here knows, and the blobs' versioned hashes", () => {
     const data = encodePayload(built).map(({ tx }) => tx);
     expect(holdsPayload(data)).toBe(true);
