@@ -28,31 +28,48 @@ export function sharedSettingsOf({ options }: NodeContext): SharedSettings {
   return { txIdentityWindow: options.config.cluster.txIdentityWindow };
 }
 
-/** Compares in the background, once: a node that was started with other settings than the rest ends. */
+/** Compares in the background: a node that was started with other settings than most ends. */
 export function compareInBackground(
   context: NodeContext,
   askPeer: AskPeer,
 ): { stop(): Promise<void> } {
-  const { addresses, nodeId } = context;
+  const { addresses, nodeId, log } = context;
   const peerIds = [...addresses.keys()].filter((id) => id !== nodeId);
   const tasks = new TaskGroup((_name, error) => context.fail(asError(error)));
   tasks.spawn("settings", (signal) =>
-    compareSettings(sharedSettingsOf(context), askPeer, peerIds, signal),
+    compareSettings(sharedSettingsOf(context), askPeer, peerIds, {
+      signal,
+      onDifference: (peerId, own, theirs) =>
+        log.error(
+          { peer: peerId, own, theirs },
+          "cluster.tx_identity_window differs between members",
+        ),
+    }),
   );
   return { stop: () => tasks.stop() };
 }
 
 /**
- * Resolves once another member has the same settings, nobody else can be asked, or `signal` aborts. Throws a ConfigError
- * that names both values if the first one to answer has others.
+ * Resolves once a majority has the same settings, nobody is left to be asked, or `signal` aborts. Throws a ConfigError that
+ * names both values once a majority has others: one member that is wrong must not stop those that are right.
  */
 export async function compareSettings(
   own: SharedSettings,
   askPeer: AskPeer,
   peerIds: readonly string[],
-  signal: AbortSignal,
+  {
+    signal,
+    onDifference,
+  }: {
+    readonly signal: AbortSignal;
+    /** Once for each member with another window. */
+    readonly onDifference: (peerId: string, own: number, theirs: number) => void;
+  },
 ): Promise<void> {
+  const majority = Math.floor((peerIds.length + 1) / 2) + 1;
   const askable = new Set(peerIds);
+  const differing = new Set<string>();
+  let agreeing = 1;
   const aborted = new Promise<null>((resolve) => {
     signal.addEventListener("abort", () => resolve(null), { once: true });
   });
@@ -62,18 +79,25 @@ export async function compareSettings(
       // A member that does not answer must not hold up a stop.
       const reply = await Promise.race([asking, aborted]);
       if (reply === null) return;
-      if (reply.kind === "failed") {
-        if (reply.isForeign) askable.delete(peerId);
-        continue;
+      if (reply.kind === "failed" && !reply.isForeign) continue;
+      askable.delete(peerId);
+      const theirs = settingsIn(reply)?.txIdentityWindow ?? null;
+      // Another program, or another version: it cannot say.
+      if (theirs === null) continue;
+      if (theirs === own.txIdentityWindow) agreeing++;
+      else {
+        differing.add(peerId);
+        onDifference(peerId, own.txIdentityWindow, theirs);
+        if (differing.size >= majority) throw differs(own.txIdentityWindow, theirs, [...differing]);
       }
-      const theirs = reply.status === 200 ? decodeSettings(reply.body) : null;
-      // Of another version: it cannot say.
-      if (theirs === null) askable.delete(peerId);
-      else if (theirs.txIdentityWindow === own.txIdentityWindow) return;
-      else throw differs(own, peerId, theirs);
+      if (agreeing >= majority) return;
     }
-    await sleep(askAgainMs, signal);
+    if (askable.size > 0) await sleep(askAgainMs, signal);
   }
+}
+
+function settingsIn(reply: PeerReply): SharedSettings | null {
+  return reply.kind === "answered" && reply.status === 200 ? decodeSettings(reply.body) : null;
 }
 
 function decodeSettings(body: Uint8Array): SharedSettings | null {
@@ -85,15 +109,15 @@ function decodeSettings(body: Uint8Array): SharedSettings | null {
   }
 }
 
-function differs(own: SharedSettings, peerId: string, theirs: SharedSettings): ConfigError {
+function differs(own: number, theirs: number, peerIds: readonly string[]): ConfigError {
   return new ConfigError([
     {
       severity: "error",
       origin: { kind: "default" },
       key: "cluster.tx_identity_window",
       message:
-        `is ${own.txIdentityWindow} here and ${theirs.txIdentityWindow} on ${peerId}. Members with different windows ` +
-        "disagree on which blocks are valid: write the same value everywhere. To change it, stop all members first",
+        `is ${own} here and ${theirs} on ${peerIds.join(", ")}. Members with different windows disagree on which ` +
+        "blocks are valid: write the same value everywhere. To change it, stop all members first",
     },
   ]);
 }

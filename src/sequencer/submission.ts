@@ -100,7 +100,7 @@ export class Submissions {
   restore(kept: Iterable<{ readonly txId: Uint8Array; readonly tx: Uint8Array }>): void {
     for (const { txId, tx } of kept) {
       if (this.#store.txLocation(txId) === null) {
-        this.#pool.add({ id: txId, tx, origin: "client", isDurable: true, isRestored: true });
+        Object.assign(this.#pend(txId, tx), { isDurable: true, isRestored: true });
       } else this.#store.dropTx(txId);
     }
   }

@@ -30,7 +30,7 @@ export interface PendingTx {
   /** Kept on disk until it is committed (`wait=accept`). */
   isDurable: boolean;
   /** It waited here before this process began: a leader may have been offered it then. */
-  readonly isRestored: boolean;
+  isRestored: boolean;
   readonly waiters: Set<Waiter>;
   /** By a monotonic clock, since this process started. */
   readonly addedAtMs: number;
@@ -93,9 +93,7 @@ export class TxPool {
   }
 
   /** Takes a transaction in that is not there yet. The caller has checked for room. */
-  add(
-    tx: Pick<PendingTx, "id" | "tx" | "origin" | "isDurable"> & { readonly isRestored?: boolean },
-  ): PendingTx {
+  add(tx: Pick<PendingTx, "id" | "tx" | "origin" | "isDurable">): PendingTx {
     const untried = {
       isRestored: false,
       addedAtMs: performance.now(),
@@ -103,7 +101,7 @@ export class TxPool {
       offers: 0,
       takenTerm: null,
     };
-    const pending: PendingTx = { ...untried, ...tx, waiters: new Set<Waiter>() };
+    const pending: PendingTx = { ...tx, waiters: new Set<Waiter>(), ...untried };
     this.#pending.set(toHex(tx.id), pending);
     this.#bytes += tx.tx.length;
     return pending;

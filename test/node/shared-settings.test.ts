@@ -28,22 +28,40 @@ function members(replies: Record<string, readonly PeerReply[]>) {
   return { asked, ask, ids: [...left.keys()] };
 }
 
-it("is content with the first one that has the same", async () => {
-  const { asked, ask, ids } = members({
-    b: [away],
-    c: [answered('{"txIdentityWindow":5000}')],
-    d: [answered('{"txIdentityWindow":1}')],
+const same = answered('{"txIdentityWindow":5000}');
+const other = answered('{"txIdentityWindow":10000}');
+
+/** Compares, and returns who was said to differ. */
+async function compared(
+  { ask, ids }: ReturnType<typeof members>,
+  signal = never,
+): Promise<readonly string[]> {
+  const differing: string[] = [];
+  await compareSettings(own, ask, ids, {
+    signal,
+    onDifference: (peerId, ours, theirs) => differing.push(`${peerId}: ${ours} ${theirs}`),
   });
-  await compareSettings(own, ask, ids, never);
-  expect(asked).toEqual(["b", "c"]);
+  return differing;
+}
+
+it("is content once a majority has the same, and asks again who was away", async () => {
+  const three = members({ b: [away], c: [same], d: [same] });
+  expect(await compared(three)).toEqual([]);
+  expect(three.asked).toEqual(["b", "c", "d"]);
+  const later = members({ b: [away, same], c: [away] });
+  expect(await compared(later)).toEqual([]);
+  expect(later.asked).toEqual(["b", "c", "b"]);
 });
 
-it("does not go on where one has others, and says both", async () => {
-  const { ask, ids } = members({ b: [away, answered('{"txIdentityWindow":10000}')] });
-  const comparing = compareSettings(own, ask, ids, never);
+it("is not stopped by one member that is wrong, and says who it is", async () => {
+  expect(await compared(members({ b: [other], c: [away, same] }))).toEqual(["b: 5000 10000"]);
+});
+
+it("does not go on where a majority has others, and says both", async () => {
+  const comparing = compared(members({ b: [other], c: [away, other] }));
   await expect(comparing).rejects.toThrow(ConfigError);
   await expect(comparing).rejects.toThrow(
-    /cluster\.tx_identity_window: is 5000 here and 10000 on b/,
+    /cluster\.tx_identity_window: is 5000 here and 10000 on b, c/,
   );
 });
 
@@ -53,13 +71,11 @@ it.each([
   ["members that answer something else", { b: [answered("[]")], c: [answered("no JSON")] }],
   ["nobody", {}],
 ])("has nothing to compare with where the others are %s", async (_who, replies) => {
-  const { ask, ids } = members(replies);
-  await compareSettings(own, ask, ids, never);
+  expect(await compared(members(replies))).toEqual([]);
 });
 
 it("ends with the node", async () => {
-  const { ask, ids } = members({ b: [away] });
-  await compareSettings(own, ask, ids, AbortSignal.timeout(20));
-  const silent = () => new Promise<PeerReply>(() => {});
-  await compareSettings(own, silent, ids, AbortSignal.timeout(20));
+  await compared(members({ b: [away] }), AbortSignal.timeout(20));
+  const silent = { ...members({ b: [] }), ask: () => new Promise<PeerReply>(() => {}) };
+  await compared(silent, AbortSignal.timeout(20));
 });
