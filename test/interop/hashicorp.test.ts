@@ -6,7 +6,7 @@ import type { LocalNode } from "../../src/devnet/local-node.ts";
 import { kill, logLines, untilGrown } from "../e2e/harness/cluster.ts";
 import { sendTx } from "../e2e/harness/transactions.ts";
 import { until } from "../e2e/harness/until.ts";
-import { checkAgreement } from "./agreement.ts";
+import { checkAgreement, logOf } from "./agreement.ts";
 import { isOurs, type Member, MixedCluster, type MixedOptions } from "./mixed-cluster.ts";
 import { hasProgram, needing } from "./programs.ts";
 
@@ -145,13 +145,19 @@ async function deposeWithTail(cluster: MixedCluster, id: string) {
     const tail = await appendAlone(cluster, leader);
     const others = cluster.members.filter((member) => member !== leader);
     await killMember(leader);
+    const isKept = tail !== null && (await hasOnDisk(leader, tail.index));
     await Promise.all(others.map((member) => member.start()));
     await grow(cluster, 3);
     await leader.start();
     await cluster.untilApplied();
-    if (tail !== null) return tail;
+    if (isKept) return tail;
   }
   throw new Error(`${id} has not appended alone in ${attemptsMax} attempts`);
+}
+
+/** Ours counts an entry as appended before it is written: killed in between, it has no tail when it is back. */
+async function hasOnDisk(killed: Member, index: number): Promise<boolean> {
+  return !isOurs(killed) || (await logOf(killed)).some((entry) => entry.index === index);
 }
 
 const attemptsMax = 5;
