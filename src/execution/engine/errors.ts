@@ -130,8 +130,8 @@ export function blockTooLarge(
   return new EngineError(
     { code: "ENGINE_BLOCK_TOO_LARGE", sizeBytes, transactions },
     `the execution client has built a block of ${transactions} transactions and ${sizeBytes} bytes, and members that ` +
-      `have missed one can fetch at most ${limits.maxTransactions} and ${limits.maxBytes}: lower the client's gas ` +
-      "limit (--miner.gaslimit with geth), on all nodes",
+      `have missed one can fetch at most ${limits.maxTransactions} and ${limits.maxBytes}: empty blocks are ` +
+      "built meanwhile. Lower the gas limit of all clients (--miner.gaslimit with geth): it sinks a little with each block",
   );
 }
 

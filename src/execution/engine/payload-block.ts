@@ -75,17 +75,14 @@ export function encodePayload(built: BuiltPayload): IdentifiedTx[] {
     tx: concatBytes([Uint8Array.of(marker), json]),
     id: bytesOf(built.executionPayload.blockHash),
   };
-  const others = transactions.map((raw) => {
-    const tx = bytesOf(raw);
-    return { tx, id: transactionHash(tx) };
-  });
-  const txs = [first, ...others];
-  const sizeBytes = txs.reduce((sum, { tx }) => sum + tx.length, 0);
-  if (sizeBytes > blockDataMaxBytes || txs.length > transactionsPerBlockMax) {
+  const raw = transactions.map(bytesOf);
+  const sizeBytes = raw.reduce((sum, tx) => sum + tx.length, first.tx.length);
+  // Before the hashes, which take a second and more where there are too many.
+  if (sizeBytes > blockDataMaxBytes || raw.length + 1 > transactionsPerBlockMax) {
     const limits = { maxBytes: blockDataMaxBytes, maxTransactions: transactionsPerBlockMax };
-    throw blockTooLarge(sizeBytes, others.length, limits);
+    throw blockTooLarge(sizeBytes, raw.length, limits);
   }
-  return txs;
+  return [first, ...raw.map((tx) => ({ tx, id: transactionHash(tx) }))];
 }
 
 export type DecodedPayload =

@@ -7,10 +7,10 @@ import { toHex } from "../../base/bytes.ts";
 import { sleep } from "../../base/task-group.ts";
 import { rejected, unrunnable } from "../errors.ts";
 import type { BlockToBuild, BlockToExecute, IdentifiedTx } from "../executor.ts";
-import type { ClientBlock } from "./answers.ts";
+import type { BuiltPayload, ClientBlock } from "./answers.ts";
 import { attributesOf, type BlockMaker, type MakerTools, secondsOf } from "./block-maker.ts";
 import type { Submission } from "./engine-api.ts";
-import { malformed } from "./errors.ts";
+import { EngineError, malformed } from "./errors.ts";
 import { encodePayload } from "./payload-block.ts";
 
 interface Building {
@@ -22,6 +22,12 @@ interface Building {
 
 /** A client first makes an empty block and then a full one: asked sooner, it answers with the empty one. */
 const buildMinMs = 100;
+
+/**
+ * Once a client has built a block that is too large it is asked for so many empty ones: heights go on, and a lower gas limit,
+ * which each block approaches by a 1024th, takes effect. Then it is asked for a full one again.
+ */
+const emptyBlocksWhenTooLarge = 16;
 
 const listed =
   "it is a list of transactions for ev-reth to build from, and this client takes only what a client built";
@@ -42,6 +48,7 @@ export class PayloadMaker implements BlockMaker {
   readonly timestampStepNs = 1_000_000_000n;
   readonly #tools: MakerTools;
   #building: Building | null = null;
+  #emptyBlocks = 0;
   /** Transactions in the client's pool, as far as we know: by identity, with the height they were offered for. */
   readonly #offered = new Map<string, number>();
 
@@ -51,7 +58,8 @@ export class PayloadMaker implements BlockMaker {
 
   async prepare(block: BlockToBuild, parent: ClientBlock): Promise<void> {
     await this.#offer(block, offersBeforeDueMaxMs);
-    this.#building = await this.#start(block, parent);
+    // What is begun now would be full when it is fetched.
+    this.#building = this.#emptyBlocks > 0 ? null : await this.#start(block, parent);
   }
 
   async build(block: BlockToBuild, parent: ClientBlock): Promise<readonly IdentifiedTx[]> {
@@ -62,7 +70,7 @@ export class PayloadMaker implements BlockMaker {
       : await this.#start(block, parent);
     this.#building = building;
     const elapsedMs = performance.now() - building.sinceMs;
-    if (elapsedMs < buildMinMs) await sleep(buildMinMs - elapsedMs);
+    if (elapsedMs < buildMinMs && this.#emptyBlocks === 0) await sleep(buildMinMs - elapsedMs);
     const built = await engine.getPayload(building.payloadId);
     const { parentHash, blockNumber, timestamp } = built.executionPayload;
     const isAsked =
@@ -73,7 +81,22 @@ export class PayloadMaker implements BlockMaker {
       const got = `number ${Number(blockNumber)}, time ${Number(timestamp)}, parent ${parentHash}`;
       throw malformed(engine.url, "engine_getPayload", `another block than was asked for: ${got}`);
     }
-    return encodePayload(built);
+    return this.#encode(built);
+  }
+
+  #encode(built: BuiltPayload): readonly IdentifiedTx[] {
+    try {
+      const txs = encodePayload(built);
+      this.#emptyBlocks = Math.max(0, this.#emptyBlocks - 1);
+      return txs;
+    } catch (error) {
+      const isTooLarge =
+        error instanceof EngineError && error.detail.code === "ENGINE_BLOCK_TOO_LARGE";
+      if (isTooLarge) this.#emptyBlocks = emptyBlocksWhenTooLarge;
+      // The client answers for the same parent and time with the same block.
+      this.#building = null;
+      throw error;
+    }
   }
 
   async rebuild({ height }: BlockToExecute): Promise<Submission> {

@@ -41,7 +41,7 @@ describe("a payload as a block's data", () => {
     ["transactions", Array<string>(100_000).fill("0x02f8")],
   ])("is none with more %s than a member that missed it could fetch", (_what, transactions) => {
     const payload = { ...built, executionPayload: { ...built.executionPayload, transactions } };
-    expect(() => encodePayload(payload)).toThrow(/lower the client's gas limit/);
+    expect(() => encodePayload(payload)).toThrow(/Lower the gas limit of all clients/);
     const most = { ...built.executionPayload, transactions: transactions.slice(0, 70) };
     expect(encodePayload({ ...built, executionPayload: most })).toHaveLength(71);
   });
