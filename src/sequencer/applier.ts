@@ -134,6 +134,12 @@ export class Applier {
     return this.#backlog;
   }
 
+  /** Whether blocks come next, or may, whose transactions have no names: the head says less than it seems to (P7). */
+  get mayFetch(): boolean {
+    const work = this.#backlog?.kind === "replaying" ? this.#interrupted : this.#backlog;
+    return work?.kind === "fetching" || this.#queue.some(({ kind }) => kind === "snapshot");
+  }
+
   /** Comes before any entry: up to `appliedIndex` the log is in the blocks; 0 if nothing of it is. */
   begin(appliedIndex: number): void {
     this.#queue.push({ kind: "beginning", appliedIndex });
@@ -264,7 +270,8 @@ export class Applier {
       const refusal = await this.#append(block, origin, signal);
       if (refusal !== null) throw headDiverged(this.head, block.hash, refusal.reason);
       if (signal.aborted) return;
-    } else {
+    } else if (this.#store.heightOf(block.hash) !== height) {
+      // Pruned, or another: the block itself is read only then, since it may be damaged and the wait for another copy long.
       const held = await repairedBlock(this.#store, height, signal);
       if (signal.aborted) return;
       if (held !== null && !equalBytes(held.hash, block.hash)) {

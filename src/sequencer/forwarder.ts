@@ -31,6 +31,8 @@ export class Forwarder {
   readonly #dependencies: ForwarderDependencies;
   #wake: () => void = () => {};
   #hasWork = false;
+  /** The last offer came too early: the next holds nothing, and only asks. */
+  #isEarly = false;
 
   constructor(options: ForwarderOptions, dependencies: ForwarderDependencies) {
     this.#options = options;
@@ -63,8 +65,9 @@ export class Forwarder {
     while (!signal.aborted) {
       const leader = this.#dependencies.leader();
       if (leader === null) return true;
-      const batch = pool.notTaken(leader.term, batchMaxBytes, batchMaxCount);
-      if (batch.length === 0) return true;
+      const waiting = pool.notTaken(leader.term, batchMaxBytes, batchMaxCount);
+      if (waiting.length === 0) return true;
+      const batch = this.#isEarly ? [] : waiting;
       const reply = await consensus.askPeer(
         leader.id,
         offerMethod,
@@ -73,6 +76,7 @@ export class Forwarder {
       );
       if (mayHaveTaken(reply)) for (const pending of batch) markOffered(pending, leader.term);
       if (reply.kind === "failed") return false;
+      this.#isEarly = reply.status === offerStatus.tooEarly;
       const refusal = refusalOf(reply.status);
       if (refusal !== null) onRefused(leader.id, refusal);
       if (reply.status !== offerStatus.taken) return false;
@@ -82,13 +86,14 @@ export class Forwarder {
   }
 }
 
-/** null if it took them, or leads no more: then there will be another. Or if this node has blocks to catch up with first. */
+/** null if it took them, or leads no more: then there will be another. */
 function refusalOf(status: number): string | null {
   switch (status) {
     case offerStatus.taken:
     case offerStatus.notLeader:
-    case offerStatus.tooEarly:
       return null;
+    case offerStatus.tooEarly:
+      return "nobody can tell yet whether they are in blocks already: they wait until this node and the leader have caught up";
     case offerStatus.full:
       return "its queue is full: rpc.queue_max_txs and rpc.queue_max_bytes there";
     case offerStatus.malformed:
@@ -106,8 +111,8 @@ function mayHaveTaken(reply: PeerReply): boolean {
 
 export interface OfferTaker {
   readonly isLeading: boolean;
-  /** From here to the head it can name every transaction of every block. */
-  readonly identifiedFrom: Height;
+  /** From here to the end of the log it can name every transaction of every block; null while it lacks blocks itself. */
+  readonly identifiedFrom: Height | null;
   /** Adds one transaction; false if there is no room. */
   readonly take: (tx: Pick<PendingTx, "id" | "tx">) => boolean;
 }
@@ -125,7 +130,7 @@ export function answerOffer(
   const batch = decodeTxBatch(body);
   if (batch === null) return offerStatus.malformed;
   const { absentThrough, txs } = batch;
-  if (absentThrough + 1 < identifiedFrom) return offerStatus.tooEarly;
+  if (identifiedFrom === null || absentThrough + 1 < identifiedFrom) return offerStatus.tooEarly;
   // Taking a part is safe: the rest, offered again, brings the part along, and it is known by then.
   return txs.every(take) ? offerStatus.taken : offerStatus.full;
 }

@@ -304,7 +304,8 @@ export class Sequencer {
   /** Another node offers transactions to this one as the leader. */
   takeOffer(body: Uint8Array): number {
     const isLeading = this.#raft.role === "leader" && !this.#isDraining;
-    const { identifiedFrom } = this.#dependencies.store;
+    const lacksBlocks = this.#lacksBlocks || this.#applier.mayFetch;
+    const identifiedFrom = lacksBlocks ? null : this.#dependencies.store.identifiedFrom;
     return answerOffer(body, { isLeading, identifiedFrom, take: (tx) => this.#takeOffered(tx) });
   }
 

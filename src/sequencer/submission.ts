@@ -111,15 +111,19 @@ export class Submissions {
    * says tells: one that has the same bytes is it.
    */
   foundUnidentified({ height, data }: UnidentifiedBlock): void {
-    const suspects = new Map<string, PendingTx>();
+    const suspects = new Map<string, PendingTx[]>();
     for (const pending of this.#pool) {
       const mayBeIn = pending.isRestored || pending.offers > 0;
-      const name = mayBeIn && pending.origin !== "peer" ? this.#digestOf(pending) : null;
-      if (name !== null && !suspects.has(name)) suspects.set(name, pending);
+      if (!mayBeIn || pending.origin === "peer") continue;
+      const name = this.#digestOf(pending);
+      const equals = suspects.get(name);
+      if (equals === undefined) suspects.set(name, [pending]);
+      else equals.push(pending);
     }
     if (suspects.size === 0) return;
     for (const [index, tx] of data.txs.entries()) {
-      const found = suspects.get(toHex(sha256(tx)));
+      // Each occurrence is one of them: the oldest, as leaders take them.
+      const found = suspects.get(toHex(sha256(tx)))?.shift();
       if (found !== undefined) this.committed(found.id, { height, index });
     }
   }

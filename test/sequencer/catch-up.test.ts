@@ -4,6 +4,7 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { defined } from "../../src/base/assert.ts";
+import { equalBytes } from "../../src/base/bytes.ts";
 import { encodeBlockPayload } from "../../src/block/codec.ts";
 import { decodeStateSnapshot, type TxIdsAt } from "../../src/block/snapshot-codec.ts";
 import type { StoredBlock } from "../../src/block/types.ts";
@@ -12,6 +13,7 @@ import type { BlockSource } from "../../src/sequencer/ports.ts";
 import type { Sequencer } from "../../src/sequencer/sequencer.ts";
 import { type SequencerSnapshot, takeSnapshot } from "../../src/sequencer/snapshot.ts";
 import { idOfKey } from "../../src/sequencer/submission.ts";
+import { encodeTxBatch, offerStatus } from "../../src/sequencer/tx-batch.ts";
 import { blockFileName } from "../../src/storage/block-tables.ts";
 import { flipBit } from "../storage/flip-bit.ts";
 import { bytes, openChain, startSequencer, TestLog, until } from "./fixtures.ts";
@@ -126,7 +128,8 @@ function headOf(height: number) {
 
 function start(chain: OpenChain, source?: BlockSource) {
   const log = new TestLog();
-  const started = startSequencer(chain, log, source === undefined ? {} : { source });
+  const pool = { maxTxs: 10, maxBytes: 10_000, maxOffers: 2 };
+  const started = startSequencer(chain, log, { pool, ...(source === undefined ? {} : { source }) });
   running.push(started.sequencer);
   return { ...started, log };
 }
@@ -216,6 +219,9 @@ describe("a snapshot", () => {
     const [executed, other] = [idOfKey("before the crash"), idOfKey("not yet in a block")];
     await chain.store.keepTx(executed, bytes("key-1=value"));
     await chain.store.keepTx(other, bytes("other=value"));
+    // Two with the same bytes are two, of which one is in a block.
+    const twins = [idOfKey("twin"), idOfKey("its twin")];
+    for (const id of twins) await chain.store.keepTx(id, bytes("key-3=value"));
     const peer = new Peer();
     peer.txIds = () => Promise.resolve([]);
     const { sequencer, log } = start(chain, peer);
@@ -225,8 +231,11 @@ describe("a snapshot", () => {
     sequencer.onSnapshot({ ...snapshot, data: encodeBlockPayload(block) });
     await until(() => log.appliedIndex === snapshot.index);
     await chain.store.flushed();
-    expect(chain.store.keptTxs().map(({ txId }) => txId)).toEqual([other, idOfKey("new")]);
-    expect(sequencer.pool.size).toBe(2);
+    const left = chain.store.keptTxs().map(({ txId }) => txId);
+    expect(left).toHaveLength(3);
+    expect(left).toEqual(expect.arrayContaining([other, idOfKey("new")]));
+    expect(twins.filter((id) => left.some((kept) => equalBytes(kept, id)))).toHaveLength(1);
+    expect(sequencer.pool.size).toBe(3);
   });
 
   it("is a target that a newer one takes over, and makes the node unready all the while", async () => {
@@ -239,6 +248,13 @@ describe("a snapshot", () => {
     sequencer.onSnapshot(older);
     await until(() => chain.store.head.height === 3);
     await until(() => /height 3 of 5/.test(sequencer.unreadyReason ?? ""));
+    // Elected for want of another, it cannot tell yet what is executed (P7).
+    const role = { term: 9, hasJoined: true, isRecovering: false, commitIndex: newer.index };
+    sequencer.onRole({ ...role, role: "leader", leaderId: "a" });
+    const tx = { id: bytes("id"), tx: bytes("a=1") };
+    const offer = encodeTxBatch({ absentThrough: 5, txs: [tx] });
+    expect(sequencer.takeOffer(offer)).toBe(offerStatus.tooEarly);
+    sequencer.onRole({ ...role, role: "follower", leaderId: "b" });
     sequencer.onCommitted(
       leaderLog.entries.filter(({ index }) => index > older.index && index <= newer.index),
       newer.index,

@@ -1,9 +1,10 @@
-/** The leader's side of an offer: what it must not take. */
+/** An offer: what a leader must not take, and what becomes of that. */
 
 import { expect, it } from "vitest";
-import { answerOffer } from "../../src/sequencer/forwarder.ts";
-import { encodeTxBatch, offerStatus } from "../../src/sequencer/tx-batch.ts";
-import { bytes } from "./fixtures.ts";
+import { answerOffer, Forwarder } from "../../src/sequencer/forwarder.ts";
+import { decodeTxBatch, encodeTxBatch, offerStatus } from "../../src/sequencer/tx-batch.ts";
+import { TxPool } from "../../src/sequencer/tx-pool.ts";
+import { bytes, TestLog, until } from "./fixtures.ts";
 
 it.each([
   [5, offerStatus.tooEarly],
@@ -25,3 +26,32 @@ it.each([
     expect(taken).toEqual(expected === offerStatus.taken ? ["k=v"] : []);
   },
 );
+
+it("one that came too early is told of, and asked for without its transactions until it may be made again", async () => {
+  const pool = new TxPool({ maxTxs: 10, maxBytes: 1_000, maxOffers: 2 });
+  pool.add({ id: bytes("id"), tx: bytes("k=v"), origin: "client", isDurable: true });
+  const log = new TestLog();
+  log.replyToOffer = { kind: "answered", status: offerStatus.tooEarly, body: new Uint8Array(0) };
+  const refusals: string[] = [];
+  const forwarder = new Forwarder(
+    { retryDelayMs: 1, answerTimeoutMs: 1_000 },
+    {
+      pool,
+      consensus: log,
+      leader: () => ({ id: "b", term: 2 }),
+      searchedThrough: () => 5,
+      onRefused: (_leaderId, reason) => refusals.push(reason),
+    },
+  );
+  const end = new AbortController();
+  const running = forwarder.run(end.signal);
+  const offered = () => log.offers.map(({ body }) => decodeTxBatch(body)?.txs.length);
+  await until(() => log.offers.length >= 3);
+  const early = offered();
+  expect(early).toEqual([1, ...early.slice(1).map(() => 0)]);
+  expect(refusals[0]).toMatch(/until this node and the leader have caught up/);
+  log.replyToOffer = { kind: "answered", status: offerStatus.taken, body: new Uint8Array(0) };
+  await until(() => offered().at(-1) === 1 && pool.notTaken(2, 1_000, 10).length === 0);
+  end.abort();
+  await running;
+});
