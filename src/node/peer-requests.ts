@@ -1,5 +1,6 @@
 /** What other members may ask of this node's main thread, over the Raft port. */
 
+import { sleep } from "../base/task-group.ts";
 import type { ClusterStatus } from "../rpc/api.ts";
 import { offerMethod } from "../sequencer/tx-batch.ts";
 
@@ -14,6 +15,12 @@ export const peerMethods = {
   /** What all members must have in common (`shared-settings.ts`), as JSON. */
   settings: "shared-settings",
 } as const;
+
+/**
+ * Shorter than the asker waits. Answers leave in the order of their requests: one that never comes, since a new leader
+ * cannot commit, would hold up all behind it.
+ */
+const confirmTimeoutMs = 800;
 
 export interface PeerRequestHandlers {
   takeOffer(body: Uint8Array): number;
@@ -38,8 +45,11 @@ export async function answerPeer(
     case peerMethods.offerTxs:
       return text(handlers.takeOffer(body), "");
     case peerMethods.readIndex: {
-      const index = await handlers.confirmLeadership();
-      return index === null ? text(409, "this node does not lead") : text(200, String(index));
+      const timeout = sleep(confirmTimeoutMs).then(() => null);
+      const index = await Promise.race([handlers.confirmLeadership(), timeout]);
+      return index === null
+        ? text(409, "no majority confirms that this node leads")
+        : text(200, String(index));
     }
     case peerMethods.cluster:
       return text(200, JSON.stringify(await handlers.clusterView()));

@@ -17,6 +17,9 @@ export type SharedSettings = z.output<typeof settingsSchema>;
 const askTimeoutMs = 1_000;
 const askAgainMs = 1_000;
 
+/** After so many rounds nobody waits any longer for a member that could tell who of two is right. */
+const undecidedRoundsMax = 3;
+
 export type AskPeer = (
   peerId: string,
   method: string,
@@ -51,7 +54,8 @@ export function compareInBackground(
 
 /**
  * Resolves once a majority has the same settings, nobody is left to be asked, or `signal` aborts. Throws a ConfigError that
- * names both values once a majority has others: one member that is wrong must not stop those that are right.
+ * names both values once a majority has others: one member that is wrong must not stop those that are right. Where it
+ * stays open who is right, those that can be asked being too few, it throws too: going on could fork the chain.
  */
 export async function compareSettings(
   own: SharedSettings,
@@ -70,6 +74,8 @@ export async function compareSettings(
   const askable = new Set(peerIds);
   const differing = new Set<string>();
   let agreeing = 1;
+  let theirLast = 0;
+  let undecidedRounds = 0;
   const aborted = new Promise<null>((resolve) => {
     signal.addEventListener("abort", () => resolve(null), { once: true });
   });
@@ -87,10 +93,16 @@ export async function compareSettings(
       if (theirs === own.txIdentityWindow) agreeing++;
       else {
         differing.add(peerId);
+        theirLast = theirs;
         onDifference(peerId, own.txIdentityWindow, theirs);
-        if (differing.size >= majority) throw differs(own.txIdentityWindow, theirs, [...differing]);
+        if (differing.size >= majority) break;
       }
       if (agreeing >= majority) return;
+    }
+    if (differing.size > 0) undecidedRounds++;
+    const isUndecided = undecidedRounds >= undecidedRoundsMax || askable.size === 0;
+    if (differing.size >= majority || (differing.size > 0 && isUndecided)) {
+      throw differs(own.txIdentityWindow, theirLast, [...differing]);
     }
     if (askable.size > 0) await sleep(askAgainMs, signal);
   }

@@ -66,6 +66,14 @@ it("does not go on where a majority has others, and says both", async () => {
 });
 
 it.each([
+  ["the third is away", { b: [other], c: [away] }],
+  ["there is no third", { b: [other] }],
+  ["the others are of two minds", { b: [other], c: [same], d: [other] }],
+])("does not go on where nobody can tell who is right, since %s", async (_why, replies) => {
+  await expect(compared(members(replies))).rejects.toThrow(/is 5000 here and 10000 on b/);
+});
+
+it.each([
   ["other programs", { b: [foreign], c: [foreign] }],
   ["versions that do not know the question", { b: [answered("", 404)] }],
   ["members that answer something else", { b: [answered("[]")], c: [answered("no JSON")] }],
