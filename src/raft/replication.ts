@@ -17,9 +17,11 @@ import type { LogIndex } from "./types.ts";
 /** A restart of a follower or a change of routes is over by then; hashicorp goes on to 10 s. */
 const backOffMaxMs = 250;
 
-/** Times the election timeout: longer than the transport waits for any answer before it reports a failure. */
-const giveUpFactor = 10;
-const giveUpOnSnapshotFactor = 600;
+/**
+ * Times the election timeout: longer than the transport waits for any answer before it reports a failure. What is given up
+ * sooner is sent once more behind what is still on its way, on a link that is slow already.
+ */
+const giveUpFactor = 600;
 
 /** How often it is looked whether a snapshot has been read from disk. */
 const snapshotReadPollMs = 20;
@@ -136,8 +138,7 @@ function sendSnapshot(server: RaftServer, progress: Progress): void {
     nextIndex: progress.nextIndex,
   });
   const { index } = snapshot.last;
-  const giveUpMs = giveUpOnSnapshotFactor * server.options.electionTimeoutMs;
-  progress.snapshotSent(index, server.nowMs, server.nowMs + giveUpMs);
+  progress.snapshotSent(index, server.nowMs, waitsFrom(server).giveUpAtMs);
   server.sendAfterHardState({
     kind: "installSnapshotRequest",
     to: progress.id,

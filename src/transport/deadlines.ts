@@ -57,8 +57,9 @@ export class Patience {
     this.#factor = Math.min(this.#factor * 2, patientTimeoutMaxMs);
   }
 
+  /** Not at once what it was: the next call on the same link would be late again. */
   answered(): void {
-    this.#factor = 1;
+    this.#factor = Math.max(1, this.#factor / 2);
   }
 }
 
