@@ -282,7 +282,7 @@ export class Consensus {
 const peerAnswerWhenOver: PeerAnswer = {
   kind: "failed",
   reason: "this node is shutting down",
-  isForeign: false,
+  failure: "unanswered",
 };
 
 function errorFrom(error: unknown): Error {

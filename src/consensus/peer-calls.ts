@@ -3,7 +3,7 @@
 import { TransportError } from "../transport/errors.ts";
 import type { ExtensionRequest } from "../transport/extension.ts";
 import type { TcpTransport } from "../transport/tcp-transport.ts";
-import type { FromConsensus, ToConsensus } from "./messages.ts";
+import type { FromConsensus, PeerFailure, ToConsensus } from "./messages.ts";
 
 type Respond = (status: number, body: Uint8Array) => void;
 
@@ -25,12 +25,12 @@ export class PeerCalls {
       this.#post({ kind: "peerAnswered", requestId, answer: outcome });
     const transport = this.#transport();
     if (transport === null) {
-      return answer({ kind: "failed", reason: "there are no peers", isForeign: false });
+      return answer({ kind: "failed", reason: "there are no peers", failure: "notSent" });
     }
     transport.request(peerId, method, body, { timeoutMs }).then(
       (reply) => answer({ kind: "answered", ...reply }),
       (error: Error) =>
-        answer({ kind: "failed", reason: error.message, isForeign: isOfForeignPeer(error) }),
+        answer({ kind: "failed", reason: error.message, failure: failureOf(error) }),
     );
   }
 
@@ -47,8 +47,18 @@ export class PeerCalls {
   }
 }
 
-function isOfForeignPeer(error: Error): boolean {
-  if (!(error instanceof TransportError)) return false;
-  const { detail } = error;
-  return detail.code === "TRANSPORT_CALL_FAILED" && detail.failure === "foreignPeer";
+function failureOf(error: Error): PeerFailure {
+  const detail = error instanceof TransportError ? error.detail : null;
+  if (detail?.code !== "TRANSPORT_CALL_FAILED") return "unanswered";
+  switch (detail.failure) {
+    case "foreignPeer":
+      return "foreign";
+    case "unknownPeer":
+    case "backingOff":
+    case "queueFull":
+    case "dialFailed":
+      return "notSent";
+    default:
+      return "unanswered";
+  }
 }

@@ -96,7 +96,8 @@ async function pagesOf(to: Height, ask: (body: Uint8Array) => Promise<PeerReply>
   const identities: TxIdsAt[] = [];
   for (let from: Height | null = 0; from !== null; ) {
     const reply = await ask(new TextEncoder().encode(JSON.stringify({ from, to })));
-    if (reply.kind === "failed") return { kind: reply.isForeign ? "foreign" : "notNow" };
+    if (reply.kind === "failed")
+      return { kind: reply.failure === "foreign" ? "foreign" : "notNow" };
     if (reply.status !== 200) return { kind: "notNow" };
     const page = decodePage(reply.body);
     if (page === null || (page.next !== null && page.next <= from)) return { kind: "notNow" };

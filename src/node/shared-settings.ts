@@ -85,7 +85,7 @@ export async function compareSettings(
       // A member that does not answer must not hold up a stop.
       const reply = await Promise.race([asking, aborted]);
       if (reply === null) return;
-      if (reply.kind === "failed" && !reply.isForeign) continue;
+      if (reply.kind === "failed" && reply.failure !== "foreign") continue;
       askable.delete(peerId);
       const theirs = settingsIn(reply)?.txIdentityWindow ?? null;
       // Another program, or another version: it cannot say.

@@ -105,7 +105,7 @@ function refusalOf(status: number): string | null {
 
 /** A leader whose queue is full took the first ones; one that did not answer may have taken all. */
 function mayHaveTaken(reply: PeerReply): boolean {
-  if (reply.kind === "failed") return true;
+  if (reply.kind === "failed") return reply.failure === "unanswered";
   return reply.status === offerStatus.taken || reply.status === offerStatus.full;
 }
 

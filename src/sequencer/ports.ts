@@ -32,8 +32,10 @@ export type ProposalAnswer =
 
 export type PeerReply =
   | { readonly kind: "answered"; readonly status: number; readonly body: Uint8Array }
-  /** `isForeign`: it is another program than this, and will never answer. */
-  | { readonly kind: "failed"; readonly reason: string; readonly isForeign: boolean };
+  | { readonly kind: "failed"; readonly reason: string; readonly failure: PeerFailure };
+
+/** `foreign`: it is another program than this, and will never answer. `unanswered`: it may have heard, and acted. */
+export type PeerFailure = "foreign" | "notSent" | "unanswered";
 
 /** A committed log entry, in order and without gaps. */
 export interface CommittedEntry {

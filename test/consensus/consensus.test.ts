@@ -208,7 +208,7 @@ describe("a cluster of three", () => {
     expect(await asker?.consensus.askPeer("nobody", "greet", new Uint8Array(), 5_000)).toEqual({
       kind: "failed",
       reason: expect.stringContaining("nobody"),
-      isForeign: false,
+      failure: "notSent",
     });
   });
 

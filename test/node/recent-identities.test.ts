@@ -34,7 +34,7 @@ it("all of them come, in pages, from a member that has the block", async () => {
   }
   let pages = 0;
   const ask = async (peerId: string, body: Uint8Array): Promise<PeerReply> => {
-    if (peerId === "away") return { kind: "failed", reason: "timed out", isForeign: false };
+    if (peerId === "away") return { kind: "failed", reason: "timed out", failure: "unanswered" };
     pages++;
     const page = await pageOfTxIds(body, store);
     if (page === null) return { kind: "answered", status: 409, body: new Uint8Array(0) };
@@ -56,7 +56,11 @@ it("nobody has them where all others are other programs; one that may come back 
   const asked: string[] = [];
   const ask = async (peerId: string): Promise<PeerReply> => {
     asked.push(peerId);
-    return { kind: "failed", reason: "no answer", isForeign: peerId !== "away" };
+    return {
+      kind: "failed",
+      reason: "no answer",
+      failure: peerId === "away" ? "notSent" : "foreign",
+    };
   };
   expect(await fetchTxIds(3, ask, ["go-1", "go-2"], never)).toBeNull();
   const ended = new AbortController();

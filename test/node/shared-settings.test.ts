@@ -13,8 +13,8 @@ const answered = (text: string, status = 200): PeerReply => ({
   status,
   body: new TextEncoder().encode(text),
 });
-const away: PeerReply = { kind: "failed", reason: "no answer", isForeign: false };
-const foreign: PeerReply = { kind: "failed", reason: "hangs up", isForeign: true };
+const away: PeerReply = { kind: "failed", reason: "no answer", failure: "unanswered" };
+const foreign: PeerReply = { kind: "failed", reason: "hangs up", failure: "foreign" };
 
 /** What each member answers, one after the other; the last again and again. */
 function members(replies: Record<string, readonly PeerReply[]>) {

@@ -27,11 +27,15 @@ it.each([
   },
 );
 
-it("one that came too early is told of, and asked for without its transactions until it may be made again", async () => {
+/** One waiting transaction, and a leader that answers it as `log` says. */
+function forward(log: TestLog) {
   const pool = new TxPool({ maxTxs: 10, maxBytes: 1_000, maxOffers: 2 });
-  pool.add({ id: bytes("id"), tx: bytes("k=v"), origin: "client", isDurable: true });
-  const log = new TestLog();
-  log.replyToOffer = { kind: "answered", status: offerStatus.tooEarly, body: new Uint8Array(0) };
+  const pending = pool.add({
+    id: bytes("id"),
+    tx: bytes("k=v"),
+    origin: "client",
+    isDurable: true,
+  });
   const refusals: string[] = [];
   const forwarder = new Forwarder(
     { retryDelayMs: 1, answerTimeoutMs: 1_000 },
@@ -45,6 +49,17 @@ it("one that came too early is told of, and asked for without its transactions u
   );
   const end = new AbortController();
   const running = forwarder.run(end.signal);
+  const stop = () => {
+    end.abort();
+    return running;
+  };
+  return { pool, pending, refusals, stop };
+}
+
+it("one that came too early is told of, and asked for without its transactions until it may be made again", async () => {
+  const log = new TestLog();
+  log.replyToOffer = { kind: "answered", status: offerStatus.tooEarly, body: new Uint8Array(0) };
+  const { pool, refusals, stop } = forward(log);
   const offered = () => log.offers.map(({ body }) => decodeTxBatch(body)?.txs.length);
   await until(() => log.offers.length >= 3);
   const early = offered();
@@ -52,6 +67,18 @@ it("one that came too early is told of, and asked for without its transactions u
   expect(refusals[0]).toMatch(/until this node and the leader have caught up/);
   log.replyToOffer = { kind: "answered", status: offerStatus.taken, body: new Uint8Array(0) };
   await until(() => offered().at(-1) === 1 && pool.notTaken(2, 1_000, 10).length === 0);
-  end.abort();
-  await running;
+  await stop();
+});
+
+it.each([
+  ["unanswered", 1],
+  ["notSent", 0],
+  ["foreign", 0],
+] as const)("one that failed as %s may be with %i leaders", async (failure, offers) => {
+  const log = new TestLog();
+  log.replyToOffer = { kind: "failed", reason: "it failed", failure };
+  const { pending, stop } = forward(log);
+  await until(() => log.offers.length >= 3);
+  await stop();
+  expect(pending.offers).toBe(offers);
 });

@@ -153,7 +153,7 @@ export class Whole implements Checker {
     return new Promise((resolve) => {
       const answer = (reply: PeerReply) => life.run("io", () => resolve(reply));
       life.clock.at(life.clock.now() + timeoutMs, () => {
-        resolve({ kind: "failed", reason: "no answer in time", isForeign: false });
+        resolve({ kind: "failed", reason: "no answer in time", failure: "unanswered" });
       });
       schedule.after(toThere, () => {
         const peer = this.reachableFrom(life.node).find((host) => host.nodeId === peerId);
