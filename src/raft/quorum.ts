@@ -11,8 +11,15 @@ export function majorityOf(voterCount: number): number {
  * times, when a majority was last heard. `-Infinity` without voters, so nothing is ever reached.
  */
 export function quorumValue(valuePerVoter: readonly number[]): number {
-  const descending = [...valuePerVoter].sort((a, b) => b - a);
-  return descending[majorityOf(descending.length) - 1] ?? Number.NEGATIVE_INFINITY;
+  const majority = majorityOf(valuePerVoter.length);
+  let highest = Number.NEGATIVE_INFINITY;
+  for (const value of valuePerVoter) {
+    if (value <= highest) continue;
+    let reached = 0;
+    for (const other of valuePerVoter) if (other >= value) reached++;
+    if (reached >= majority) highest = value;
+  }
+  return highest;
 }
 
 export type VoteResult = "won" | "lost" | "pending";

@@ -11,9 +11,16 @@ import type { Checker } from "./checker.ts";
 
 export class Checkers {
   readonly #checkers: Checker[] = [];
+  /** Those that watch what happens most often. */
+  #stepped: readonly Checker[] = [];
+  #sending: readonly Checker[] = [];
+  #receiving: readonly Checker[] = [];
 
   add(...checkers: readonly Checker[]): void {
     this.#checkers.push(...checkers);
+    this.#stepped = this.#checkers.filter(({ stepped }) => stepped !== undefined);
+    this.#sending = this.#checkers.filter(({ sending }) => sending !== undefined);
+    this.#receiving = this.#checkers.filter(({ receiving }) => receiving !== undefined);
   }
 
   started(node: SimulatedNode): void {
@@ -33,11 +40,11 @@ export class Checkers {
   }
 
   sending(node: SimulatedNode, message: Message, request: RequestMessage | null): void {
-    for (const checker of this.#checkers) checker.sending?.(node, message, request);
+    for (const checker of this.#sending) checker.sending?.(node, message, request);
   }
 
   receiving(node: SimulatedNode, message: Message): void {
-    for (const checker of this.#checkers) checker.receiving?.(node, message);
+    for (const checker of this.#receiving) checker.receiving?.(node, message);
   }
 
   delivered(node: SimulatedNode, entries: readonly Entry[]): void {
@@ -99,6 +106,6 @@ export class Checkers {
   stepped(node: SimulatedNode): void {
     const { status } = node;
     if (status === null) return;
-    for (const checker of this.#checkers) checker.stepped?.(node, status);
+    for (const checker of this.#stepped) checker.stepped?.(node, status);
   }
 }

@@ -70,8 +70,8 @@ export const replicationMutants: readonly Mutant[] = [
     edits: [
       {
         file: "raft/quorum.ts",
-        find: "descending[majorityOf(descending.length) - 1]",
-        replace: "descending[Math.max(0, majorityOf(descending.length) - 2)]",
+        find: "if (reached >= majority)",
+        replace: "if (reached >= Math.max(1, majority - 1))",
       },
     ],
     caughtAs: ["committed stays committed"],
