@@ -19,10 +19,14 @@ export type SubmitOutcome =
   | { readonly kind: "tooLarge"; readonly maxBytes: number }
   /** Malformed for the executor (for `kv`: not `key=value`). */
   | { readonly kind: "invalid"; readonly reason: string }
-  /** No leader, or no commit, within the configured wait; `mayCommit` if a leader was offered it, or an execution client has it. */
+  /**
+   * No leader, or no commit, within the configured wait; `mayCommit` if a leader was offered it, or an execution client has
+   * it. `executesOnce`: however often it is sent, by its key or by what it is.
+   */
   | {
       readonly kind: "unavailable";
       readonly reason: string;
       readonly txId: Uint8Array;
       readonly mayCommit: boolean;
+      readonly executesOnce: boolean;
     };

@@ -75,23 +75,24 @@ function submitted(outcome: SubmitOutcome, request: SubmitRequest): Submitted {
           tx_id: hex(outcome.txId),
           may_commit: outcome.mayCommit,
         },
-        `${sentence(outcome.reason)} ${whatNow(outcome.mayCommit, request.idempotencyKey)}`,
+        `${sentence(outcome.reason)} ${whatNow(outcome)}`,
       );
   }
 }
 
-function whatNow(mayCommit: boolean, idempotencyKey: string | null): string {
+function whatNow({
+  mayCommit,
+  executesOnce,
+}: {
+  readonly mayCommit: boolean;
+  readonly executesOnce: boolean;
+}): string {
   if (!mayCommit) return "The transaction was not kept; send it again.";
-  if (idempotencyKey === null) {
-    return (
-      "The transaction may still be committed, and a repeat may execute it a second time: " +
-      "read the state before sending it again, and send an Idempotency-Key in future."
-    );
-  }
-  return (
-    "The transaction may still be committed; send it again with the same Idempotency-Key " +
-    "to learn its block without executing it twice."
-  );
+  return executesOnce
+    ? "The transaction may still be committed; send the same once more, with its Idempotency-Key if it " +
+        "has one, to learn its block without executing it twice."
+    : "The transaction may still be committed, and a repeat may execute it a second time: " +
+        "read the state before sending it again, and send an Idempotency-Key in future.";
 }
 
 /** curl's `-d` sends JSON under a form's content type, and then it counts as raw bytes. */

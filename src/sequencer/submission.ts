@@ -66,7 +66,9 @@ export class Submissions {
     if (problem !== null) return { kind: "invalid", reason: problem };
     const keyId = idempotencyKey === null ? null : idOfKey(idempotencyKey);
     // An Ethereum transaction is executed once by itself, whatever it is called.
-    const txId = this.#executor.identityOf(tx) ?? keyId ?? freshId();
+    const ownId = this.#executor.identityOf(tx) ?? keyId;
+    const executesOnce = ownId !== null;
+    const txId = ownId ?? freshId();
     if (!this.#isKnown(txId)) {
       // Before an execution client has seen it: it keeps what it was shown.
       if (!this.#pool.hasRoomFor(tx)) return { kind: "queueFull", retryAfterMs: 1_000 };
@@ -79,7 +81,8 @@ export class Submissions {
     const isNew = this.#pool.get(txId) === null;
     if (isNew && !this.#pool.hasRoomFor(tx)) {
       if (!this.#isShared(tx)) return { kind: "queueFull", retryAfterMs: 1_000 };
-      return { kind: "unavailable", reason: "the queue is full", txId, mayCommit: true };
+      const reason = "the queue is full";
+      return { kind: "unavailable", reason, txId, mayCommit: true, executesOnce };
     }
     if (wait === "accept") {
       // In the pool before it is on disk: it takes its room there, and a block that takes it
@@ -89,7 +92,7 @@ export class Submissions {
       return { kind: "accepted", txId };
     }
     const fate = await this.#fateOf(this.#pend(txId, tx), signal);
-    return { ...fate, txId };
+    return fate.kind === "committed" ? { ...fate, txId } : { ...fate, txId, executesOnce };
   }
 
   #isKnown(txId: Uint8Array): boolean {

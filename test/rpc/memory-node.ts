@@ -130,7 +130,8 @@ export class MemoryNode implements NodeApi {
     if (this.isHolding) await this.#hold(toHex(txId), signal);
     if (this.lostMajority !== null) {
       const { mayCommit } = this.lostMajority;
-      return { kind: "unavailable", reason: "no leader within 15s", txId, mayCommit };
+      const executesOnce = idempotencyKey !== null;
+      return { kind: "unavailable", reason: "no leader within 15s", txId, mayCommit, executesOnce };
     }
     const known = this.#known.get(toHex(txId));
     const location = known ?? this.#commit(tx, txId);

@@ -26,7 +26,7 @@ describe("transactions (P7)", () => {
   });
 
   it.each([
-    [true, "order-1", "same Idempotency-Key"],
+    [true, "order-1", "with its Idempotency-Key"],
     [true, null, "a repeat may execute it a second time"],
     [false, null, "was not kept; send it again"],
   ])("503 says whether it may still be committed: %s with key %s", async (mayCommit, key, says) => {

@@ -213,4 +213,16 @@ describe("a transaction", () => {
     lead(1);
     expect(await answer).toMatchObject({ kind: "committed" });
   });
+
+  it.each([
+    ["by what it is", bytes("its hash"), null, { mayCommit: true, executesOnce: true }],
+    ["by its key", null, "key", { mayCommit: false, executesOnce: true }],
+    ["by nothing", null, null, { mayCommit: false, executesOnce: false }],
+  ])("that is known %s is said to be executed once, or not", async (_by, own, key, says) => {
+    Object.defineProperty(chain.executor, "identityOf", { value: () => own });
+    const signal = new AbortController().signal;
+    const submission = { tx: bytes("a=1"), idempotencyKey: key, wait: "commit", signal } as const;
+    // Nobody leads.
+    expect(await sequencer.submit(submission)).toMatchObject({ kind: "unavailable", ...says });
+  });
 });
