@@ -24,7 +24,12 @@ export function becomeFollower(server: RaftServer, term: Term, reason: string): 
       server.emit({ kind: "transferEnded", targetId, outcome });
     }
   }
-  server.role = { kind: "follower", electionDeadlineMs: electionDeadline(server, server.nowMs) };
+  // Only a vote buys a candidate time (Raft §5.2): one that is refused keeps nobody from campaigning.
+  const electionDeadlineMs =
+    server.role.kind === "follower"
+      ? server.role.electionDeadlineMs
+      : electionDeadline(server, server.nowMs);
+  server.role = { kind: "follower", electionDeadlineMs };
   server.emit({ kind: "becameFollower", term: server.currentTerm, reason });
 }
 

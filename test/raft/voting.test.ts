@@ -71,6 +71,18 @@ describe("a vote", () => {
     expect([granted(bench), bench.core.role]).toEqual([false, "leader"]);
   });
 
+  it("buys time when it is granted, and none when it is refused", () => {
+    const bench = new Bench({ log: [1, 1] });
+    const { deadlineMs } = bench;
+    bench.nowMs = 50;
+    bench.receive("2", vote);
+    expect([granted(bench), bench.core.currentTerm]).toEqual([false, 2]);
+    expect(bench.deadlineMs).toBe(deadlineMs);
+    bench.receive("3", { ...vote, term: 3, last: { term: 1, index: 2 } });
+    expect(granted(bench)).toBe(true);
+    expect(bench.deadlineMs).toBe(deadlineMs + 50);
+  });
+
   it("asked for twice is granted twice, and written once", () => {
     const bench = new Bench();
     bench.receive("2", vote);
