@@ -53,13 +53,16 @@ export function decodeServed(bytes: Uint8Array): Served {
     throw overLimit(what, "size in bytes", { limit: servedMaxBytes, got: bytes.length });
   }
   try {
-    return readServed(new BinaryReader(bytes));
+    return readServed(new BinaryReader(bytes, (text) => strictUtf8.decode(text)));
   } catch (cause) {
     throw cause instanceof BlockError ? cause : malformed(what, cause);
   }
 }
 
 const what = "statement of the blocks served";
+
+/** A chain is named by these bytes and by no others. */
+const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 function readServed(reader: BinaryReader): Served {
   let chainId = "";
