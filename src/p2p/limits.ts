@@ -69,3 +69,6 @@ export const reportIntervalMs = 2_000;
 
 assert(headerResponseMaxBytes > 14 * hashMaxBytes, "a header has room for all its fields");
 assert(responseSoftMaxBytes < exchangeMessageMaxBytes, "one message may be a whole answer");
+
+/** Of a configured address. Reading base58 takes time with the square of its length. */
+export const addressMaxChars = 1_024;

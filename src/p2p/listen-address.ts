@@ -3,6 +3,7 @@
 import { createServer } from "node:net";
 import { type Multiaddr, multiaddr } from "@multiformats/multiaddr";
 import { badAddress, listenFailed, type P2pError } from "./errors.ts";
+import { addressMaxChars } from "./limits.ts";
 
 export interface ListenAddress {
   readonly multiaddr: Multiaddr;
@@ -30,6 +31,7 @@ export function parseListenAddress(text: string): ListenAddress {
 const hosts = new Set(["ip4", "ip6", "dns", "dns4", "dns6"]);
 
 function parse(text: string): Multiaddr | null {
+  if (text.length > addressMaxChars) return null;
   try {
     return multiaddr(text);
   } catch {

@@ -3,6 +3,7 @@
 import { peerIdFromString } from "@libp2p/peer-id";
 import { type Multiaddr, multiaddr } from "@multiformats/multiaddr";
 import { badAddress } from "./errors.ts";
+import { addressMaxChars } from "./limits.ts";
 
 export interface DialedPeer {
   readonly peerId: string;
@@ -56,6 +57,10 @@ export function readPeerList(ownPeerId: string, settings: PeerSettings): PeerLis
 const form = "/ip4/10.0.0.1/tcp/26656/p2p/12D3KooW...";
 
 function peerIdIn(setting: string, entry: string): string {
+  if (entry.length > addressMaxChars) {
+    const cut = `${entry.slice(0, addressMaxChars)}...`;
+    throw badAddress(setting, cut, `has ${entry.length} characters; write it like ${form}`);
+  }
   const text = entry.startsWith("/")
     ? parse(setting, entry)
         .getComponents()
