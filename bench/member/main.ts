@@ -13,6 +13,7 @@ import type { FromMember, MemberOptions, ToMember, Usage } from "./protocol.ts";
 
 /** Deliveries are told of when they pause for so long; a catch-up ends with such a pause. */
 const deliveryPauseMs = 20;
+const handOverEveryMs = 500;
 
 class Member {
   readonly #consensus: Consensus;
@@ -98,8 +99,12 @@ class Member {
   async handOver(): Promise<void> {
     if (this.#role?.role === "leader") {
       this.#isHandingOver = true;
-      this.#consensus.transferLeadership(null);
-      return; // the next leader's word ends the process
+      // Again and again, as a node does: one attempt may be refused or fail. The next leader's word ends the process.
+      while (this.#role?.role === "leader") {
+        this.#consensus.transferLeadership(null);
+        await new Promise((resolve) => setTimeout(resolve, handOverEveryMs));
+      }
+      return;
     }
     await this.#consensus.stop();
     process.exit(0);

@@ -26,17 +26,14 @@ beforeAll(async () => {
     },
   });
   await cluster.start();
-  const leading = await until("a leader makes blocks", makingBlocks, { limitMs: 60_000 });
-  const following = cluster.nodes.find((node) => node !== leading);
-  if (following === undefined) throw new Error("a cluster of three has followers");
+  await until("a leader makes blocks", makingBlocks, { limitMs: 60_000 });
   // One is taken on each node, and one is none at all.
-  for (const node of [leading, following]) {
+  for (const node of cluster.nodes) {
     expect((await post(node, "a=1")).status).toBe(200);
     expect((await post(node, "nonsense")).status).toBe(400);
   }
-  leader = await until("the leader has its p2p peers", () => connected(leading));
-  follower = await until("a follower has its p2p peers", () => connected(following));
-}, 90_000);
+  [leader, follower] = await until("leader and followers are well", calmScrapes);
+}, 240_000);
 
 afterAll(async () => {
   await cluster?.stop();
@@ -49,9 +46,29 @@ async function makingBlocks(): Promise<LocalNode | null> {
   return areGoing ? await cluster.leader() : null;
 }
 
-async function connected(node: LocalNode): Promise<Scrape | null> {
-  const scrape = await Scrape.of(node);
-  return scrape.value("p2p_peers") === 2 ? scrape : null;
+/** What a leader and a follower say in a moment in which nothing on this machine stands still; else null. */
+async function calmScrapes(): Promise<readonly [Scrape, Scrape] | null> {
+  const scrapes = await Promise.all(cluster.nodes.map((node) => Scrape.of(node)));
+  const leading = scrapes.find((scrape) => scrape.value("raft_role", { role: "leader" }) === 1);
+  const following = scrapes.find((scrape) => scrape.value("raft_role", { role: "follower" }) === 1);
+  if (leading === undefined || following === undefined) return null;
+  const areCalm = [leading, following].every(
+    (scrape) =>
+      scrape.value("p2p_peers") === 2 &&
+      scrape.value("raft_has_leader") === 1 &&
+      scrape.value("sequencer_ready") === 1 &&
+      scrape.value("raft_applied_index_lag") < 8,
+  );
+  return areCalm && arePeersWell(leading) ? [leading, following] : null;
+}
+
+function arePeersWell(scrape: Scrape): boolean {
+  const others = cluster.nodes.filter(({ id }) => id !== scrape.node.id);
+  return others.every(
+    ({ id }) =>
+      scrape.value("raft_peer_health", { peer_id: id, health: "healthy" }) === 1 &&
+      scrape.value("raft_peer_match_lag", { peer_id: id }) < 8,
+  );
 }
 
 function post(node: LocalNode, tx: string): Promise<Response> {
