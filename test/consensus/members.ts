@@ -8,6 +8,7 @@ import { defined } from "../../src/base/assert.ts";
 import { Consensus, type ConsensusListener } from "../../src/consensus/consensus.ts";
 import type { RoleReport } from "../../src/consensus/driver.ts";
 import type { CommittedEntry, ConsensusOptions } from "../../src/consensus/messages.ts";
+import { portPicker } from "../../src/devnet/free-ports.ts";
 
 type Options = Omit<ConsensusOptions, "lease">;
 
@@ -128,14 +129,18 @@ export class TestBench {
   }
 
   /** Three members that know each other, started. */
-  async cluster(listener: Partial<ConsensusListener> = {}): Promise<readonly TestMember[]> {
+  async cluster(
+    listener: Partial<ConsensusListener> = {},
+    timeouts: Partial<Options> = {},
+  ): Promise<readonly TestMember[]> {
     const ids = ["a", "b", "c"];
-    const servers = await Promise.all(ids.map(() => this.listen()));
-    const addresses = new Map(ids.map((id, at) => [id, portOf(servers[at])]));
-    await Promise.all(servers.map(closed));
+    const nextPort = portPicker();
+    const addresses = new Map<string, number>();
+    for (const id of ids) addresses.set(id, await nextPort("127.0.0.1"));
     const members = ids.map((id) =>
       this.member(
         {
+          ...timeouts,
           nodeId: id,
           voters: ids,
           network: {
