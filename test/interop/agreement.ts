@@ -12,6 +12,7 @@ import { auditChain, type Block } from "../e2e/harness/chain.ts";
 import { endCleanly } from "../e2e/harness/cluster.ts";
 import type { HashicorpMember, MemberEntry } from "./hashicorp-member.ts";
 import type { MixedCluster } from "./mixed-cluster.ts";
+import { retried } from "./retried.ts";
 
 /** hashicorp's number of each kind, in order. */
 const kinds: readonly EntryKind[] = [
@@ -36,13 +37,8 @@ export interface Agreement {
  */
 export async function checkAgreement(cluster: MixedCluster): Promise<Agreement> {
   expect(cluster.running).toEqual(cluster.members);
-  // Whoever has nothing to propose: from here on the logs stand still.
-  const [quiet] = cluster.hashicorp;
-  if (quiet !== undefined) await cluster.handOverTo(quiet.id);
-  const through = await cluster.untilApplied();
-  const chain = await auditChain(cluster.ours);
-  const foreignLogs = await Promise.all(cluster.hashicorp.map((member) => member.log()));
-  for (const member of cluster.hashicorp) await checkStateMachine(member, chain);
+  const read = () => readQuietly(cluster);
+  const { through, chain, foreignLogs } = await retried("the logs stand still", read);
   await endCleanly(cluster.ours);
   const ourLogs = await Promise.all(cluster.ours.nodes.map(logOf));
   const entries = new Map<number, MemberEntry>();
@@ -56,6 +52,22 @@ export async function checkAgreement(cluster: MixedCluster): Promise<Agreement> 
     }
   }
   return { chain, entries };
+}
+
+/** null if somebody else came to lead meanwhile: one of ours lets the logs grow. */
+async function readQuietly(cluster: MixedCluster) {
+  const [quiet] = cluster.hashicorp;
+  if (quiet === undefined) throw new Error("a mixed cluster has a member in Go");
+  // It has nothing to propose.
+  await cluster.handOverTo(quiet.id);
+  const { term } = await quiet.status();
+  const through = await cluster.untilApplied();
+  const chain = await auditChain(cluster.ours);
+  const foreignLogs = await Promise.all(cluster.hashicorp.map((member) => member.log()));
+  for (const member of cluster.hashicorp) await checkStateMachine(member, chain);
+  const after = await quiet.status();
+  const isQuiet = after.state === "Leader" && after.term === term;
+  return isQuiet ? { through, chain, foreignLogs } : null;
 }
 
 /** Its state machine was given the blocks that our nodes have stored, at the same places in the log. */

@@ -30,12 +30,15 @@ export class ForeignProducer {
     this.#ours = ours;
   }
 
-  /** `count` blocks by the leader `member`, the first of them with `txs`. */
-  async produce(member: HashicorpMember, count: number, txs: readonly string[] = []) {
-    for (let nth = 0; nth < count; nth++) {
-      await member.apply(await this.next(member, nth === 0 ? txs : []));
-      await delay(blockTimeMs);
-    }
+  /** A block by `member`. False if it does not lead, or no longer: then the block may be committed all the same. */
+  async produce(member: HashicorpMember, txs: readonly string[] = []): Promise<boolean> {
+    const block = await this.next(member, txs);
+    const isCommitted = await member.apply(block).then(
+      () => true,
+      () => false,
+    );
+    await delay(blockTimeMs);
+    return isCommitted;
   }
 
   /** The entry of the block that comes next. */

@@ -3,14 +3,28 @@
 import { describe, expect, it } from "vitest";
 import { decodeBlockPayload } from "../../src/block/codec.ts";
 import type { LocalNode } from "../../src/devnet/local-node.ts";
-import { kill, logLines, untilGrown } from "../e2e/harness/cluster.ts";
+import { readBlock } from "../e2e/harness/chain.ts";
+import { heightOf, kill, logLines } from "../e2e/harness/cluster.ts";
 import { sendTx } from "../e2e/harness/transactions.ts";
 import { until } from "../e2e/harness/until.ts";
 import { checkAgreement, logOf } from "./agreement.ts";
-import { isOurs, type Member, MixedCluster, type MixedOptions } from "./mixed-cluster.ts";
+import type { HashicorpMember } from "./hashicorp-member.ts";
+import {
+  appliedIndexOf,
+  commitIndexOf,
+  isOurs,
+  type Member,
+  MixedCluster,
+  type MixedOptions,
+  raftOf,
+} from "./mixed-cluster.ts";
+import { Outcomes } from "./outcomes.ts";
 import { hasProgram, needing } from "./programs.ts";
+import { retried } from "./retried.ts";
 
 const timeout = 600_000;
+/** For a transaction: sooner than it gives up a node that leads no more. */
+const timeoutMs = 5_000;
 
 const shapes = [
   { ours: 2, hashicorp: 1 },
@@ -26,20 +40,17 @@ describe.skipIf(!hasProgram("hashicorp"))(needing("hashicorp", "a mixed cluster"
     },
     async (shape) => {
       const cluster = await MixedCluster.start(shape);
-      const committed: string[] = [];
-      for (const member of cluster.members) {
-        await cluster.handOverTo(member.id);
-        const tx = `${member.id}=leads`;
-        if (isOurs(member)) expect((await sendTx(member, tx)).kind).toBe("committed");
-        else await cluster.producer.produce(member, 1, [tx]);
-        committed.push(tx);
+      const outcomes = new Outcomes();
+      for (const { id } of cluster.members) {
+        await retried(`${id} leads, and a block of its has a transaction`, (nth) =>
+          commitWhileLeading(cluster, { id, tx: `${id}=leads-${nth}` }, outcomes),
+        );
         await grow(cluster, 3);
       }
 
       // Either kind dies while it leads, and comes back with its log to a cluster that went on.
       for (const id of ["go-1", "node-1"]) {
-        await cluster.handOverTo(id);
-        const leader = await cluster.leader();
+        const leader = await cluster.handOverTo(id);
         await killMember(leader);
         await grow(cluster, 3);
         await leader.start();
@@ -47,10 +58,10 @@ describe.skipIf(!hasProgram("hashicorp"))(needing("hashicorp", "a mixed cluster"
       }
 
       // Either kind has appended what nobody else has, and finds another entry in its place.
-      const tails = [
-        await deposeWithTail(cluster, "go-1"),
-        await deposeWithTail(cluster, "node-1"),
-      ];
+      const tails = [];
+      for (const id of ["go-1", "node-1"]) {
+        tails.push(await retried(`${id} appends alone`, () => deposeWithTail(cluster, id)));
+      }
       expect(logLines(cluster.node("node-1")).join("\n")).toMatch(/clearing log suffix/);
 
       await Promise.all(cluster.members.map(killMember));
@@ -58,7 +69,7 @@ describe.skipIf(!hasProgram("hashicorp"))(needing("hashicorp", "a mixed cluster"
       await grow(cluster, 3);
 
       const { chain, entries } = await checkAgreement(cluster);
-      expect(chain.flatMap(({ data }) => data.txs.map(textOf))).toEqual(committed);
+      outcomes.check(chain);
       for (const { index, term } of tails) {
         expect(entries.get(index)?.term).toBeGreaterThan(term);
       }
@@ -72,48 +83,123 @@ describe.skipIf(!hasProgram("hashicorp"))(needing("hashicorp", "a member that wa
     const cluster = await MixedCluster.start({ ours: 3, hashicorp: 2, settings });
     const [first, second] = [cluster.go("go-1"), cluster.go("go-2")];
 
-    // Ours to theirs. What it restores is our snapshot: an entry, and identities that ev-node skips.
-    await cluster.handOverTo("node-1");
-    await first.kill();
-    await untilGrown(cluster.node("node-1"), 60);
-    await first.start();
-    await until("go-1 has restored a snapshot", async () => (await first.status()).restores > 0);
+    // Ours to theirs. What it restores is our snapshot: an entry, and identities that ev-node skips. As
+    // long as nobody has asked go-2 for one, it has the whole log, and sends that if it leads.
+    await retried("go-1 is sent a snapshot by one of ours", async () => {
+      await cluster.handOverTo("node-1");
+      const grown = () => growByOurs(cluster, cluster.node("node-1"), 60);
+      return await restoredAfter(cluster, first, grown);
+    });
     await cluster.untilApplied();
 
     // Theirs to ours: the blocks below it come from a node of ours that has them, and so do the
     // identities of their transactions, which a snapshot of theirs has none of.
     const away = cluster.node("node-3");
-    await kill(away);
-    const once = await committedWith(cluster.node("node-1"), "once");
-    await cluster.handOverTo("go-1");
-    await cluster.producer.produce(first, 40, ["a=1"]);
-    await first.snapshot();
-    await away.start();
-    await until("node-3 has installed it", () =>
-      logLines(away).some((line) => /installed remote snapshot leader=go-1/.test(line)),
+    const { tx, height } = await retried("node-3 is sent a snapshot by go-1", (nth) =>
+      installedFromGo(cluster, first, away, nth),
     );
     await cluster.untilApplied();
 
     // Theirs to theirs, once it has ours.
-    await second.kill();
-    await cluster.producer.produce(first, 20);
-    await first.snapshot();
-    await second.start();
-    await until("go-2 has restored a snapshot", async () => (await second.status()).restores > 0);
+    await retried("go-2 is sent a snapshot by go-1", async () => {
+      const term = await restoredAfter(cluster, second, async () => {
+        await cluster.produceBy(first, 20);
+        await first.snapshot();
+        return await termOfLeader(first);
+      });
+      // Another leader would have sent its own.
+      return term !== null && (await termOfLeader(first)) === term ? term : null;
+    });
 
-    await cluster.handOverTo("node-3");
-    expect(await committedWith(away, "once")).toBe(once);
-    await untilGrown(away, 5);
+    expect(await committedOnce(cluster, away, tx)).toBe(height);
+    await growByOurs(cluster, away, 5);
     await checkAgreement(cluster);
   });
 });
 
-/** The height of the block that has the transaction of this identity. */
-async function committedWith(node: LocalNode, key: string): Promise<number> {
-  return await until(`${node.id} has ${key} in a block`, async () => {
-    const answer = await sendTx(node, "once=1", { key });
+/** The member leads, and the block that it builds has `tx`; null if it was deposed before that was certain. */
+async function commitWhileLeading(
+  cluster: MixedCluster,
+  { id, tx }: { readonly id: string; readonly tx: string },
+  outcomes: Outcomes,
+): Promise<true | null> {
+  const member = await cluster.handOverTo(id);
+  if (!isOurs(member)) {
+    await cluster.produceBy(member, 1);
+    const isCommitted = await cluster.producer.produce(member, [tx]);
+    outcomes.add(tx, isCommitted);
+    return isCommitted || null;
+  }
+  const { role, term } = await raftOf(member);
+  const answer = await sendTx(member, tx, { timeoutMs });
+  outcomes.add(tx, answer.kind === "committed");
+  if (answer.kind !== "committed" || role !== "leader") return null;
+  return (await readBlock(member, answer.height)).raft_term === term || null;
+}
+
+/** The height of the block that has `tx`, which is its own identity; `node` leads when it is sent. */
+async function committedOnce(cluster: MixedCluster, node: LocalNode, tx: string): Promise<number> {
+  return await until(`${node.id} has ${tx} in a block`, async () => {
+    await cluster.handOverTo(node.id);
+    const answer = await sendTx(node, tx, { key: tx, timeoutMs });
     return answer.kind === "committed" ? answer.height : null;
   });
+}
+
+/**
+ * `away` is dead during `meanwhile`, and comes back; the answer of `meanwhile`, or null if `away` needed no
+ * snapshot to catch up.
+ */
+async function restoredAfter<T>(
+  cluster: MixedCluster,
+  away: HashicorpMember,
+  meanwhile: () => Promise<T>,
+): Promise<T | null> {
+  // One that it was sent before it restores again as it starts.
+  const ownRestores = Math.min(1, (await away.status()).restores);
+  await away.kill();
+  const answer = await meanwhile();
+  const index = await commitIndexOf(await cluster.leader());
+  await away.start();
+  const { restores } = await until(`${away.id} has caught up`, async () => {
+    const status = await away.status();
+    return status.restores > ownRestores || status.appliedIndex >= index ? status : null;
+  });
+  return restores > ownRestores ? answer : null;
+}
+
+/**
+ * `away` is dead while a transaction is committed and `leader` shortens its log, and comes back; where that
+ * transaction is. null if it was not `leader` that sent it a snapshot.
+ */
+async function installedFromGo(
+  cluster: MixedCluster,
+  leader: HashicorpMember,
+  away: LocalNode,
+  nth: number,
+): Promise<{ readonly tx: string; readonly height: number } | null> {
+  const installed = new RegExp(`installed remote snapshot leader=${leader.id}`);
+  const installs = () => logLines(away).filter((line) => installed.test(line)).length;
+  const before = installs();
+  await kill(away);
+  const tx = `once-${nth}=1`;
+  const height = await committedOnce(cluster, cluster.node("node-1"), tx);
+  await cluster.produceBy(leader, 1);
+  if (!(await cluster.producer.produce(leader, [`a-${nth}=1`]))) return null;
+  await cluster.produceBy(leader, 40);
+  await leader.snapshot();
+  const index = await commitIndexOf(leader);
+  await away.start();
+  await until(`${away.id} has caught up`, async () => {
+    return installs() > before || (await appliedIndexOf(away)) >= index;
+  });
+  return installs() > before ? { tx, height } : null;
+}
+
+/** null if it does not lead. */
+async function termOfLeader(member: HashicorpMember): Promise<number | null> {
+  const { state, term } = await member.status();
+  return state === "Leader" ? term : null;
 }
 
 /** `count` more blocks, by whoever leads. */
@@ -122,37 +208,47 @@ async function grow(cluster: MixedCluster, count: number): Promise<void> {
   await until(`${count} more blocks`, async () => {
     const leader = await cluster.leader();
     // It may lead no more: then whoever leads goes on.
-    if (!isOurs(leader)) await cluster.producer.produce(leader, 1).catch(() => {});
-    const height = await heightOf(leader);
+    if (!isOurs(leader) && !(await cluster.producer.produce(leader))) return false;
+    const height = isOurs(leader) ? await heightOf(leader) : await heightOfGo(leader);
     wanted ??= height + count;
     return height >= wanted;
   });
 }
 
-async function heightOf(member: Member): Promise<number> {
-  if (isOurs(member)) return (await member.status())?.height ?? 0;
+/** `count` more blocks on `node`, by ours: a member in Go that leads hands over to it. */
+async function growByOurs(cluster: MixedCluster, node: LocalNode, count: number): Promise<true> {
+  const wanted = (await heightOf(node)) + count;
+  return await until(`${count} more blocks on ${node.id}`, async () => {
+    if ((await heightOf(node)) >= wanted) return true;
+    if (!isOurs(await cluster.leader())) await cluster.handOverTo(node.id);
+    return false;
+  });
+}
+
+async function heightOfGo(member: HashicorpMember): Promise<number> {
   const { fsm } = await member.status();
   return fsm === null ? 0 : decodeBlockPayload(fsm).height;
 }
 
-/** `id` appends while all others are dead, and dies; it comes back to others that went on. What it had appended. */
+/**
+ * `id` appends while all others are dead, and dies; it comes back to others that went on. What it had
+ * appended, or null if it was nothing.
+ */
 async function deposeWithTail(cluster: MixedCluster, id: string) {
-  for (let attempt = 0; attempt < attemptsMax; attempt++) {
-    await cluster.handOverTo(id);
-    await grow(cluster, 3);
-    const leader = await cluster.leader();
-    if (leader.id !== id) continue;
-    const tail = await appendAlone(cluster, leader);
-    const others = cluster.members.filter((member) => member !== leader);
-    await killMember(leader);
-    const isKept = tail !== null && (await hasOnDisk(leader, tail.index));
-    await Promise.all(others.map((member) => member.start()));
-    await grow(cluster, 3);
-    await leader.start();
-    await cluster.untilApplied();
-    if (isKept) return tail;
-  }
-  throw new Error(`${id} has not appended alone in ${attemptsMax} attempts`);
+  await cluster.handOverTo(id);
+  await grow(cluster, 3);
+  const leader = await cluster.leader();
+  if (leader.id !== id) return null;
+  const tail = await appendAlone(cluster, leader);
+  const others = cluster.members.filter((member) => member !== leader);
+  // Also where it was deposed before they had to die.
+  await Promise.all(cluster.members.map(killMember));
+  const isKept = tail !== null && (await hasOnDisk(leader, tail.index));
+  await Promise.all(others.map((member) => member.start()));
+  await grow(cluster, 3);
+  await leader.start();
+  await cluster.untilApplied();
+  return isKept ? tail : null;
 }
 
 /** Ours counts an entry as appended before it is written: killed in between, it has no tail when it is back. */
@@ -160,16 +256,15 @@ async function hasOnDisk(killed: Member, index: number): Promise<boolean> {
   return !isOurs(killed) || (await logOf(killed)).some((entry) => entry.index === index);
 }
 
-const attemptsMax = 5;
-
-/** null if it cannot be told: a block was under way when the others were killed, or its lease was over. */
+/** null if it cannot be told: a block was under way when the others were killed, or it led no more. */
 async function appendAlone(cluster: MixedCluster, leader: Member) {
   const before = await logEnd(leader);
   const quiet = await until("the moment after a block", async () => {
     const log = await logEnd(leader);
     const isAfter = !isOurs(leader) || log.commitIndex > before.commitIndex;
-    return isAfter && log.lastIndex === log.commitIndex ? log : null;
+    return !log.leads || (isAfter && log.lastIndex === log.commitIndex) ? log : null;
   });
+  if (!quiet.leads) return null;
   // Before the others are gone, since it asks one of them.
   const block = isOurs(leader) ? null : await cluster.producer.next(leader);
   await Promise.all(cluster.members.filter((member) => member !== leader).map(killMember));
@@ -188,16 +283,10 @@ async function logEnd(leader: Member) {
     const { state, ...log } = await leader.status();
     return { ...log, leads: state === "Leader" };
   }
-  const raft = (await until(`${leader.id} answers`, () => leader.status())).raft;
-  if (raft === null) throw new Error("a member has a log");
-  const { lastLogIndex: lastIndex, commitIndex, term, role } = raft;
+  const { lastLogIndex: lastIndex, commitIndex, term, role } = await raftOf(leader);
   return { lastIndex, commitIndex, term, leads: role === "leader" };
 }
 
 function killMember(member: Member): Promise<void> {
   return isOurs(member) ? kill(member) : member.kill();
-}
-
-function textOf(hex: string): string {
-  return Buffer.from(hex, "hex").toString();
 }

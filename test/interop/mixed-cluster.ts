@@ -19,11 +19,14 @@ export interface MixedOptions {
   readonly settings?: Readonly<Record<string, string>>;
 }
 
-/** A lease outlasts the pause between two blocks: a leader of ours that is alone appends once more. */
+/**
+ * A lease outlasts the pause between two blocks: a leader of ours that is alone appends once more. And a machine
+ * that stands still for a second deposes nobody.
+ */
 export const timeouts: Timeouts = {
-  heartbeatTimeoutMs: 400,
-  electionTimeoutMs: 400,
-  leaderLeaseTimeoutMs: 400,
+  heartbeatTimeoutMs: 1_500,
+  electionTimeoutMs: 1_500,
+  leaderLeaseTimeoutMs: 1_500,
 };
 
 /** Of our nodes in a cluster with members in Go. */
@@ -32,7 +35,7 @@ export const settingsBesideGo = {
   "raft.heartbeat_timeout": `${timeouts.heartbeatTimeoutMs}ms`,
   "raft.election_timeout": `${timeouts.electionTimeoutMs}ms`,
   "raft.leader_lease_timeout": `${timeouts.leaderLeaseTimeoutMs}ms`,
-  "raft.send_timeout": "150ms",
+  "raft.send_timeout": "500ms",
   "raft.trailing_logs": "18000",
   // What an ev-node applies is a signed block.
   "raft.sign_before_commit": "true",
@@ -40,6 +43,7 @@ export const settingsBesideGo = {
 
 const trailingLogs = 5;
 const shownLogLines = 60;
+const handOverTimeoutMs = 10_000;
 
 export type Member = LocalNode | HashicorpMember;
 
@@ -90,11 +94,15 @@ export class MixedCluster {
     return cluster;
   }
 
-  /** All members run, and one leads. */
+  /**
+   * All members run, one leads, and all have its log. One of ours that starts after an election asks for what its
+   * empty raft_dir may have lost, and does not vote before it has that.
+   */
   static async start(options: MixedOptions): Promise<MixedCluster> {
     const cluster = await MixedCluster.create(options);
     await Promise.all(cluster.members.map((member) => member.start()));
     await cluster.leader();
+    await cluster.untilApplied();
     return cluster;
   }
 
@@ -127,15 +135,28 @@ export class MixedCluster {
   }
 
   /** Has leadership handed over until `id` leads; a hand-over may fail while its target catches up. */
-  async handOverTo(id: string): Promise<void> {
+  async handOverTo(id: string): Promise<Member> {
     const target = this.members.find((member) => member.id === id);
     if (target === undefined) throw new Error(`there is no ${id}`);
-    await until(`${id} leads`, async () => {
+    return await until(`${id} leads`, async () => {
       const leader = await this.leader();
-      if (leader === target) return true;
+      if (leader === target) return target;
       await handOver(leader, placeOf(target));
-      return false;
+      return null;
     });
+  }
+
+  /**
+   * `count` more blocks by a member in Go; where it loses leadership, others' may be in between. One that leads
+   * again refuses them for up to ten seconds, as long as a transfer of its last term has no answer.
+   */
+  async produceBy(member: HashicorpMember, count: number): Promise<void> {
+    for (let nth = 0; nth < count; nth++) {
+      await until(`${member.id} commits a block`, async () => {
+        await this.handOverTo(member.id);
+        return await this.producer.produce(member);
+      });
+    }
   }
 
   /** Everything that is committed now is applied by all running members; its last index. */
@@ -173,11 +194,18 @@ async function leaderIdSeenBy(member: Member): Promise<string | null> {
 }
 
 export async function commitIndexOf(member: Member): Promise<number> {
-  if (isOurs(member)) return (await member.status())?.raft?.commitIndex ?? 0;
-  return (await member.status()).commitIndex;
+  if (!isOurs(member)) return (await member.status()).commitIndex;
+  return (await raftOf(member)).commitIndex;
 }
 
-async function appliedIndexOf(member: Member): Promise<number> {
+/** As soon as it answers. */
+export async function raftOf(node: LocalNode) {
+  const { raft } = await until(`${node.id} answers`, () => node.status());
+  if (raft === null) throw new Error("a member has a log");
+  return raft;
+}
+
+export async function appliedIndexOf(member: Member): Promise<number> {
   if (isOurs(member)) return (await member.status())?.raft?.appliedIndex ?? 0;
   return (await member.status()).appliedIndex;
 }
@@ -188,13 +216,18 @@ async function handOver(leader: Member, target: MemberPlace): Promise<void> {
   await askToHandOver(leader, target.id);
 }
 
-/** What the node answers. */
+/** What the node answers; null if it does not in time. */
 export async function askToHandOver(leader: LocalNode, targetId: string): Promise<unknown> {
-  const response = await fetch(`${leader.rpcUrl}/admin/transfer-leader`, {
-    method: "POST",
-    body: JSON.stringify({ target_id: targetId }),
-  });
-  return await response.json();
+  try {
+    const response = await fetch(`${leader.rpcUrl}/admin/transfer-leader`, {
+      method: "POST",
+      body: JSON.stringify({ target_id: targetId }),
+      signal: AbortSignal.timeout(handOverTimeoutMs),
+    });
+    return await response.json();
+  } catch {
+    return null;
+  }
 }
 
 function print(id: string, lines: readonly string[]): void {
