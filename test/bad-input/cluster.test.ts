@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { portPicker } from "../../src/devnet/free-ports.ts";
 import { LocalNode } from "../../src/devnet/local-node.ts";
+import { answerOf, statusOf } from "../e2e/harness/cluster.ts";
 import { until } from "../e2e/harness/until.ts";
 import { commit, copyHome, temporaryFolder } from "./harness/homes.ts";
 import { WatchedCluster } from "./harness/watched-cluster.ts";
@@ -64,8 +65,9 @@ it("two nodes of one node_id: the second gets nowhere, and the cluster goes on",
     );
     await commit(watched.leader, "two-of-a-name=1");
   });
-  expect((await double.status())?.raft?.role).not.toBe("leader");
-  expect((await double.status())?.height ?? 0).toBe(0);
+  const said = await statusOf(double);
+  expect(said.raft?.role).not.toBe("leader");
+  expect(said.height).toBe(0);
   await double.stop(0);
 });
 
@@ -77,11 +79,11 @@ it("a peer whose name does not resolve: the node starts, says so, and keeps tryi
   await until("the node says which name it cannot resolve", () =>
     /WRN raft: cannot resolve a peer's name host=no-such-host\.invalid/.test(logOf(alone)),
   );
-  await until("the node answers", () => alone.status());
+  await statusOf(alone);
   expect((await fetch(`${alone.rpcUrl}/health/ready`)).status).toBe(503);
   expect((await fetch(`${alone.rpcUrl}/health/live`)).status).toBe(200);
   await alone.stop(0);
-  expect((await leader.status())?.raft?.role).toBe("leader");
+  expect((await statusOf(leader)).raft?.role).toBe("leader");
 });
 
 it.each([
@@ -98,7 +100,9 @@ it.each([
     return ((await follower.status())?.height ?? 0) >= height;
   });
   const path = `/block/${height}`;
-  const [theirs, ours] = await Promise.all([follower.get(path), watched.leader.get(path)]);
+  const [theirs, ours] = await Promise.all(
+    [follower, watched.leader].map((node) => answerOf(node, path)),
+  );
   expect(theirs).toEqual(ours);
-  expect((await watched.leader.status())?.raft?.role).toBe("leader");
+  expect((await statusOf(watched.leader)).raft?.role).toBe("leader");
 });

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, expect, it } from "vitest";
 import { LocalCluster } from "../../src/devnet/local-cluster.ts";
 import type { LocalNode } from "../../src/devnet/local-node.ts";
+import { answerOf } from "../e2e/harness/cluster.ts";
 import {
   commit,
   fingerprint,
@@ -72,7 +73,8 @@ it.skipIf(!canMount)(
     const height = await commit(node, "after=1");
     expect(height).toBeGreaterThan(acknowledged.length + 1);
     for (const nth of acknowledged) {
-      expect(await node.get(`/state/full-${nth}`), `full-${nth}`).toMatchObject({ status: 200 });
+      const answer = await answerOf(node, `/state/full-${nth}`);
+      expect(answer, `full-${nth}`).toMatchObject({ status: 200 });
     }
     expect(await node.stop(25_000)).toMatchObject({ code: 0 });
   },

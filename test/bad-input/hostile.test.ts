@@ -7,6 +7,7 @@ import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { LocalNode } from "../../src/devnet/local-node.ts";
 import { encodeTxBatch, offerMethod } from "../../src/sequencer/tx-batch.ts";
+import { until } from "../e2e/harness/until.ts";
 import { crowd, flood, open, sendAndWait, type Target } from "./harness/clients.ts";
 import { commit, temporaryFolder } from "./harness/homes.ts";
 import { appendFrame, extensionFrame, heartbeatFrame } from "./harness/raft-frames.ts";
@@ -86,7 +87,10 @@ describe("the Raft port", () => {
     const { leader } = watched;
     const follower = watched.follower();
     const other = watched.followers[1]?.id ?? "";
-    const term = await watched.term();
+    const term = await until(
+      "the leader says its term",
+      async () => (await watched.term()) || null,
+    );
     const far = 2 ** 53 - 1;
     const prev = { term: 1, index: 1 };
     const sayings: [LocalNode, Uint8Array][] = [

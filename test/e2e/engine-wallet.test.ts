@@ -16,6 +16,7 @@ import { hasGeth, needingGeth } from "../geth/binary.ts";
 import { exampleGenesis } from "../geth/geth.ts";
 import { untilAllFollow } from "./harness/cluster.ts";
 import { auditClients, type Pair, startPairs } from "./harness/engine-cluster.ts";
+import { until } from "./harness/until.ts";
 
 /** The account that the example genesis gives a balance; its key is known to everybody. */
 const account = privateKeyToAccount(
@@ -49,9 +50,15 @@ describe.skipIf(!hasGeth())(needingGeth("a wallet"), () => {
     await untilAllFollow(cluster);
     const [a, b, c] = pairs.map(walletAt);
     if (a === undefined || b === undefined || c === undefined) throw new Error("three nodes");
+    // By all of them: each has executed the block by then, and knows the next nonce.
     const mined = async (hash: Hash) => {
-      const receipt = await c.reader.waitForTransactionReceipt({ hash });
+      const [receipt, ...others] = await Promise.all([
+        c.reader.waitForTransactionReceipt({ hash }),
+        a.reader.waitForTransactionReceipt({ hash }),
+        b.reader.waitForTransactionReceipt({ hash }),
+      ]);
       expect(receipt.status).toBe("success");
+      for (const other of others) expect(other.blockHash).toBe(receipt.blockHash);
       return receipt;
     };
 
@@ -66,7 +73,6 @@ describe.skipIf(!hasGeth())(needingGeth("a wallet"), () => {
     const word = numberToHex(42, { size: 32 });
     await mined(await c.wallet.sendTransaction({ to: contractAddress, data: word }));
     for (const { reader } of [a, b, c]) {
-      await reader.waitForTransactionReceipt({ hash: second });
       expect(size((await reader.getCode({ address: contractAddress })) ?? "0x")).toBe(24);
       expect((await reader.call({ to: contractAddress })).data).toBe(word);
       expect(await reader.getBalance({ address: receiver })).toBe(parseEther("3"));
@@ -80,8 +86,10 @@ describe.skipIf(!hasGeth())(needingGeth("a wallet"), () => {
     await expect(tooMuch).rejects.toThrow(/total cost .* exceeds the balance/s);
     // Nothing of it is kept, on no node.
     for (const { node } of pairs) {
-      const metrics = await (await fetch(node.metricsUrl)).text();
-      expect(metrics).toMatch(/^evnode_sequencer_queue_txs\{.*\} 0$/m);
+      await until(`nothing waits at ${node.id}`, async () => {
+        const metrics = await (await fetch(node.metricsUrl)).text();
+        return /^evnode_sequencer_queue_txs\{.*\} 0$/m.test(metrics);
+      });
     }
   });
 });

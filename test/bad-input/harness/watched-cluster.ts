@@ -8,9 +8,9 @@ import { until } from "../../e2e/harness/until.ts";
 
 /** On a machine that is busy with the attackers themselves nobody must lose the lead for that alone. */
 const patience = {
-  "raft.heartbeat_timeout": "2s",
-  "raft.election_timeout": "2s",
-  "raft.leader_lease_timeout": "1s",
+  "raft.heartbeat_timeout": "4s",
+  "raft.election_timeout": "4s",
+  "raft.leader_lease_timeout": "2s",
   "raft.send_timeout": "1s",
   "node.block_time": "100ms",
 } as const;

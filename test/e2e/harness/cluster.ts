@@ -10,6 +10,8 @@ import { LocalCluster, type LocalClusterOptions } from "../../../src/devnet/loca
 import type { LocalNode, LocalNodeStatus } from "../../../src/devnet/local-node.ts";
 import { type UntilOptions, until } from "./until.ts";
 
+type NodeAnswer = NonNullable<Awaited<ReturnType<LocalNode["get"]>>>;
+
 export type ClusterOptions = Partial<Omit<LocalClusterOptions, "directory">>;
 
 /** Of a failed test, the end of every node's log is printed. */
@@ -92,9 +94,19 @@ export async function untilGrown(
   return await until(`${count} more blocks on ${node.id}`, grown, options);
 }
 
+/** Its status, as soon as it answers: one question goes unanswered where the machine stands still. */
+export function statusOf(node: LocalNode): Promise<LocalNodeStatus> {
+  return until(`${node.id} answers`, () => node.status());
+}
+
+/** Its answer to a GET of `path`, whatever it says, as soon as there is one. Asks perhaps more than once. */
+export function answerOf(node: LocalNode, path: string): Promise<NodeAnswer> {
+  return until(`${node.id} answers ${path}`, () => node.get(path));
+}
+
 /** Of its last block, as soon as it answers. */
 export async function heightOf(node: LocalNode): Promise<number> {
-  return (await until(`${node.id} answers`, () => node.status())).height;
+  return (await statusOf(node)).height;
 }
 
 /** Those of a cluster that are not `node`. */
