@@ -19,6 +19,9 @@ const quantity = z
   .transform(Number)
   .refine((value) => Number.isSafeInteger(value) && value >= 0);
 
+/** Of the year 9999: genesis.json has no word for a later one (RFC 3339). */
+const lastSecond = 253_402_300_799;
+
 const fork = z.number().optional();
 
 const genesisSchema = z.object({
@@ -28,7 +31,7 @@ const genesisSchema = z.object({
     cancunTime: fork,
     pragueTime: fork,
   }),
-  timestamp: quantity.default(0),
+  timestamp: quantity.refine((seconds) => seconds <= lastSecond).default(0),
   alloc: z.record(z.string(), z.unknown()),
 });
 
