@@ -6,6 +6,7 @@
 import { z } from "zod";
 import { sleep, TaskGroup } from "../base/task-group.ts";
 import { ConfigError } from "../config/problem.ts";
+import { majorityOf } from "../raft/quorum.ts";
 import type { PeerReply } from "../sequencer/ports.ts";
 import { asError, type NodeContext } from "./context.ts";
 import { peerMethods } from "./peer-requests.ts";
@@ -70,7 +71,7 @@ export async function compareSettings(
     readonly onDifference: (peerId: string, own: number, theirs: number) => void;
   },
 ): Promise<void> {
-  const majority = Math.floor((peerIds.length + 1) / 2) + 1;
+  const majority = majorityOf(peerIds.length + 1);
   const askable = new Set(peerIds);
   const differing = new Set<string>();
   let agreeing = 1;
