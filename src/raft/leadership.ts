@@ -42,11 +42,11 @@ export function quorumContact(
   voters: readonly ServerId[],
   contactOf: (progress: Progress) => number,
 ): number {
-  return quorumValue(
-    voters.map((id) => {
-      if (id === selfId) return Number.POSITIVE_INFINITY;
-      const peer = progress.get(id);
-      return peer === undefined ? Number.NEGATIVE_INFINITY : contactOf(peer);
-    }),
-  );
+  const contacts: number[] = [];
+  for (const id of voters) {
+    const peer = progress.get(id);
+    if (id === selfId) contacts.push(Number.POSITIVE_INFINITY);
+    else contacts.push(peer === undefined ? Number.NEGATIVE_INFINITY : contactOf(peer));
+  }
+  return quorumValue(contacts);
 }

@@ -79,6 +79,11 @@ export function changeProblem(from: Configuration, to: Configuration): string | 
 interface Adopted {
   readonly index: LogIndex;
   readonly configuration: Configuration;
+  readonly voters: readonly ServerId[];
+}
+
+function adopted(index: LogIndex, configuration: Configuration): Adopted {
+  return { index, configuration, voters: votersOf(configuration) };
 }
 
 /** The configurations of a log: the committed one, and those appended after it. */
@@ -90,10 +95,7 @@ export class Membership {
   constructor(codec: ConfigurationCodec, snapshot: Snapshot | null, entries: readonly Entry[]) {
     this.#codec = codec;
     this.#adopted = [
-      {
-        index: snapshot?.configurationIndex ?? 0,
-        configuration: snapshot?.configuration ?? noConfiguration,
-      },
+      adopted(snapshot?.configurationIndex ?? 0, snapshot?.configuration ?? noConfiguration),
     ];
     for (const entry of entries) this.append(entry);
   }
@@ -104,6 +106,11 @@ export class Membership {
 
   get latestIndex(): LogIndex {
     return this.#last.index;
+  }
+
+  /** Of the latest configuration. */
+  get voters(): readonly ServerId[] {
+    return this.#last.voters;
   }
 
   get committed(): Configuration {
@@ -117,8 +124,7 @@ export class Membership {
   /** Takes on `entry` if it holds a configuration. Returns whether it did. */
   append(entry: Entry): boolean {
     if (!isConfigurationEntry(entry) || entry.index <= this.latestIndex) return false;
-    const configuration = this.#codec.decode(entry);
-    this.#adopted = [...this.#adopted, { index: entry.index, configuration }];
+    this.#adopted = [...this.#adopted, adopted(entry.index, this.#codec.decode(entry))];
     return true;
   }
 
@@ -126,18 +132,17 @@ export class Membership {
   truncateFrom(index: LogIndex): void {
     const [committed, ...later] = this.#adopted;
     assert(index > committed.index, "a committed configuration is never truncated", { index });
-    this.#adopted = [committed, ...later.filter((adopted) => adopted.index < index)];
+    this.#adopted = [committed, ...later.filter((one) => one.index < index)];
   }
 
   commitThrough(index: LogIndex): void {
-    const reached = this.#adopted.filter((adopted) => adopted.index <= index).length;
+    const reached = this.#adopted.filter((one) => one.index <= index).length;
     const [first, ...rest] = this.#adopted.slice(Math.max(0, reached - 1));
     if (first !== undefined) this.#adopted = [first, ...rest];
   }
 
   install(snapshot: Snapshot): void {
-    const { configuration, configurationIndex: index } = snapshot;
-    this.#adopted = [{ index, configuration }];
+    this.#adopted = [adopted(snapshot.configurationIndex, snapshot.configuration)];
   }
 
   get #last(): Adopted {

@@ -8,7 +8,7 @@ import type { Random } from "../base/random.ts";
 import type { RaftEvent } from "./event.ts";
 import type { Leadership } from "./leadership.ts";
 import { RaftLog } from "./log.ts";
-import { type ConfigurationCodec, Membership, suffrageOf, votersOf } from "./membership.ts";
+import { type ConfigurationCodec, Membership, suffrageOf } from "./membership.ts";
 import type { Message } from "./message.ts";
 import type {
   OutboundMessage,
@@ -141,7 +141,7 @@ export class RaftServer {
   }
 
   get voters(): readonly ServerId[] {
-    return votersOf(this.membership.latest);
+    return this.membership.voters;
   }
 
   get isVoter(): boolean {

@@ -62,7 +62,7 @@ async function runMany(options: Extract<Wish, { kind: "many" }>): Promise<boolea
   print(
     `${summary.seeds} seeds, ${summary.withWipes} with wiped disks, ${summary.failures} failed, ${(summary.seeds / seconds).toFixed(1)} seeds/s, ` +
       `${summary.steps} steps, ${(summary.simulatedMs / 3_600_000).toFixed(2)} simulated hours, ` +
-      `slowest recovery ${summary.slowestRecovery.toFixed(1)} election timeouts`,
+      `slowest recovery ${percent(summary.slowest?.recoveryShare ?? 0)} of its limit (seed ${summary.slowest?.seed ?? "none"})`,
   );
   for (const seed of failing.slice(0, shrunkMax)) {
     await showShrunk(unreduced(seed, options), () => null, null);
@@ -71,6 +71,10 @@ async function runMany(options: Extract<Wish, { kind: "many" }>): Promise<boolea
     for (const [what, times] of [...summary.coverage.counts].sort()) print(`  ${what}: ${times}`);
   }
   return summary.failures === 0;
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(0)}%`;
 }
 
 const isWell = await main();

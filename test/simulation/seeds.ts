@@ -19,7 +19,7 @@ export interface SeedReport {
   readonly seed: number;
   readonly steps: number;
   readonly simulatedMs: number;
-  readonly recoveryElectionTimeouts: number;
+  readonly recoveryShare: number;
   readonly message: string | null;
   readonly counts: ReadonlyMap<string, number>;
 }
@@ -31,7 +31,8 @@ export interface Summary {
   failures: number;
   steps: number;
   simulatedMs: number;
-  slowestRecovery: number;
+  /** The seed whose recovery came nearest to its limit. */
+  slowest: Pick<SeedReport, "seed" | "recoveryShare"> | null;
   readonly coverage: Coverage;
 }
 
@@ -72,12 +73,12 @@ export async function reportOf(
   const full = unreduced(seed, { isWhole });
   const hash = new TranscriptHash();
   const result = await runReduced(full, null, isTwice ? hash.listen : null);
-  const { steps, simulatedMs, violation, coverage, recoveryElectionTimeouts } = result;
+  const { steps, simulatedMs, violation, coverage, recoveryShare } = result;
   const isItself = !isTwice || hash.digest() === (await transcriptOf(full));
   const message = isItself
     ? (violation?.message ?? null)
     : "it does something else the second time";
-  return { seed, steps, simulatedMs, recoveryElectionTimeouts, message, counts: coverage.counts };
+  return { seed, steps, simulatedMs, recoveryShare, message, counts: coverage.counts };
 }
 
 /** A hash over every event. */
@@ -97,7 +98,7 @@ export async function runSeeds(
     failures: 0,
     steps: 0,
     simulatedMs: 0,
-    slowestRecovery: 0,
+    slowest: null,
     coverage: new Coverage(),
   };
   const take = (report: SeedReport) => {
@@ -105,7 +106,7 @@ export async function runSeeds(
     if (report.counts.has("wiped")) summary.withWipes++;
     summary.steps += report.steps;
     summary.simulatedMs += report.simulatedMs;
-    summary.slowestRecovery = Math.max(summary.slowestRecovery, report.recoveryElectionTimeouts);
+    if (report.recoveryShare > (summary.slowest?.recoveryShare ?? 0)) summary.slowest = report;
     summary.coverage.add(report.counts);
     if (report.message === null) return;
     summary.failures++;

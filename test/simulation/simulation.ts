@@ -1,6 +1,6 @@
 /** One seed, from its plan to its end. */
 
-import { Calm } from "./calm.ts";
+import { Calm, patienceMs } from "./calm.ts";
 import { Checkers } from "./checkers/checkers.ts";
 import { Commits } from "./checkers/commits.ts";
 import { Deliveries } from "./checkers/deliveries.ts";
@@ -50,8 +50,8 @@ export interface SimulationResult {
   readonly coverage: Coverage;
   /** The faults that happened, by name. */
   readonly faults: readonly string[];
-  /** The longest that a healed majority took, in election timeouts. */
-  readonly recoveryElectionTimeouts: number;
+  /** The longest that a healed majority took, as a share of what it may take (`patienceMs`). */
+  readonly recoveryShare: number;
 }
 
 export function simulate(seed: number, options: SimulationOptions = {}): SimulationResult {
@@ -117,7 +117,7 @@ export class Simulation {
       violation: this.#violation,
       coverage: this.#coverage,
       faults: tape.names,
-      recoveryElectionTimeouts: this.#slowestMs / plan.timeouts.electionMs,
+      recoveryShare: this.#slowestMs / patienceMs(plan),
     };
   }
 

@@ -16,8 +16,8 @@ import type { Checker } from "./checker.ts";
 export class QuorumChecks implements Checker {
   readonly #silenceMaxMs: number;
   readonly #electedMs = new Map<ServerId, number>();
-  /** When `node/peer` last answered, by the node's own clock. */
-  readonly #answeredMs = new Map<string, number>();
+  /** When each peer of a node last answered, by the node's own clock. */
+  readonly #answeredMs = new Map<ServerId, Map<ServerId, number>>();
 
   constructor({ timeouts }: Plan) {
     this.#silenceMaxMs = 2 * timeouts.heartbeatMs;
@@ -25,7 +25,7 @@ export class QuorumChecks implements Checker {
 
   /** Each life has a clock of its own. */
   started(node: SimulatedNode): void {
-    for (const id of node.voters) this.#answeredMs.delete(`${node.id}/${id}`);
+    this.#answeredMs.set(node.id, new Map());
   }
 
   happened(node: SimulatedNode, event: RaftEvent): void {
@@ -40,17 +40,16 @@ export class QuorumChecks implements Checker {
       message.kind === "appendEntriesResponse" ||
       message.kind === "installSnapshotResponse";
     if (!isAnswer || node.life === null) return;
-    this.#answeredMs.set(`${node.id}/${message.from}`, node.life.clock.now());
+    this.#answeredMs.get(node.id)?.set(message.from, node.life.clock.now());
   }
 
   stepped(node: SimulatedNode, { role, term }: RaftStatus): void {
     const { life } = node;
     if (role !== "leader" || life === null) return;
     const nowMs = life.clock.now();
+    const answeredMs = this.#answeredMs.get(node.id);
     const heardMs = quorumValue(
-      node.voters.map((id) =>
-        id === node.id ? nowMs : (this.#answeredMs.get(`${node.id}/${id}`) ?? 0),
-      ),
+      node.voters.map((id) => (id === node.id ? nowMs : (answeredMs?.get(id) ?? 0))),
     );
     const sinceMs = Math.max(heardMs, life.wokeMs, this.#electedMs.get(node.id) ?? 0);
     const silentMs = nowMs - sinceMs;
