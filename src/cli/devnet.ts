@@ -7,6 +7,7 @@ import { type DevnetOptions, runDevnet } from "../devnet/devnet.ts";
 import { Screen, type Terminal } from "../devnet/screen.ts";
 import type { CliContext } from "./context.ts";
 import { usageError } from "./errors.ts";
+import { onStopSignal } from "./signals.ts";
 
 const defaultDirectory = ".devnet";
 
@@ -80,12 +81,8 @@ async function devnet(context: CliContext, flags: Flags): Promise<void> {
     settings: settingsOf(context),
   };
   const stop = new AbortController();
-  const onSignal = (signal: NodeJS.Signals) => {
-    // Twice means now: the guard of the nodes kills them.
-    if (stop.signal.aborted) process.exit(signal === "SIGINT" ? 130 : 143);
-    stop.abort();
-  };
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, onSignal);
+  // Of a process that exits at once the guard kills the nodes.
+  onStopSignal(["SIGINT", "SIGTERM", "SIGHUP"], () => stop.abort());
   await runDevnet(options, new Screen(processTerminal(context)), stop.signal);
 }
 

@@ -12,6 +12,7 @@ import { CliError } from "./errors.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { describeFailure, exitCodeOf } from "./report-error.ts";
 import { requireSequencer } from "./require-sequencer.ts";
+import { onStopSignal } from "./signals.ts";
 import { programVersion } from "./version.ts";
 
 /** All of a shutdown, hand-over included: well within systemd's TimeoutStopSec=30. */
@@ -63,11 +64,7 @@ async function untilEnd(
 ): Promise<void> {
   const ending = new Promise<Error | null>((resolve) => {
     const node = create(resolve);
-    let signals = 0;
-    const onSignal = (signal: NodeJS.Signals) => {
-      signals++;
-      // Twice means now: 128 and the signal's number, as a shell would report it.
-      if (signals > 1) process.exit(signal === "SIGINT" ? 130 : 143);
+    onStopSignal(["SIGTERM", "SIGINT"], (signal) => {
       log.info({ signal }, "shutting down");
       const budget = setTimeout(() => {
         log.error({ budgetMs: shutdownBudgetMs }, "the shutdown took too long, ending at once");
@@ -81,9 +78,7 @@ async function untilEnd(
           clearTimeout(budget);
           resolve(null);
         }, resolve);
-    };
-    process.on("SIGTERM", onSignal);
-    process.on("SIGINT", onSignal);
+    });
     node.start().catch((error: Error) => {
       // Told to stop while it was starting, it cannot go on: that is as it should be.
       if (!(error instanceof StartStopped)) resolve(error);

@@ -89,6 +89,20 @@ describe("a run", () => {
     expect(await ended).toBe(0);
   });
 
+  it("ends with its verdict on a Ctrl-C that npm passes on besides", async () => {
+    const child = startEvm(["devnet", "--nodes", "3", "--dir", join(root, "interrupted")]);
+    const ended = new Promise((resolve) => child.once("close", resolve));
+    const lines: string[] = [];
+    for await (const line of createInterface({ input: child.stdout })) {
+      lines.push(line);
+      if (!line.includes("blocks are made")) continue;
+      child.kill("SIGINT");
+      child.kill("SIGINT");
+    }
+    expect(await ended).toBe(0);
+    expect(lines.at(-1)).toMatch(/^verified: 3 nodes agree on all \d+ blocks/);
+  });
+
   it("a node that ends by itself is shown with the end of its log, and is 70", async () => {
     const args = ["devnet", "--nodes", "1", "--dir", join(root, "broken")];
     const { exitCode, stdout, stderr } = await evm([...args, "--evnode.raft.snap_count=banana"]);
