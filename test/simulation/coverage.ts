@@ -5,7 +5,7 @@ import type { ProposalOutcome } from "../../src/consensus/driver.ts";
 import type { RaftEvent } from "../../src/raft/event.ts";
 import type { Message } from "../../src/raft/message.ts";
 import type { ReadAnswer } from "../../src/raft/ready.ts";
-import type { Checker } from "./checkers/checker.ts";
+import type { Checker, Disturbance } from "./checkers/checker.ts";
 import type { SimulatedNode } from "./node.ts";
 
 export class Coverage implements Checker {
@@ -29,6 +29,10 @@ export class Coverage implements Checker {
 
   wiped(): void {
     this.#count("wiped");
+  }
+
+  disturbed(_node: SimulatedNode, what: Disturbance): void {
+    this.#count(what);
   }
 
   receiving(_node: SimulatedNode, message: Message): void {

@@ -109,7 +109,7 @@ export class SimulatedDisk implements DriverStore {
     this.#world.schedule.after(this.#writeMs(), () => {
       this.life.run("io", () => {
         this.#isWriting = false;
-        if (this.#isBroken) return this.#fail();
+        if (this.#isBroken || this.life.node.isDiskFull) return this.#fail();
         this.store.flush(Math.min(count, this.store.unflushedCount));
         this.#write();
       });

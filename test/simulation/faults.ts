@@ -33,6 +33,8 @@ export class Faults implements Checker {
     this.#every("transfer", faults.transferEveryMs, (dice) => this.#transfer(dice));
     this.#every("readiness", faults.readinessEveryMs, (dice) => this.#flipReadiness(dice));
     this.#every("wipe", faults.wipeEveryMs, (dice) => this.#wipe(dice));
+    this.#every("full-disk", faults.fullDiskEveryMs, (dice) => this.#fillDisk(dice));
+    this.#every("bit-flip", faults.bitFlipEveryMs, (dice) => this.#flipBit(dice));
   }
 
   begin(): void {
@@ -46,7 +48,9 @@ export class Faults implements Checker {
     this.#cluster.network.links.mendAll();
     for (const node of this.#cluster.nodes) {
       node.life?.dieAtCall(Number.POSITIVE_INFINITY);
+      node.fillDisk(false);
       node.wake();
+      node.inspectDisk();
     }
   }
 
@@ -101,7 +105,7 @@ export class Faults implements Checker {
 
   #mayLose(node: SimulatedNode): boolean {
     const { nodes } = this.#cluster;
-    const isNoWitness = (other: SimulatedNode) => other.lacksMemory || other.tookNoPart;
+    const isNoWitness = (other: SimulatedNode) => other.mayLackMemory || other.tookNoPart;
     const lost = nodes.filter((other) => other !== node && isNoWitness(other)).length;
     return lost + 1 <= nodes.length - majorityOf(nodes.length);
   }
@@ -136,6 +140,24 @@ export class Faults implements Checker {
     if (node === null) return;
     this.#world.transcript.note(node.id, () => "its disk breaks");
     node.life?.disk.breakDown();
+  }
+
+  /** Its process ends, and so does each that is started before there is room again. */
+  #fillDisk(dice: Dice): void {
+    const node = this.#victim(dice);
+    if (node === null || node.isDiskFull) return;
+    const { low, high } = this.#world.plan.faults.fullDiskMs;
+    const calm = this.#calm;
+    node.fillDisk(true);
+    this.#world.schedule.after(dice.between(low, high), () => {
+      if (this.#calm === calm) node.fillDisk(false);
+    });
+  }
+
+  /** Whose log is damaged loses it sooner or later, and counts among the wiped from now on. */
+  #flipBit(dice: Dice): void {
+    const node = dice.chance(0.5) ? this.#victim(dice) : dice.pick(this.#cluster.nodes);
+    if (node !== null && this.#mayLose(node)) node.flipBit(dice);
   }
 
   #pause(dice: Dice): void {

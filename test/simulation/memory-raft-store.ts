@@ -13,7 +13,7 @@ import type {
   Snapshot,
   Term,
 } from "../../src/raft/types.ts";
-import { StorageError } from "../../src/storage/errors.ts";
+import { corrupt, StorageError } from "../../src/storage/errors.ts";
 import { payloadBytes } from "../../src/storage/log-codec.ts";
 import {
   compactOutline,
@@ -37,6 +37,24 @@ interface Disk {
   /** Belongs to one store, and changes with it: a copy for each write would be most of a simulation. */
   readonly entries: Map<LogIndex, Entry>;
   readonly snapshot: Snapshot | null;
+  /** Changes with the store, as they do. */
+  readonly damage: Damage;
+}
+
+/** Entries whose checksums do not hold any more. */
+class Damage {
+  readonly indexes: Set<LogIndex>;
+  /** One of them was read. */
+  isFound: boolean;
+
+  constructor(indexes: ReadonlySet<LogIndex> = new Set(), isFound = false) {
+    this.indexes = new Set(indexes);
+    this.isFound = isFound;
+  }
+
+  copy(): Damage {
+    return new Damage(this.indexes, this.isFound);
+  }
 }
 
 interface Job {
@@ -60,6 +78,7 @@ export class MemoryRaftStore implements RaftStore {
       state: emptyRaftState,
       entries: new Map(),
       snapshot: null,
+      damage: new Damage(),
     };
     this.#planned = this.#disk.state;
     this.log = new MemoryLogReader(() => this.#visible());
@@ -81,6 +100,25 @@ export class MemoryRaftStore implements RaftStore {
     const { hardState, snapshotLast, outline } = this.#disk.state;
     const hasPromised = hardState.currentTerm > 0 || hardState.votedFor !== null;
     return !hasPromised && snapshotLast.index === 0 && outline.lastIndex === 0;
+  }
+
+  /** A held entry was hit by a flipped bit: reading it fails, as its checksum makes it fail. */
+  get isDamaged(): boolean {
+    return this.#disk.damage.indexes.size > 0;
+  }
+
+  /** A process has read such an entry; or the next one will not begin, since it reads the last and the configurations. */
+  get isDamageFound(): boolean {
+    const { damage, state } = this.#disk;
+    const { lastIndex, configurations } = state.outline;
+    const readFirst = [lastIndex, ...configurations];
+    return this.isDamaged && (damage.isFound || readFirst.some((at) => damage.indexes.has(at)));
+  }
+
+  /** A bit of a durable entry flips. */
+  damage(index: LogIndex): void {
+    assert(this.#disk.entries.has(index), "what is damaged is there", { index });
+    this.#disk.damage.indexes.add(index);
   }
 
   /** Writes given and not yet flushed. */
@@ -139,7 +177,8 @@ export class MemoryRaftStore implements RaftStore {
   /** Another store with the same durable state, incarnation included: a cloned disk. */
   copy(): MemoryRaftStore {
     const entries = new Map(this.#disk.entries);
-    return new MemoryRaftStore(this.#disk.incarnation, { ...this.#disk, entries });
+    const damage = this.#disk.damage.copy();
+    return new MemoryRaftStore(this.#disk.incarnation, { ...this.#disk, entries, damage });
   }
 
   close(): Promise<void> {
@@ -192,13 +231,14 @@ class MemoryLogReader implements LogReader {
   }
 
   entries(from: LogIndex, to: LogIndex, maxBytes: number): readonly Entry[] {
-    const { entries, state } = this.#disk();
+    const disk = this.#disk();
+    const { state } = disk;
     assert(from <= to, "a range of entries is not empty", { from, to });
     assert(outlineHolds(state.outline, from), "entries are read from within the log", { from });
     const found: Entry[] = [];
     let sizeBytes = 0;
     for (let index = from; index <= Math.min(to, state.outline.lastIndex); index++) {
-      const entry = defined(entries.get(index), "a held entry is there");
+      const entry = readEntry(disk, index);
       sizeBytes += payloadBytes(entry);
       if (found.length > 0 && sizeBytes > maxBytes) break;
       found.push(entry);
@@ -207,10 +247,8 @@ class MemoryLogReader implements LogReader {
   }
 
   configurationEntries(): readonly Entry[] {
-    const { entries, state } = this.#disk();
-    return state.outline.configurations.map((index) =>
-      defined(entries.get(index), "a held entry is there"),
-    );
+    const disk = this.#disk();
+    return disk.state.outline.configurations.map((index) => readEntry(disk, index));
   }
 
   snapshot(): Snapshot | null {
@@ -226,9 +264,21 @@ class MemoryLogReader implements LogReader {
   }
 }
 
+function readEntry({ entries, damage }: Disk, index: LogIndex): Entry {
+  if (damage.indexes.has(index)) {
+    damage.isFound = true;
+    const place = { path: "memory", database: "log", key: String(index) };
+    throw corrupt(place, "does not match its checksum");
+  }
+  return defined(entries.get(index), "a held entry is there");
+}
+
 function applyPersist(disk: Disk, persist: Persist): Disk {
   const after = withState(disk, afterPersist(disk.state, persist));
-  for (const entry of persist.entries) disk.entries.set(entry.index, entry);
+  for (const entry of persist.entries) {
+    disk.entries.set(entry.index, entry);
+    disk.damage.indexes.delete(entry.index);
+  }
   return { ...after, snapshot: persist.snapshot ?? disk.snapshot };
 }
 
@@ -237,10 +287,15 @@ function withState(disk: Disk, state: RaftState): Disk {
   const { firstIndex, lastIndex } = disk.state.outline;
   const { outline } = state;
   for (let index = firstIndex; index < outline.firstIndex && index <= lastIndex; index++) {
-    disk.entries.delete(index);
+    remove(disk, index);
   }
   for (let index = Math.max(firstIndex, outline.lastIndex + 1); index <= lastIndex; index++) {
-    disk.entries.delete(index);
+    remove(disk, index);
   }
   return { ...disk, state };
+}
+
+function remove({ entries, damage }: Disk, index: LogIndex): void {
+  entries.delete(index);
+  damage.indexes.delete(index);
 }

@@ -30,6 +30,8 @@ export class SimulatedNode {
   life: Life | null = null;
   /** What each write takes, for ever perhaps, whatever process it is of; null: as the conditions say. */
   diskWriteMs: number | null = null;
+  /** No write of any process ends well. */
+  isDiskFull = false;
   readonly #network: Network;
   readonly #parts: Parts;
   readonly #world: World;
@@ -71,6 +73,11 @@ export class SimulatedNode {
     return this.store.isEmpty || this.store.origin.recovery !== null;
   }
 
+  /** Whether it lacks what it once promised, or will, once the damage is found. */
+  get mayLackMemory(): boolean {
+    return this.lacksMemory || this.store.isDamaged;
+  }
+
   /** It has heard of no election, and cannot be told from a member of a new cluster. */
   get tookNoPart(): boolean {
     return this.store.hardState.currentTerm <= 1;
@@ -88,6 +95,7 @@ export class SimulatedNode {
 
   start(): void {
     if (this.life !== null) return;
+    if (this.store.isDamageFound) this.#replaceLog("finds its log damaged");
     this.#world.transcript.note(this.id, () => `starts, applied ${this.saved.index}`);
     this.#checkDisk();
     this.written = this.durable.copy();
@@ -120,6 +128,36 @@ export class SimulatedNode {
     this.durable = new LogImage();
     if (losesState) this.saved = nothingApplied;
     this.#world.checkers.wiped(this, losesState);
+  }
+
+  /** A bit of an entry on its disk flips. Found when somebody reads it, if it is still there then. */
+  flipBit(dice: Dice): void {
+    const { firstIndex, lastIndex } = this.store.log;
+    if (firstIndex > lastIndex) return;
+    const index = dice.integer(firstIndex, lastIndex);
+    this.#world.transcript.note(this.id, () => `a bit flips in entry ${index}`);
+    this.#world.checkers.disturbed(this, "bit flipped");
+    this.store.damage(index);
+  }
+
+  /** Every write fails from now on, whatever process it is of, or no more. */
+  fillDisk(isFull: boolean): void {
+    if (isFull === this.isDiskFull) return;
+    this.isDiskFull = isFull;
+    this.#world.transcript.note(this.id, () => `its disk ${isFull ? "is full" : "has room"}`);
+    if (isFull) this.#world.checkers.disturbed(this, "disk full");
+  }
+
+  /** Its operator looks for damage, as after so many faults. */
+  inspectDisk(): void {
+    if (this.store.isDamaged) this.#replaceLog("its log is found to be damaged");
+  }
+
+  /** What an operator does with a damaged log: away with it, the others have it (P6). */
+  #replaceLog(why: string): void {
+    this.#world.transcript.note(this.id, () => why);
+    this.#world.checkers.disturbed(this, "damage found");
+    this.wipe(false);
   }
 
   /** Whether it can be made unfit to lead while it runs and is connected. */

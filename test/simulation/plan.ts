@@ -94,6 +94,11 @@ export interface FaultPlan {
   readonly readinessEveryMs: number;
   /** Wiped disks: of a minority at a time, counting those that have not regained what they lost (P6). */
   readonly wipeEveryMs: number;
+  /** Full disks: no write ends well, whatever process it is of, until there is room again. */
+  readonly fullDiskEveryMs: number;
+  readonly fullDiskMs: Range;
+  /** Bits that flip in what is on a disk: of a minority at a time, together with the wiped. */
+  readonly bitFlipEveryMs: number;
 }
 
 export interface Plan {
@@ -237,6 +242,9 @@ function faultsOf(dice: Dice, heartbeatMs: number): FaultPlan {
     transferEveryMs: every(0.4),
     readinessEveryMs: every(0.5),
     wipeEveryMs: every(0.4),
+    fullDiskEveryMs: every(0.15),
+    fullDiskMs: { low: 0, high: heartbeatMs * dice.magnitude(0.2, 12) },
+    bitFlipEveryMs: every(0.25),
   };
 }
 

@@ -7,7 +7,7 @@ import type { Persist, ReadAnswer } from "../../../src/raft/ready.ts";
 import type { Entry, LogIndex, Term } from "../../../src/raft/types.ts";
 import type { AppliedState } from "../applied-state.ts";
 import type { SimulatedNode } from "../node.ts";
-import type { Checker } from "./checker.ts";
+import type { Checker, Disturbance } from "./checker.ts";
 
 export class Checkers {
   readonly #checkers: Checker[] = [];
@@ -33,6 +33,10 @@ export class Checkers {
 
   wiped(node: SimulatedNode, losesState: boolean): void {
     for (const checker of this.#checkers) checker.wiped?.(node, losesState);
+  }
+
+  disturbed(node: SimulatedNode, what: Disturbance): void {
+    for (const checker of this.#checkers) checker.disturbed?.(node, what);
   }
 
   writing(node: SimulatedNode, persist: Persist): void {
