@@ -64,6 +64,8 @@ export function handleTimeoutNow(server: RaftServer, request: TimeoutNowRequest)
   if (server.role.kind === "leader" || !server.hasVote) return;
   // One that was under way while leadership changed would only disturb the new leader.
   if (server.leaderId !== null && server.leaderId !== request.from) return;
+  // And one that waited in the sockets of a process that stood still: its leader has given up, and leads on (P13).
+  if (server.nowMs - server.awokeMs < server.options.heartbeatTimeoutMs) return;
   becomeCandidate(server, true);
 }
 

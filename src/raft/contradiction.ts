@@ -40,8 +40,10 @@ function contradictionIn(server: RaftServer, message: Message): string | null {
   }
 }
 
-/** Terms do not decrease along a log, and none is later than the leader's. */
+/** Terms do not decrease along a log, none is later than the leader's, and there is none before its beginning. */
 function badTerms({ term, prev, entries }: AppendEntriesRequest): string | null {
+  if (prev.index === 0 && prev.term !== 0)
+    return `no entry of term ${prev.term} is before the first`;
   let last = prev;
   for (const entry of entries) {
     if (entry.term < last.term) return `entry ${entry.index} is of an earlier term than its parent`;

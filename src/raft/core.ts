@@ -140,6 +140,7 @@ export class RaftCore {
   step(input: RaftInput, nowMs: number): Ready {
     const server = this.#server;
     const { commitIndex, currentTerm } = server;
+    if (nowMs - server.nowMs >= server.options.electionTimeoutMs / 2) server.awokeMs = nowMs;
     server.nowMs = Math.max(server.nowMs, nowMs);
     this.#forgiveOwnPause();
     this.#passDeadlines();

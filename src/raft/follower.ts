@@ -172,10 +172,14 @@ function conflictBefore(
 
 /** Skips what the log already holds; from the first difference on the leader is right (Raft §5.3). */
 function appendNew(server: RaftServer, leaderId: ServerId, entries: readonly Entry[]): void {
-  const { log } = server;
-  const firstNew = entries.findIndex(
-    (entry) => entry.index > server.commitIndex && !log.matches(entry),
-  );
+  const { log, commitIndex } = server;
+  for (const { index, term } of entries) {
+    if (index > commitIndex) break;
+    const heldTerm = log.termAt(index);
+    // Compacted, it was committed. Any other that differs shows that safety is lost (Raft §5.4).
+    assert(heldTerm === null || heldTerm === term, "a leader holds what is committed", { index });
+  }
+  const firstNew = entries.findIndex((entry) => entry.index > commitIndex && !log.matches(entry));
   const first = entries[firstNew];
   if (first === undefined) return;
   if (first.index <= log.lastIndex) {

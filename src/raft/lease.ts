@@ -17,6 +17,9 @@ export function leaseUntilMs(server: RaftServer): number {
   return ackedStamp + server.options.leaderLeaseTimeoutMs;
 }
 
+/** They wait where heartbeats are answered and nothing is committed. Who asked has given up long before there are so many. */
+export const pendingReadsMax = 10_000;
+
 /** Registers a read; it is answered once a round of heartbeats that began after it is. */
 export function requestRead(server: RaftServer, readId: number): void {
   if (server.role.kind !== "leader") {
@@ -24,6 +27,10 @@ export function requestRead(server: RaftServer, readId: number): void {
     return;
   }
   const { leadership } = server.role;
+  if (leadership.reads.length >= pendingReadsMax) {
+    server.answerRead({ kind: "refused", readId, leaderId: server.leaderId });
+    return;
+  }
   const isRoundUnderWay = leadership.reads.length > 0;
   leadership.reads.push({ readId, afterStamp: server.lastStamp });
   // Reads that come while a round is under way share the next one, which its end begins.

@@ -95,6 +95,8 @@ export class RaftServer {
   leaderContactMs: number;
   readiness: Readiness = { isReady: true, appliedHeight: 0, priority: 0 };
   nowMs: number;
+  /** When it last took something in after it had heard nothing at all for long; long ago at its start. */
+  awokeMs = Number.NEGATIVE_INFINITY;
 
   #stamp = 0;
   #messageId = 0;

@@ -28,6 +28,12 @@ describe("a contradiction", () => {
       append(3, { term: 3, index: 3 }, [4]),
       "appendEntriesResponse",
     ],
+    [
+      "an entry before the first one",
+      "2",
+      append(3, { term: 1, index: 0 }, [3]),
+      "appendEntriesResponse",
+    ],
     ["a heartbeat at the end of all terms", "2", heartbeat(2 ** 53 - 1), "heartbeatResponse"],
     [
       "entries at the end of all terms",

@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import { entrySizeMaxBytes, logCacheMaxBytes, undurableMaxBytes } from "../../src/base/limits.ts";
+import { pendingReadsMax } from "../../src/raft/lease.ts";
 import type { Readiness } from "../../src/raft/types.ts";
 import { Bench, timeouts } from "./lab/bench.ts";
 import { parseConfiguration } from "./lab/words.ts";
@@ -298,6 +299,15 @@ describe("before an entry of its term is committed, a leader", () => {
     bench.acknowledge("2");
     const reads = bench.readies.flatMap((output) => output.reads);
     expect(reads).toEqual([{ kind: "confirmed", readId: 7, readIndex: 2 }]);
+  });
+
+  it("keeps only so many reads waiting for it", () => {
+    const bench = newLeader();
+    for (let readId = 0; readId < pendingReadsMax; readId++) {
+      expect(bench.step({ kind: "confirmLeadership", readId }).reads).toEqual([]);
+    }
+    const { reads } = bench.step({ kind: "confirmLeadership", readId: pendingReadsMax });
+    expect(reads).toEqual([{ kind: "refused", readId: pendingReadsMax, leaderId: "1" }]);
   });
 
   it("changes no configuration (the correction of thesis §4.1)", () => {

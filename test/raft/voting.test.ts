@@ -244,4 +244,12 @@ describe("a follower", () => {
       "a leader holds what is committed",
     );
   });
+
+  it("stops also where what comes after it would fit", () => {
+    const bench = new Bench({ log: [1, 2, 2] });
+    bench.receive("2", append(2, { term: 2, index: 3 }, [], 3));
+    expect(() => bench.receive("3", append(3, { term: 2, index: 2 }, [3, 3]))).toThrow(
+      "a leader holds what is committed",
+    );
+  });
 });

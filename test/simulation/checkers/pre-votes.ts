@@ -47,8 +47,11 @@ export class PreVotes implements Checker {
       case "appendEntriesRequest":
       case "installSnapshotRequest": {
         const { from: id, term } = message;
-        if (node.life === null || term < node.written.hardState.currentTerm) return;
-        this.#heard.set(node.id, { id, term, atMs: node.life.clock.now() });
+        const { life } = node;
+        // Without a log it only looks for one: what it hears then is no leader to it.
+        if (life === null || life.driver === null) return;
+        if (term < node.written.hardState.currentTerm) return;
+        this.#heard.set(node.id, { id, term, atMs: life.clock.now() });
       }
     }
   }

@@ -120,8 +120,8 @@ export const replicationMutants: readonly Mutant[] = [
     edits: [
       {
         file: "raft/follower.ts",
-        find: "(entry) => entry.index > server.commitIndex && !log.matches(entry),",
-        replace: "(entry) => entry.index > log.lastIndex,",
+        find: "(entry) => entry.index > commitIndex && !log.matches(entry)",
+        replace: "(entry) => entry.index > log.lastIndex",
       },
     ],
     caughtAs: ["logs match", "committed stays committed"],
@@ -133,8 +133,8 @@ export const replicationMutants: readonly Mutant[] = [
     edits: [
       {
         file: "raft/follower.ts",
-        find: "(entry) => entry.index > server.commitIndex && !log.matches(entry),",
-        replace: "(entry) => entry.index > server.commitIndex,",
+        find: "(entry) => entry.index > commitIndex && !log.matches(entry)",
+        replace: "(entry) => entry.index > commitIndex",
       },
     ],
     caughtAs: ["committed stays committed"],
