@@ -25,6 +25,7 @@ import type {
 import type { RaftDependencies, RaftOptions } from "../raft/server.ts";
 import type { RaftStatus } from "../raft/status.ts";
 import type { Entry, LogIndex, Readiness, ServerId, Snapshot, Term } from "../raft/types.ts";
+import type { Shortage } from "../storage/disk.ts";
 import type { SlowDisk } from "../storage/disk-watch.ts";
 import { Delivery } from "./delivery.ts";
 import { Durability } from "./durability.ts";
@@ -43,6 +44,8 @@ export interface Clock {
 export interface DriverStore extends StoredState {
   /** Calls back in the order of the calls, once everything is on disk. A failure is final. */
   persist(persist: Persist, done: StoreDone): void;
+  /** What a snapshot of this size would need, and does not find, on the disk; null if there is room for it. */
+  shortageFor(snapshotBytes: number): Shortage | null;
   /** Keeps a snapshot of the own state machine. The log stays as it is. */
   saveSnapshot(snapshot: Snapshot, done: StoreDone): void;
   /** Takes the entries up to `index`, which a snapshot covers, out of the log: for readers at once. */
@@ -241,6 +244,7 @@ export class Driver {
       afterMs: (delayMs, callback) =>
         this.#clock.at(this.#clock.now() + delayMs, () => this.#guard(callback)),
       want: () => this.#host.snapshotWanted(),
+      shortageFor: (sizeBytes) => this.#store.shortageFor(sizeBytes),
       save: (snapshot, done) => this.#store.saveSnapshot(snapshot, this.#stored(done)),
       compactThrough: (index, done) => this.#store.compactThrough(index, this.#stored(done)),
       emit: (event) => this.#host.events([event]),

@@ -15,6 +15,7 @@ import type { RaftCore } from "../raft/core.ts";
 import type { RaftEvent } from "../raft/event.ts";
 import type { PeerStatus, RaftStatus } from "../raft/status.ts";
 import type { EntryId, LogIndex, ServerId, Snapshot } from "../raft/types.ts";
+import type { Shortage } from "../storage/disk.ts";
 
 /** The state machine as of an entry, as the host has it. */
 export interface StateSnapshot extends EntryId {
@@ -35,6 +36,8 @@ export interface SnapshotterDependencies {
   afterMs(delayMs: number, callback: () => void): void;
   /** Asks the host for its state machine; the answer comes by `taken`. */
   want(): void;
+  /** null if there is room on the disk for a snapshot of this size. */
+  shortageFor(sizeBytes: number): Shortage | null;
   save(snapshot: Snapshot, done: () => void): void;
   compactThrough(index: LogIndex, done: () => void): void;
   emit(event: RaftEvent): void;
@@ -48,7 +51,7 @@ export class Snapshotter {
   readonly #dependencies: SnapshotterDependencies;
   #state: "idle" | "asked" | "resting" | "saving" | "compacting" = "idle";
   #appliedIndex: LogIndex;
-  /** Where the last one ended that was too large. */
+  /** Where the last one ended that could not be kept. */
   #refusedIndex: LogIndex = 0;
   #askedMs = 0;
   /** How far each follower was behind when the log was last shortened. */
@@ -78,7 +81,7 @@ export class Snapshotter {
       state: this.#state,
     });
     if (snapshot === null || !this.#isNews(snapshot)) return this.#askLater();
-    const { core, save, emit } = this.#dependencies;
+    const { core, shortageFor, save, emit } = this.#dependencies;
     const { index, term, data } = snapshot;
     const last = { index, term };
     const sizeBytes = data.length;
@@ -86,6 +89,13 @@ export class Snapshotter {
       // Nobody could be sent it, so the log must stay. The next one may be smaller.
       this.#refusedIndex = index;
       emit({ kind: "snapshotTooLarge", index, sizeBytes, limitBytes: snapshotSizeMaxBytes });
+      return this.#rest();
+    }
+    const shortage = shortageFor(sizeBytes);
+    if (shortage !== null) {
+      // Written all the same it would end this node, and at the same entry all others that have as little room.
+      this.#refusedIndex = index;
+      emit({ kind: "snapshotLacksRoom", index, sizeBytes, ...shortage });
       return this.#rest();
     }
     this.#state = "saving";

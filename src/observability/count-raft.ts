@@ -94,6 +94,9 @@ export class RaftEventCounter {
       case "snapshotTooLarge":
         raft.snapshotsTooLarge.inc();
         break;
+      case "snapshotLacksRoom":
+        raft.snapshotsLackingRoom.inc();
+        break;
       case "snapshotDamaged":
         raft.snapshotsDamaged.inc();
         break;

@@ -80,6 +80,17 @@ export function describeRaftEvent(event: RaftEvent, nodeId: ServerId): Narration
         { index: event.index, bytes: event.sizeBytes, limit: event.limitBytes },
         "snapshot is too large to be sent, the log grows: stop all nodes, lower cluster.tx_identity_window on each, start them",
       );
+    case "snapshotLacksRoom":
+      return raft(
+        "error",
+        {
+          index: event.index,
+          bytes: event.sizeBytes,
+          free: event.freeBytes,
+          needed: event.neededBytes,
+        },
+        "no room for a snapshot, the log grows: free some space on the disk of raft_dir",
+      );
     case "snapshotDamaged":
       return raft(
         "error",

@@ -109,6 +109,10 @@ function raftLogMetrics({ gauge, counter, histogram }: MetricMaker) {
       "raft_snapshot_too_large_total",
       "Snapshots that were not kept as no peer would take one so large; the log grows meanwhile",
     ),
+    snapshotsLackingRoom: counter(
+      "raft_snapshot_no_room_total",
+      "Snapshots that were not kept as the disk of raft_dir has no room for them; the log grows meanwhile",
+    ),
     snapshotsDamaged: counter(
       "raft_snapshot_damaged_total",
       "Snapshots on disk that were damaged and passed over for an older one",

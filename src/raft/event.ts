@@ -74,6 +74,14 @@ export type RaftEvent =
       readonly sizeBytes: number;
       readonly limitBytes: number;
     }
+  /** Its file would leave the disk without the room that the log needs, so it is not kept, and the log is not shortened. */
+  | {
+      readonly kind: "snapshotLacksRoom";
+      readonly index: LogIndex;
+      readonly sizeBytes: number;
+      readonly freeBytes: number;
+      readonly neededBytes: number;
+    }
   /** A snapshot cannot be read; an older one is in use. */
   | { readonly kind: "snapshotDamaged"; readonly path: string; readonly reason: string }
   /** The log's disk takes too long for a write to lead with: an average, or the one under way (P5). */

@@ -65,10 +65,15 @@ export interface DiskSpace {
   readonly sizeBytes: number;
 }
 
-/** `neededBytes`: what must be free to go on. */
+/** Less is free than must be to go on. */
+export interface Shortage {
+  readonly freeBytes: number;
+  readonly neededBytes: number;
+}
+
 export function diskFull(
   directory: string,
-  { freeBytes, neededBytes }: { readonly freeBytes: number; readonly neededBytes: number },
+  { freeBytes, neededBytes }: Shortage,
   cause?: unknown,
 ): StorageError {
   return new StorageError(

@@ -9,7 +9,7 @@
  */
 import { type Database, open, type RootDatabase } from "lmdb";
 import { describeError } from "../base/coded-error.ts";
-import { diskFull } from "./disk.ts";
+import { diskFull, type Shortage } from "./disk.ts";
 import { corrupt, ioError, StorageError } from "./errors.ts";
 import { checkMdbFile, foreign } from "./mdb-header.ts";
 import { Space, type SpaceLimits } from "./space.ts";
@@ -88,6 +88,11 @@ export class Environment {
       this.#failure = error instanceof StorageError ? error : await this.#commitError(error);
       throw this.#failure;
     }
+  }
+
+  /** null: a file of `bytes` in the same directory leaves what commits need. */
+  shortageFor(bytes: number): Shortage | null {
+    return this.#space.shortageFor(bytes);
   }
 
   /** Waits for the commit in flight. May be called twice. */

@@ -8,6 +8,7 @@ import { assert } from "../base/assert.ts";
 import type { LogReader, Persist } from "../raft/ready.ts";
 import type { EntryId, HardState, LogIndex, Origin, Snapshot } from "../raft/types.ts";
 import type { DirectoryLock } from "./directory-lock.ts";
+import type { Shortage } from "./disk.ts";
 import type { Environment } from "./environment.ts";
 import { StorageError } from "./errors.ts";
 import { LmdbLogReader } from "./lmdb-log-reader.ts";
@@ -102,6 +103,10 @@ export class LmdbRaftStore implements RaftStore {
   persist(persist: Persist, done: Done): void {
     this.#planned = afterPersist(this.#planned, persist);
     this.#enqueue({ kind: "persist", persist, done });
+  }
+
+  shortageFor(snapshotBytes: number): Shortage | null {
+    return this.#environment.shortageFor(snapshotBytes);
   }
 
   saveSnapshot(snapshot: Snapshot, done: Done): void {

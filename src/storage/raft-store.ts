@@ -2,6 +2,7 @@
 
 import type { LogReader, Persist, StoredState } from "../raft/ready.ts";
 import type { HardState, LogIndex, Origin, Snapshot } from "../raft/types.ts";
+import type { Shortage } from "./disk.ts";
 import type { StorageError } from "./errors.ts";
 
 export interface RaftStore extends StoredState {
@@ -26,6 +27,9 @@ export interface RaftStore extends StoredState {
    * and the process should stop.
    */
   persist(persist: Persist, done: (error: StorageError | null) => void): void;
+
+  /** What a snapshot of this size would need, and does not find, on the disk; null if there is room for it. */
+  shortageFor(snapshotBytes: number): Shortage | null;
 
   /**
    * Stores a snapshot of the own state machine; the log stays, and may be compacted up to it. `done` as for

@@ -7,7 +7,7 @@
  */
 import { statSync } from "node:fs";
 import { open } from "node:fs/promises";
-import { diskFull, freeBytesIn } from "./disk.ts";
+import { diskFull, freeBytesIn, type Shortage } from "./disk.ts";
 import { errnoOf, ioError, StorageError } from "./errors.ts";
 
 export interface SpaceLimits {
@@ -56,9 +56,17 @@ export class Space {
   }
 
   /** What is free, and what must be so that a commit may begin. */
-  get shortage(): { readonly freeBytes: number; readonly neededBytes: number } {
+  get shortage(): Shortage {
     const freeBytes = freeBytesIn(this.#directory);
     return { freeBytes, neededBytes: this.#limits.freeMinBytes + growthBytes };
+  }
+
+  /** null: a file of `bytes` beside this one leaves what commits need. */
+  shortageFor(bytes: number): Shortage | null {
+    const { freeBytes, neededBytes } = this.shortage;
+    return freeBytes >= neededBytes + bytes
+      ? null
+      : { freeBytes, neededBytes: neededBytes + bytes };
   }
 
   /**

@@ -101,7 +101,9 @@ describe("proposals", () => {
     table.runSoon();
     table.flush();
     // Server 3 takes over without them, and hands over to us: proposal 4 gets index 5, as 3 had.
+    table.nowMs += 60;
     table.receive("3", append(3, { term: 2, index: 2 }, [3], 2));
+    table.nowMs += 60;
     table.receive("3", { kind: "timeoutNowRequest" });
     table.flush();
     table.receive("3", { kind: "requestVoteResponse", term: 4, granted: true });

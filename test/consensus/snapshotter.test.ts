@@ -78,6 +78,25 @@ describe("a snapshot", () => {
     expect(table.wanted).toBe(2);
   });
 
+  it("that would fill the disk is not kept, and no failure; the next may find room", () => {
+    const table = followerOf(9);
+    table.freeBytes = data.length - 1;
+    table.driver.snapshotTaken({ index: 8, term: 1, data });
+    table.flush();
+    const neededBytes = data.length;
+    const lacking = { sizeBytes: neededBytes, freeBytes: neededBytes - 1, neededBytes };
+    expect(table.events).toContainEqual({ kind: "snapshotLacksRoom", index: 8, ...lacking });
+    expect(table.driver.status).toMatchObject({ firstIndex: 1, snapshotIndex: 0 });
+    table.freeBytes = data.length;
+    table.receive("2", append(1, { term: 1, index: 9 }, [1, 1, 1, 1], 13));
+    table.flush();
+    table.driver.applied(13);
+    table.driver.snapshotTaken({ index: 13, term: 1, data });
+    table.flush();
+    expect(table.driver.status.snapshotIndex).toBe(13);
+    expect(table.failures).toEqual([]);
+  });
+
   it("has the configuration that was in force at its last entry", () => {
     const table = new Table([bootstrap], { snapshotThreshold: 5 });
     const later = { servers: parseConfiguration("1 2 3 4(nonvoter)").servers };

@@ -11,6 +11,7 @@ import type { RaftEvent } from "../../src/raft/event.ts";
 import type { Message } from "../../src/raft/message.ts";
 import type { Persist } from "../../src/raft/ready.ts";
 import type { Entry, LogIndex, Snapshot } from "../../src/raft/types.ts";
+import type { Shortage } from "../../src/storage/disk.ts";
 import { entryAt, timeouts } from "../raft/lab/bench.ts";
 import { MemoryLog } from "../raft/lab/memory-log.ts";
 import { parseConfiguration, textCodec } from "../raft/lab/words.ts";
@@ -35,6 +36,8 @@ export class Table implements Clock, DriverStore {
 
   readonly sent: Message[] = [];
   readonly applied: (LogIndex | "snapshot")[] = [];
+  /** On the disk, for snapshots. */
+  freeBytes = Number.POSITIVE_INFINITY;
   /** How often the host was asked for a snapshot. */
   wanted = 0;
   /** How often the core was given something: it says of each step until when its lease holds. */
@@ -104,6 +107,11 @@ export class Table implements Clock, DriverStore {
 
   persist(persist: Persist, done: (error: Error | null) => void): void {
     this.#writes.push({ write: () => this.disk.write(persist), done });
+  }
+
+  shortageFor(snapshotBytes: number): Shortage | null {
+    const { freeBytes } = this;
+    return snapshotBytes <= freeBytes ? null : { freeBytes, neededBytes: snapshotBytes };
   }
 
   saveSnapshot(snapshot: Snapshot, done: (error: Error | null) => void): void {

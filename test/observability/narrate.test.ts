@@ -136,6 +136,16 @@ const otherRaftLines: readonly (readonly [RaftEvent, string])[] = [
     "ERR raft: snapshot is too large to be sent, the log grows: stop all nodes, lower cluster.tx_identity_window on each, start them index=9 bytes=12 limit=10",
   ],
   [
+    {
+      kind: "snapshotLacksRoom",
+      index: 9,
+      sizeBytes: 12,
+      freeBytes: 70,
+      neededBytes: 76,
+    },
+    "ERR raft: no room for a snapshot, the log grows: free some space on the disk of raft_dir index=9 bytes=12 free=70 needed=76",
+  ],
+  [
     { kind: "diskSlow", takesMs: 411.7, limitMs: 58.3 },
     "WRN raft: the disk of raft_dir is slow takesMs=412 limitMs=58",
   ],

@@ -6,6 +6,7 @@
 import type { DriverStore } from "../../src/consensus/driver.ts";
 import type { LogReader, Persist } from "../../src/raft/ready.ts";
 import type { HardState, LogIndex, Origin, Snapshot } from "../../src/raft/types.ts";
+import type { Shortage } from "../../src/storage/disk.ts";
 import { fromSnapshot } from "./applied-state.ts";
 import { describePersist } from "./describe.ts";
 import type { Life } from "./life.ts";
@@ -61,6 +62,12 @@ export class SimulatedDisk implements DriverStore {
       done(error);
     });
     this.#write();
+  }
+
+  /** A full disk has no room for snapshots either, and who asks first does not end by it. */
+  shortageFor(snapshotBytes: number): Shortage | null {
+    if (!this.life.node.isDiskFull) return this.store.shortageFor();
+    return { freeBytes: 0, neededBytes: snapshotBytes };
   }
 
   saveSnapshot(snapshot: Snapshot, done: PersistDone): void {

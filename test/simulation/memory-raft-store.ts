@@ -131,6 +131,11 @@ export class MemoryRaftStore implements RaftStore {
     this.#enqueue({ persist, apply: (disk) => applyPersist(disk, persist), done });
   }
 
+  /** Memory has room. */
+  shortageFor(): null {
+    return null;
+  }
+
   saveSnapshot(snapshot: Snapshot, done: Job["done"]): void {
     if (snapshot.last.index <= this.#planned.snapshotLast.index)
       return queueMicrotask(() => done(null));

@@ -100,6 +100,17 @@ describe("a full disk", () => {
     await next.close();
   });
 
+  it("knows which snapshot would leave less than that", async () => {
+    const directory = join(root, "snapshots");
+    mkdirSync(directory);
+    const store = await openRaftStore({ directory, allowVolatile: true });
+    expect(store.shortageFor(1)).toBeNull();
+    const shortage = store.shortageFor(2 ** 52);
+    expect(shortage?.neededBytes).toBeGreaterThan(2 ** 52);
+    expect(shortage?.freeBytes).toBeGreaterThan(0);
+    await store.close();
+  });
+
   it("is noticed while there is still room to log in", async () => {
     const directory = join(root, "reserve");
     mkdirSync(directory);
