@@ -36,11 +36,17 @@ export interface NodeFacts {
 const askLeaderTimeoutMs = 1_000;
 const transferPollMs = 5;
 
+/** What of the consensus thread it needs. */
+export type ConsensusForView = Pick<
+  Consensus,
+  "view" | "askPeer" | "holdsLease" | "confirmLeadership" | "transferLeadership"
+>;
+
 export class NodeView implements NodeApi {
   readonly blocks: BlockReader;
   readonly ethereum: EthereumClient | null;
   readonly #facts: NodeFacts;
-  readonly #consensus: Consensus;
+  readonly #consensus: ConsensusForView;
   readonly #sequencer: Sequencer;
   readonly #p2p: NetworkFacts;
   readonly #kv: KvExecutor | null;
@@ -49,7 +55,7 @@ export class NodeView implements NodeApi {
     facts: NodeFacts,
     dependencies: {
       readonly blocks: BlockReader;
-      readonly consensus: Consensus;
+      readonly consensus: ConsensusForView;
       readonly sequencer: Sequencer;
       /** As it is at any moment. */
       readonly p2p: NetworkFacts;
@@ -150,7 +156,9 @@ export class NodeView implements NodeApi {
     if (view.waitsFor !== null) return unready(view.waitsFor);
     if (view.status.recovery !== null) return unready(recoveringText(view.status));
     if (!view.status.hasJoined) return unready("no leader is known");
-    const { unreadyReason: reason, isBehind, state } = this.#sequencer;
+    const { isBehind, state } = this.#sequencer;
+    const { readinessMaxBlocksBehind } = this.#facts.config.node;
+    const reason = this.#sequencer.unreadyReasonWithin(readinessMaxBlocksBehind);
     // A leader on a slow disk that lacks nothing serves, if slowly, until another takes over; if any can.
     const isBestThereIs = state.kind === "producing" && !isBehind;
     if (reason !== null && !isBestThereIs) return unready(reason);
