@@ -77,7 +77,7 @@ export class RaftMetrics {
           return {
             id: peer.id,
             health: seen === undefined ? heard : healthNames[healthOf(seen, this.#options)],
-            roundTripSamplesMs: peer.lastRttMs === null ? [] : [peer.lastRttMs],
+            roundTripSamplesMs: measurements.roundTripsMs.get(peer.id) ?? [],
             matchIndex: seen?.matchIndex ?? null,
             heartbeatAgeMs:
               seen?.silentMs ?? (status.leaderId === peer.id ? status.leaderSilentMs : null),

@@ -191,6 +191,10 @@ export class Peer {
     return this.#meter.stats(this.#heartbeat.isOpen || this.#append.isOpen || this.#vote.isOpen);
   }
 
+  takeRoundTripsMs(): readonly number[] {
+    return this.#meter.takeRoundTripsMs();
+  }
+
   close(failure: CallFailure): void {
     this.#crash.stop();
     for (const channel of this.#channels()) channel.close(failure);

@@ -87,7 +87,21 @@ describe("requests and responses", () => {
     a.transport.send(heartbeat("a", "b"));
     b.transport.send(answerTo(await b.messages.next(({ kind }) => kind === "heartbeatRequest")));
     expect(await a.messages.next()).toMatchObject({ kind: "heartbeatResponse" });
-    expect(a.transport.stats().get("b")?.lastRttMs).toBeGreaterThan(0);
+    expect(a.transport.stats().get("b")?.smoothedRttMs).toBeGreaterThan(0);
+  });
+
+  it("tells what each answered heartbeat took once, and of one that is not answered nothing", async () => {
+    const [a, b] = await cleanup.pair();
+    const taken = () => a.transport.takeRoundTripsMs().get("b");
+    for (const _ of [1, 2]) {
+      a.transport.send(heartbeat("a", "b"));
+      b.transport.send(answerTo(await b.messages.next()));
+      await a.messages.next();
+    }
+    a.transport.send(heartbeat("a", "b"));
+    await b.messages.next();
+    expect(taken()).toEqual([expect.any(Number), expect.any(Number)]);
+    expect(taken()).toEqual([]);
   });
 
   it("carries large entries, mixed with small ones, unchanged", async () => {
