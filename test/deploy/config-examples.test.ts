@@ -53,7 +53,7 @@ describe("example configurations", () => {
     expect(raft).toMatchObject({
       enable: true,
       nodeId: "node-1",
-      raftDir: "/var/lib/ev-node/raft",
+      raftDir: "/var/lib/ev-sequencer/raft",
       heartbeatTimeoutMs: 92,
       electionTimeoutMs: 368,
       leaderLeaseTimeoutMs: 46,

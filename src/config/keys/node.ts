@@ -124,7 +124,7 @@ export const logKeys = {
   file: optionalPath(
     "Log here instead of standard output; reopened on SIGHUP and SIGUSR2, for logrotate.",
     {
-      example: "/var/log/ev-node/node.log",
+      example: "/var/log/ev-sequencer/node.log",
     },
   ),
   trace: ignored(bool(false, "ev-node's stack traces in errors."), null),
