@@ -65,6 +65,13 @@ describe("example configurations", () => {
     expect(raft.peers.map((peer) => peer.id)).toEqual(["node-2", "node-3", "node-4", "node-5"]);
   });
 
+  it("the single sequencer's names a section of the operations page that is there", () => {
+    const yaml = readFileSync(repository("config/evnode-single.yaml"), "utf8");
+    const [, section] = /docs\/operations\.md, "([^"]+)"/.exec(yaml) ?? [];
+    const headings = readFileSync(repository("docs/operations.md"), "utf8").match(/^## .*$/gm);
+    expect(headings).toContain(`## ${section}`);
+  });
+
   it("the LAN's timeouts are what its comment says", () => {
     expect(loadFilledIn("evnode-lan.yaml").config.raft).toMatchObject({
       heartbeatTimeoutMs: 40,
