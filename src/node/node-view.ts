@@ -35,11 +35,13 @@ export interface NodeFacts {
 
 const askLeaderTimeoutMs = 1_000;
 const transferPollMs = 5;
+/** A consensus thread that is silent for so long hangs. No disk or garbage collection that works stops it for that long. */
+const consensusSilentMaxMs = 10_000;
 
 /** What of the consensus thread it needs. */
 export type ConsensusForView = Pick<
   Consensus,
-  "view" | "askPeer" | "holdsLease" | "confirmLeadership" | "transferLeadership"
+  "view" | "silentMs" | "askPeer" | "holdsLease" | "confirmLeadership" | "transferLeadership"
 >;
 
 export class NodeView implements NodeApi {
@@ -146,10 +148,20 @@ export class NodeView implements NodeApi {
   }
 
   async live(): Promise<Health> {
-    return { isHealthy: true, reason: "the process runs" };
+    return this.#hang() ?? { isHealthy: true, reason: "the process and its consensus thread run" };
+  }
+
+  /** null while the consensus thread answers; then it may be asked. */
+  #hang(): Health | null {
+    const { silentMs } = this.#consensus;
+    if (silentMs <= consensusSilentMaxMs) return null;
+    const reason = `the consensus thread has been silent for ${Math.round(silentMs / 1000)} s`;
+    return { isHealthy: false, reason };
   }
 
   async ready(): Promise<Health> {
+    const hang = this.#hang();
+    if (hang !== null) return hang;
     const unready = (reason: string) => ({ isHealthy: false, reason });
     const view = await this.#consensus.view();
     if (view === null) return unready("this node is shutting down");
@@ -187,6 +199,8 @@ export class NodeView implements NodeApi {
   }
 
   async leader(): Promise<Health> {
+    const hang = this.#hang();
+    if (hang !== null) return hang;
     const view = await this.#consensus.view();
     const status = view?.status ?? null;
     if (status === null || status.role !== "leader") {

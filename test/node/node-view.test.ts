@@ -34,6 +34,7 @@ const following = { role: "follower", term: 2, leaderId: "b", hasJoined: true } 
 
 /** A member that follows b. */
 const consensus: ConsensusForView = {
+  silentMs: 0,
   view: async () => ({
     status: { ...waitingStatus("a"), ...following },
     waitsFor: null,
@@ -45,7 +46,10 @@ const consensus: ConsensusForView = {
   transferLeadership: () => {},
 };
 
-async function viewWith(environment: Readonly<Record<string, string>>): Promise<NodeView> {
+async function viewWith(
+  environment: Readonly<Record<string, string>>,
+  changed: Partial<ConsensusForView> = {},
+): Promise<NodeView> {
   const cluster = await LocalCluster.create({ directory, nodeCount: 1 });
   const { home } = cluster.node("node-1").place;
   const flags = { settings: [], problems: [] };
@@ -58,9 +62,34 @@ async function viewWith(environment: Readonly<Record<string, string>>): Promise<
     addresses: new Map([["a", "127.0.0.1:5001"]]),
   };
   const p2p = { addresses: [], peers: [] };
-  const parts = { blocks: chain.store, consensus, sequencer, p2p, kv: null, ethereum: null };
-  return new NodeView(facts, parts);
+  return new NodeView(facts, {
+    blocks: chain.store,
+    consensus: { ...consensus, ...changed },
+    sequencer,
+    p2p,
+    kv: null,
+    ethereum: null,
+  });
 }
+
+describe("a node whose consensus thread hangs", () => {
+  it("is not live, and says why; nor is it asked any more whether it is ready or leads", async () => {
+    const never = () => new Promise<never>(() => {});
+    const view = await viewWith({}, { silentMs: 10_500, view: never });
+    const hangs = {
+      isHealthy: false,
+      reason: "the consensus thread has been silent for 11 s",
+    };
+    expect(await view.live()).toEqual(hangs);
+    expect(await view.ready()).toEqual(hangs);
+    expect(await view.leader()).toEqual(hangs);
+  });
+
+  it("is live while it may only be late", async () => {
+    const view = await viewWith({}, { silentMs: 10_000 });
+    expect((await view.live()).isHealthy).toBe(true);
+  });
+});
 
 describe("a follower is ready while it lags by no more blocks than node.readiness_max_blocks_behind", () => {
   /** It has applied some blocks, and hears of so many more that are committed. */
