@@ -4,6 +4,8 @@
 export interface PeerStats {
   /** A Raft connection to the peer stands. */
   readonly isConnected: boolean;
+  /** Since it last answered a request, whatever that was; null before. */
+  readonly silentMs: number | null;
   /** Moving average over about eight heartbeats; null before the first. */
   readonly smoothedRttMs: number | null;
   readonly lastError: string | null;
@@ -17,10 +19,16 @@ const roundTripsMax = 1_000;
 
 export class PeerMeter {
   #roundTripsMs: number[] = [];
+  #answeredAtMs: number | null = null;
   #smoothedRttMs: number | null = null;
   #lastError: string | null = null;
   #sentBytes = 0;
   #receivedBytes = 0;
+
+  /** A request was answered: whoever does that does not hang. */
+  answered(): void {
+    this.#answeredAtMs = performance.now();
+  }
 
   /** A heartbeat was answered: the one answer that no disk delays. */
   roundTrip(rttMs: number): void {
@@ -48,6 +56,7 @@ export class PeerMeter {
   stats(isConnected: boolean): PeerStats {
     return {
       isConnected,
+      silentMs: this.#answeredAtMs === null ? null : performance.now() - this.#answeredAtMs,
       smoothedRttMs: this.#smoothedRttMs,
       lastError: this.#lastError,
       sentBytes: this.#sentBytes,

@@ -154,6 +154,7 @@ export class Peer {
           encodeExtensionCall(this.#dependencies.writer, call, this.#dependencies.identity()),
         onAnswer: (frame) => {
           const answer = decodeExtensionAnswer(frame, this.peerId);
+          this.#meter.answered();
           clearTimeout(timer);
           this.#extensionSupport.answered();
           if ("error" in answer) reject(this.#failure("refusedByPeer", answer.error));
@@ -255,6 +256,7 @@ export class Peer {
 
   #onAnswer(request: RequestMessage, frame: Uint8Array, elapsedMs: number): void {
     const answer = decodeResponse(frame, request);
+    this.#meter.answered();
     if (request.kind === "heartbeatRequest") this.#meter.roundTrip(elapsedMs);
     if (answer.kind === "message") return this.#dependencies.onResponse(answer.message);
     const { error } = answer;

@@ -22,6 +22,7 @@ const report = (roundTripsMs: Measurements["roundTripsMs"]): Measurements => ({
     {
       id: "b",
       isConnected: false,
+      silentMs: null,
       smoothedRttMs: 5,
       lastError: null,
       sentBytes: 0,
@@ -42,6 +43,20 @@ async function observed(): Promise<string | undefined> {
   );
   return count?.split(" ").at(-1);
 }
+
+it("a follower's leader that is silent is not healthy", async () => {
+  const healths = async (leaderSilentMs: number) => {
+    const measured = report(new Map());
+    const status = { ...measured.status, leaderId: "b", leaderSilentMs };
+    reporter.record({ ...measured, status }, 0);
+    const [, health] =
+      /evnode_raft_peer_health\{.*health="(\w+)".*\} 1$/m.exec(await metrics.render()) ?? [];
+    return health;
+  };
+  expect(await healths(99)).toBe("healthy");
+  expect(await healths(100)).toBe("degraded");
+  expect(await healths(400)).toBe("unreachable");
+});
 
 it("a round trip is observed once, however often is reported after it", async () => {
   reporter.record(report(new Map([["b", [5, 6, 7]]])), 0);

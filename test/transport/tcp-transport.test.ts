@@ -90,6 +90,19 @@ describe("requests and responses", () => {
     expect(a.transport.stats().get("b")?.smoothedRttMs).toBeGreaterThan(0);
   });
 
+  it("tells an open connection from an answer: only that shows that the peer does not hang", async () => {
+    const [a, b] = await cleanup.pair();
+    const silentMs = () => a.transport.stats().get("b")?.silentMs;
+    a.transport.send(preVote("a", "b"));
+    const request = await b.messages.next();
+    expect(a.transport.stats().get("b")).toMatchObject({ isConnected: true, silentMs: null });
+    b.transport.send(answerTo(request));
+    await a.messages.next();
+    const last = silentMs();
+    expect(last).toBeGreaterThanOrEqual(0);
+    await expect.poll(silentMs).toBeGreaterThan(last ?? 0);
+  });
+
   it("tells what each answered heartbeat took once, and of one that is not answered nothing", async () => {
     const [a, b] = await cleanup.pair();
     const taken = () => a.transport.takeRoundTripsMs().get("b");
