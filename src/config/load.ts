@@ -33,8 +33,32 @@ export interface LoadedConfig {
   readonly settings: ReadonlyMap<string, Setting>;
 }
 
+/** A configuration as it is, good or not. */
+export interface InspectedConfig extends Omit<LoadedConfig, "warnings"> {
+  /** In the order of the sources. With an error among them `config` has defaults that nobody chose. */
+  readonly problems: readonly Problem[];
+  /** Names of keys whose text could not be read. */
+  readonly broken: ReadonlySet<string>;
+  /** False if there is a file and nothing of it could be read. */
+  readonly isReadable: boolean;
+}
+
 /** Default < evnode.yaml < environment < flag. Throws {@link ConfigError} with all problems at once. */
 export function loadConfig(options: LoadOptions): LoadedConfig {
+  const { config, configFile, settings, problems } = inspectConfig(options);
+  refuseErrors(problems);
+  return { config, configFile, warnings: problems, settings };
+}
+
+/** Throws {@link ConfigError} with all of them, in reading order, if one is an error. */
+export function refuseErrors(problems: readonly Problem[]): void {
+  if (problems.some(({ severity }) => severity === "error")) {
+    throw new ConfigError(problems.toSorted(inReadingOrder));
+  }
+}
+
+/** Throws {@link ConfigError} only if there is no telling where the home directory is. */
+export function inspectConfig(options: LoadOptions): InspectedConfig {
   const home = resolveHome(options);
   const configFile = join(home, "config", "evnode.yaml");
   const file = readConfigFile(configFile);
@@ -56,8 +80,8 @@ export function loadConfig(options: LoadOptions): LoadedConfig {
   // With a broken file every further finding would rest on defaults that nobody chose.
   if (file.isReadable) problems.push(...checkRules({ config, settings, broken: values.broken }));
   problems.sort(inReadingOrder);
-  if (problems.some(({ severity }) => severity === "error")) throw new ConfigError(problems);
-  return { config, configFile, warnings: problems, settings };
+  const { isReadable } = file;
+  return { config, configFile, settings, problems, broken: values.broken, isReadable };
 }
 
 export function resolveHome({

@@ -289,7 +289,8 @@ export class ConsensusThread {
     this.#samples.commit = [];
     const slowDisk = this.#options.network === null ? null : (this.#driver?.slowDisk ?? null);
     const loopDelay = this.#loopDelay.sample();
-    return { ...this.#view(), fsyncSeconds, commitSeconds, slowDisk, loopDelay };
+    const roundTripsMs = this.#transport?.takeRoundTripsMs() ?? new Map();
+    return { ...this.#view(), fsyncSeconds, commitSeconds, roundTripsMs, slowDisk, loopDelay };
   }
 
   #view(): ConsensusView {

@@ -18,6 +18,7 @@ import type {
   ToConsensus,
 } from "./messages.ts";
 import { Outbox } from "./outbox.ts";
+import { Pulse } from "./pulse.ts";
 import { SharedLease } from "./shared-lease.ts";
 import type { StateSnapshot } from "./snapshotter.ts";
 
@@ -51,6 +52,9 @@ export interface Listening {
   readonly port: number;
 }
 
+/** Longer than the thread's measurements are apart, so that each look finds one. */
+const lookEveryMs = 500;
+
 type Settle<T> = (value: T) => void;
 
 export class Consensus {
@@ -61,6 +65,7 @@ export class Consensus {
     this.#worker.postMessage(batch, buffers),
   );
   readonly #credit: ApplyCredit;
+  readonly #pulse = new Pulse(lookEveryMs);
   readonly #proposals = new Map<number, Settle<ProposalOutcome>>();
   readonly #confirmations = new Map<number, Settle<number | null>>();
   readonly #viewRequests = new Map<number, Settle<ConsensusView | null>>();
@@ -139,6 +144,11 @@ export class Consensus {
     this.#post({ kind: "transferLeadership", targetId });
   }
 
+  /** How long the thread has not measured itself, as it does several times a second: then it hangs. */
+  get silentMs(): number {
+    return this.#pulse.silentMs;
+  }
+
   /** Whether this node may trust, right now, that it leads `term`. */
   holdsLease(term: Term): boolean {
     return this.#lease.isHeld(term);
@@ -193,6 +203,7 @@ export class Consensus {
   #take(message: FromConsensus): void {
     switch (message.kind) {
       case "started":
+        this.#pulse.start();
         this.#started?.resolve(message);
         this.#started = null;
         return;
@@ -225,6 +236,7 @@ export class Consensus {
       case "status":
         return settle(this.#viewRequests, message.requestId, message.view);
       case "measurements":
+        this.#pulse.beat();
         return this.#listener.measured(message.measurements);
       case "peerAsks": {
         const { requestId, peerId, method, body } = message;
@@ -272,6 +284,7 @@ export class Consensus {
   #end(): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    this.#pulse.stop();
     settleAll(this.#proposals, { kind: "notLeader", leaderId: null });
     settleAll(this.#confirmations, null);
     settleAll(this.#viewRequests, null);

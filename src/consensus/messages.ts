@@ -113,6 +113,8 @@ export interface ConsensusView {
 export interface Measurements extends ConsensusView {
   readonly fsyncSeconds: readonly number[];
   readonly commitSeconds: readonly number[];
+  /** By peer: heartbeats that it answered. */
+  readonly roundTripsMs: ReadonlyMap<ServerId, readonly number[]>;
   /** How slow the log's disk is, if it is too slow to lead with; null for a single sequencer, which leads all the same. */
   readonly slowDisk: SlowDisk | null;
   readonly loopDelay: { readonly p50Ms: number; readonly p99Ms: number; readonly maxMs: number };

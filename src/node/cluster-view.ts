@@ -84,15 +84,14 @@ function seen(peer: PeerStatus, facts: ClusterViewFacts): MemberState {
   };
 }
 
-/** By a node that does not lead: it knows the leader's heartbeats, and whom it can reach. */
+/** By a node that does not lead: it knows the leader's heartbeats, and who has answered what it asked. */
 function unseen(id: string, facts: ClusterViewFacts): MemberState {
-  const { status, peers } = facts.view;
+  const { status } = facts.view;
   const isLeader = status.leaderId === id;
   const silentMs = status.leaderSilentMs ?? 0;
-  const isConnected = peers.find((peer) => peer.id === id)?.isConnected ?? false;
   return {
     role: isLeader ? "leader" : "unknown",
-    health: isLeader || isConnected ? "Healthy" : "Unreachable",
+    health: isLeader ? healthOfSilent(silentMs, facts) : healthOfUnseen(id, facts),
     lastHeartbeat: isLeader ? new Date(facts.nowMs - silentMs).toISOString() : null,
     rttMs: rttOf(id, facts),
     matchIndex: null,
@@ -100,14 +99,36 @@ function unseen(id: string, facts: ClusterViewFacts): MemberState {
   };
 }
 
-/** Silent for an election timeout: gone. Silent for a heartbeat timeout, or not fit to lead: not well. */
-export function healthOf(
-  peer: PeerStatus,
-  limits: Pick<ClusterViewFacts, "heartbeatTimeoutMs" | "electionTimeoutMs">,
+/**
+ * An open connection alone tells little: that of a process that hangs stays open. Without a leader a member asks
+ * the others for their votes again within two election timeouts, and whoever answers is there.
+ */
+function healthOfUnseen(
+  id: string,
+  { view, electionTimeoutMs }: ClusterViewFacts,
 ): ClusterMember["health"] {
-  if (!peer.hasAnswered || peer.silentMs >= limits.electionTimeoutMs) return "Unreachable";
-  const isWell = peer.silentMs < limits.heartbeatTimeoutMs && peer.readiness?.isReady !== false;
-  return isWell ? "Healthy" : "Degraded";
+  const peer = view.peers.find((other) => other.id === id);
+  if (peer === undefined || !peer.isConnected) return "Unreachable";
+  const hasAnswered = peer.silentMs !== null && peer.silentMs < 2 * electionTimeoutMs;
+  return hasAnswered ? "Healthy" : "Degraded";
+}
+
+type Limits = Pick<ClusterViewFacts, "heartbeatTimeoutMs" | "electionTimeoutMs">;
+
+/** By the leader. Who never answered is gone; who is not fit to lead is not well. */
+export function healthOf(peer: PeerStatus, limits: Limits): ClusterMember["health"] {
+  if (!peer.hasAnswered) return "Unreachable";
+  const health = healthOfSilent(peer.silentMs, limits);
+  return health === "Healthy" && peer.readiness?.isReady === false ? "Degraded" : health;
+}
+
+/** Of one who is to be heard all the time. Silent for an election timeout: gone; for a heartbeat timeout: not well. */
+export function healthOfSilent(
+  silentMs: number,
+  { heartbeatTimeoutMs, electionTimeoutMs }: Limits,
+): ClusterMember["health"] {
+  if (silentMs >= electionTimeoutMs) return "Unreachable";
+  return silentMs >= heartbeatTimeoutMs ? "Degraded" : "Healthy";
 }
 
 function rttOf(id: string, { view }: ClusterViewFacts): number | null {

@@ -35,12 +35,20 @@ export interface NodeFacts {
 
 const askLeaderTimeoutMs = 1_000;
 const transferPollMs = 5;
+/** A consensus thread that is silent for so long hangs. No disk or garbage collection that works stops it for that long. */
+const consensusSilentMaxMs = 10_000;
+
+/** What of the consensus thread it needs. */
+export type ConsensusForView = Pick<
+  Consensus,
+  "view" | "silentMs" | "askPeer" | "holdsLease" | "confirmLeadership" | "transferLeadership"
+>;
 
 export class NodeView implements NodeApi {
   readonly blocks: BlockReader;
   readonly ethereum: EthereumClient | null;
   readonly #facts: NodeFacts;
-  readonly #consensus: Consensus;
+  readonly #consensus: ConsensusForView;
   readonly #sequencer: Sequencer;
   readonly #p2p: NetworkFacts;
   readonly #kv: KvExecutor | null;
@@ -49,7 +57,7 @@ export class NodeView implements NodeApi {
     facts: NodeFacts,
     dependencies: {
       readonly blocks: BlockReader;
-      readonly consensus: Consensus;
+      readonly consensus: ConsensusForView;
       readonly sequencer: Sequencer;
       /** As it is at any moment. */
       readonly p2p: NetworkFacts;
@@ -140,17 +148,29 @@ export class NodeView implements NodeApi {
   }
 
   async live(): Promise<Health> {
-    return { isHealthy: true, reason: "the process runs" };
+    return this.#hang() ?? { isHealthy: true, reason: "the process and its consensus thread run" };
+  }
+
+  /** null while the consensus thread answers; then it may be asked. */
+  #hang(): Health | null {
+    const { silentMs } = this.#consensus;
+    if (silentMs <= consensusSilentMaxMs) return null;
+    const reason = `the consensus thread has been silent for ${Math.round(silentMs / 1000)} s`;
+    return { isHealthy: false, reason };
   }
 
   async ready(): Promise<Health> {
+    const hang = this.#hang();
+    if (hang !== null) return hang;
     const unready = (reason: string) => ({ isHealthy: false, reason });
     const view = await this.#consensus.view();
     if (view === null) return unready("this node is shutting down");
     if (view.waitsFor !== null) return unready(view.waitsFor);
     if (view.status.recovery !== null) return unready(recoveringText(view.status));
     if (!view.status.hasJoined) return unready("no leader is known");
-    const { unreadyReason: reason, isBehind, state } = this.#sequencer;
+    const { isBehind, state } = this.#sequencer;
+    const { readinessMaxBlocksBehind } = this.#facts.config.node;
+    const reason = this.#sequencer.unreadyReasonWithin(readinessMaxBlocksBehind);
     // A leader on a slow disk that lacks nothing serves, if slowly, until another takes over; if any can.
     const isBestThereIs = state.kind === "producing" && !isBehind;
     if (reason !== null && !isBestThereIs) return unready(reason);
@@ -179,6 +199,8 @@ export class NodeView implements NodeApi {
   }
 
   async leader(): Promise<Health> {
+    const hang = this.#hang();
+    if (hang !== null) return hang;
     const view = await this.#consensus.view();
     const status = view?.status ?? null;
     if (status === null || status.role !== "leader") {

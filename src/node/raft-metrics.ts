@@ -6,8 +6,10 @@ import type { Logger } from "../observability/logger.ts";
 import type { Metrics } from "../observability/metrics.ts";
 import type { Narrator } from "../observability/narrate.ts";
 import { recordRaftReport } from "../observability/raft-gauges.ts";
+import type { PeerHealth } from "../observability/state-gauge.ts";
+import type { PeerStatus } from "../raft/status.ts";
 import type { TransportEvent } from "../transport/tcp-transport.ts";
-import { healthOf } from "./cluster-view.ts";
+import { healthOf, healthOfSilent } from "./cluster-view.ts";
 
 export interface RaftMetricsOptions {
   readonly heartbeatTimeoutMs: number;
@@ -73,14 +75,13 @@ export class RaftMetrics {
         commitSamplesMs: measurements.commitSeconds.map((seconds) => seconds * 1000),
         peers: measurements.peers.map((peer) => {
           const seen = status.peers.find(({ id }) => id === peer.id);
-          const heard = status.leaderId === peer.id ? "healthy" : null;
+          const leaderSilentMs = status.leaderId === peer.id ? status.leaderSilentMs : null;
           return {
             id: peer.id,
-            health: seen === undefined ? heard : healthNames[healthOf(seen, this.#options)],
-            roundTripSamplesMs: peer.lastRttMs === null ? [] : [peer.lastRttMs],
+            health: this.#healthOf(seen, leaderSilentMs),
+            roundTripSamplesMs: measurements.roundTripsMs.get(peer.id) ?? [],
             matchIndex: seen?.matchIndex ?? null,
-            heartbeatAgeMs:
-              seen?.silentMs ?? (status.leaderId === peer.id ? status.leaderSilentMs : null),
+            heartbeatAgeMs: seen?.silentMs ?? leaderSilentMs,
             sentBytes: peer.sentBytes,
             receivedBytes: peer.receivedBytes,
             rpcFailures: this.#failures.get(peer.id) ?? 0,
@@ -89,6 +90,13 @@ export class RaftMetrics {
       },
       this.#metrics,
     );
+  }
+
+  /** As the leader sees a peer, or a follower its leader; null if nobody tells this node. */
+  #healthOf(seen: PeerStatus | undefined, leaderSilentMs: number | null): PeerHealth | null {
+    if (seen !== undefined) return healthNames[healthOf(seen, this.#options)];
+    if (leaderSilentMs === null) return null;
+    return healthNames[healthOfSilent(leaderSilentMs, this.#options)];
   }
 
   transportEvent(event: TransportEvent, atMs: number): void {

@@ -106,7 +106,7 @@ export interface NodeApi {
   status(): Promise<StatusFacts>;
   cluster(): Promise<ClusterStatus>;
   network(): Promise<NetworkFacts>;
-  /** The process and its event loop work. Never depends on peers or on the execution client. */
+  /** The process and its threads work. Never depends on peers or on the execution client. */
   live(): Promise<Health>;
   /** Follows or leads, is not behind, executes, is not draining. */
   ready(): Promise<Health>;

@@ -23,10 +23,10 @@ export function healthRoutes(api: NodeApi, log: RpcLogger): readonly Route[] {
       name: "live",
       path: "/health/live",
       alias: "livez",
-      summary: "200 while the process works, whatever its peers do",
+      summary: "200 while the process works, whatever its peers do; 503 with the reason",
       check: () => api.live(),
       good: "OK",
-      bad: () => "FAIL",
+      bad: (reason) => `FAIL: ${reason}`,
     },
     {
       name: "ready",

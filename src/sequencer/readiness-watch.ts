@@ -61,6 +61,11 @@ export class ReadinessWatch {
     return unreadyDetail(this.#facts);
   }
 
+  /** null if it is of use to clients, with so many committed entries left to apply; else why not. */
+  reasonWithin(entriesBehindMax: number): string | null {
+    return unreadyDetail(this.#facts, entriesBehindMax);
+  }
+
   /** Whether it lacks anything that is committed; a slow disk alone is no lack. */
   get isBehind(): boolean {
     return whyUnready({ ...this.#facts, slowRaftDisk: null, slowDataDisk: null }) !== null;

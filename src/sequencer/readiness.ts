@@ -29,14 +29,20 @@ export interface ReadinessFacts {
   readonly behind: number;
 }
 
-/** A ready node can take over without a noticeable pause: it has next to nothing left to apply. */
-const maxEntriesBehind = 8;
+/** A node that is fit to lead takes over without a noticeable pause: it has next to nothing left to apply. */
+const leaderEntriesBehindMax = 8;
 
 const slowRaftDisk = "the disk of raft_dir is slow";
 const slowDataDisk = "the disk of the data directory is slow";
 
-/** The same words as long as the reason is the same: they are one line in the log. */
-export function whyUnready(facts: ReadinessFacts): string | null {
+/**
+ * The same words as long as the reason is the same: they are one line in the log. Of use to clients a node
+ * may be with more entries left to apply than one that is to lead.
+ */
+export function whyUnready(
+  facts: ReadinessFacts,
+  entriesBehindMax = leaderEntriesBehindMax,
+): string | null {
   if (facts.isDraining) return "this node is shutting down";
   if (facts.failingMs > facts.unreadyAfterMs) return "the execution client fails";
   if (facts.backlog?.kind === "replaying") return "stored blocks are executed again";
@@ -48,12 +54,12 @@ export function whyUnready(facts: ReadinessFacts): string | null {
   }
   if (facts.slowRaftDisk !== null) return slowRaftDisk;
   if (facts.slowDataDisk !== null) return slowDataDisk;
-  return facts.behind > maxEntriesBehind ? "committed blocks are not yet applied" : null;
+  return facts.behind > entriesBehindMax ? "committed blocks are not yet applied" : null;
 }
 
 /** With how far or how slow it is, for whoever asks now. */
-export function unreadyDetail(facts: ReadinessFacts): string | null {
-  const reason = whyUnready(facts);
+export function unreadyDetail(facts: ReadinessFacts, entriesBehindMax?: number): string | null {
+  const reason = whyUnready(facts, entriesBehindMax);
   if (reason === null) return null;
   if (reason === slowRaftDisk) return withFigures(reason, facts.slowRaftDisk);
   if (reason === slowDataDisk) return withFigures(reason, facts.slowDataDisk);

@@ -224,6 +224,11 @@ export class Sequencer {
     return this.#readiness.reason;
   }
 
+  /** null if this node is of use to clients, with so many committed entries left to apply; else why not. */
+  unreadyReasonWithin(entriesBehindMax: number): string | null {
+    return this.#readiness.reasonWithin(entriesBehindMax);
+  }
+
   get isBehind(): boolean {
     return this.#readiness.isBehind;
   }

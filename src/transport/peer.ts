@@ -154,6 +154,7 @@ export class Peer {
           encodeExtensionCall(this.#dependencies.writer, call, this.#dependencies.identity()),
         onAnswer: (frame) => {
           const answer = decodeExtensionAnswer(frame, this.peerId);
+          this.#meter.answered();
           clearTimeout(timer);
           this.#extensionSupport.answered();
           if ("error" in answer) reject(this.#failure("refusedByPeer", answer.error));
@@ -189,6 +190,10 @@ export class Peer {
 
   stats(): PeerStats {
     return this.#meter.stats(this.#heartbeat.isOpen || this.#append.isOpen || this.#vote.isOpen);
+  }
+
+  takeRoundTripsMs(): readonly number[] {
+    return this.#meter.takeRoundTripsMs();
   }
 
   close(failure: CallFailure): void {
@@ -251,6 +256,7 @@ export class Peer {
 
   #onAnswer(request: RequestMessage, frame: Uint8Array, elapsedMs: number): void {
     const answer = decodeResponse(frame, request);
+    this.#meter.answered();
     if (request.kind === "heartbeatRequest") this.#meter.roundTrip(elapsedMs);
     if (answer.kind === "message") return this.#dependencies.onResponse(answer.message);
     const { error } = answer;

@@ -147,6 +147,11 @@ export class TcpTransport {
     return new Map([...this.#peers].map(([peerId, peer]) => [peerId, peer.stats()]));
   }
 
+  /** By peer, what each heartbeat took that was answered since this was last asked. */
+  takeRoundTripsMs(): ReadonlyMap<ServerId, readonly number[]> {
+    return new Map([...this.#peers].map(([peerId, peer]) => [peerId, peer.takeRoundTripsMs()]));
+  }
+
   /** Our end of the first connection to a peer: for `resolveAdvertisedAddress`. null before. */
   get outboundLocalAddress(): string | null {
     return this.#outboundLocalAddress;

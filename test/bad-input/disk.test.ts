@@ -35,7 +35,7 @@ afterAll(() => folder.remove());
 const leftBytes = 8 * 1024 * 1024;
 
 it.skipIf(!canMount)(
-  "a full disk stops the node with 74, and costs nothing that it said",
+  "a full disk stops the node with 74, and costs nothing that it said (needs mounts)",
   async () => {
     const mount = Mount.small(join(folder.path, "small"), 120);
     mounts.push(mount);
@@ -81,7 +81,7 @@ it.skipIf(!canMount)(
 );
 
 it.skipIf(!canMount)(
-  "a read-only disk is refused with 74, and the chain goes on later",
+  "a read-only disk is refused with 74, and the chain goes on later (needs mounts)",
   async () => {
     const node = await stoppedChain(join(folder.path, "chain"), ["a=1"]);
     nodes.push(node);

@@ -44,8 +44,11 @@ it("measures latency beside its floor, and failovers, and leaves nothing behind"
   expect(readdirSync(workDir).filter((name) => !name.endsWith(".json"))).toEqual([]);
 }, 120_000);
 
-it.skipIf(!(await hasGo()))(
-  "does the same work with hashicorp/raft, and with etcd where it is installed, near and far",
+const hasPeers = await hasGo();
+let comparedWith: readonly string[] = [];
+
+it.skipIf(!hasPeers)(
+  "does the same work with hashicorp/raft, and with etcd where it is installed, near and far (needs Go)",
   async () => {
     const { figures, comparisons, notes } = JSON.parse((await bench("peers")).stdout);
     expect(figures).toEqual([]);
@@ -61,6 +64,7 @@ it.skipIf(!(await hasGo()))(
       expect(theirs.map(({ name }: { name: string }) => name)).toEqual(peers);
       for (const their of theirs) expect(their.ratio).toBeCloseTo(ours.p50 / their.p50);
     }
+    comparedWith = peers;
     const far = comparisons.find(
       ({ network, work }: { network: string; work: string }) =>
         network === "slow" && work === "one in flight, 512 B",
@@ -69,6 +73,13 @@ it.skipIf(!(await hasGo()))(
     for (const { p50 } of [far.ours, ...far.theirs]) expect(p50).toBeGreaterThanOrEqual(20);
   },
   900_000,
+);
+
+it.skipIf(!hasPeers || (await etcdVersion()) === null)(
+  "does it with etcd (needs etcd-server)",
+  () => {
+    expect(comparedWith).toContain("etcd");
+  },
 );
 
 it.skipIf(!hasGeth())(

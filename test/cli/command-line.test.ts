@@ -99,6 +99,56 @@ describe("config check", () => {
     );
   });
 
+  it("finds what would stop a start for want of a role or a secret besides all else, with the lines", async () => {
+    const { path: place, remove: removePlace } = temporaryDirectory();
+    const file = join(place, "config", "evnode.yaml");
+    const jwtFile = join(place, "jwt.hex");
+    mkdirSync(join(place, "config"));
+    writeFileSync(jwtFile, "no hexadecimal\n", { mode: 0o600 });
+    const yaml = [
+      "node: { block_time: 1, aggregator: false }",
+      "execution: { type: engine }",
+      `evm: { genesis_hash: "${"ab".repeat(32)}", jwt_secret_file: ${jwtFile} }`,
+      "signer: { passphrase_file: gone }",
+    ];
+    writeFileSync(file, `${yaml.join("\n")}\n`, { mode: 0o600 });
+    const { exitCode, stderr } = await evm(["config", "check", "--home", place]);
+    expect({ exitCode, stderr: stderr.replaceAll(place, "HOME") }).toEqual({
+      exitCode: 78,
+      stderr: [
+        "evm: 4 problems in the configuration",
+        '  HOME/config/evnode.yaml:1:21: node.block_time: "1" has no unit; write 1ms for milliseconds or 1s for seconds',
+        "  HOME/config/evnode.yaml:1:36: node.aggregator: is false, and this program only runs sequencers; set node.aggregator: true, and raft.enable: true for a member of a cluster. A full node of the chain runs ev-node",
+        "  HOME/config/evnode.yaml:3:107: evm.jwt_secret: from file HOME/jwt.hex is not 32 bytes in hexadecimal; give it the file the execution client has",
+        "  HOME/config/evnode.yaml:4:28: signer.passphrase_file: HOME/gone cannot be read (ENOENT): there is no such file; create it",
+        "",
+      ].join("\n"),
+    });
+    removePlace();
+  });
+
+  it.each([
+    [["--evnode.signer.passphrase_file=/nonexistent/passphrase"], {}],
+    [
+      ["--evnode.rpc.admin_token_file=/nonexistent/token"],
+      { EV_SIGNER_PASSPHRASE: "a passphrase" },
+    ],
+  ])("and start refuse %j alike", async (args, environment) => {
+    const flags = ["--home=/nonexistent", "--evnode.node.aggregator", ...args];
+    const checked = await evm(["config", "check", ...flags], { environment });
+    const started = await evm(["start", ...flags], { environment });
+    expect([checked.exitCode, started.exitCode]).toEqual([78, 78]);
+    for (const { stderr } of [checked, started])
+      expect(stderr).toContain("cannot be read (ENOENT)");
+  });
+
+  it("only warns of a passphrase that the service may have and this shell has not", async () => {
+    const flags = ["--home=/nonexistent", "--evnode.node.aggregator"];
+    const { exitCode, stderr } = await evm(["config", "check", ...flags]);
+    expect(exitCode).toBe(0);
+    expect(stderr).toContain("evm: warning: signer.passphrase: is required");
+  });
+
   it("says what a good configuration amounts to, with its flags before the command", async () => {
     const args = [
       "--evnode.node.aggregator",

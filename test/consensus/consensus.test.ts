@@ -44,6 +44,19 @@ describe("a single sequencer", () => {
     expect(second.term).toBeGreaterThan(first.term);
   });
 
+  it("is heard as long as it works, also by a main thread that stood still, and not missed at its end", async () => {
+    let heard = 0;
+    const { consensus } = bench.member({}, { measured: () => heard++ });
+    await consensus.start();
+    await expect.poll(() => heard).toBeGreaterThan(10);
+    const stoodStillMs = 3_000;
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, stoodStillMs);
+    expect(consensus.silentMs).toBeLessThan(stoodStillMs);
+    await expect.poll(() => consensus.silentMs).toBe(0);
+    await consensus.stop();
+    expect(consensus.silentMs).toBe(0);
+  });
+
   it("delivers only what comes after the applied index", async () => {
     const first = bench.member();
     await first.consensus.start();

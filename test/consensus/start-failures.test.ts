@@ -53,13 +53,16 @@ it("a file in place of the folder is a StorageError", async () => {
   expect(await startError(bench.member())).toBeInstanceOf(StorageError);
 });
 
-it.skipIf(process.getuid?.() === 0)("a folder without write permission is one too", async () => {
-  mkdirSync(bench.folder("a"));
-  chmodSync(bench.folder("a"), 0o500);
-  expect(await startError(bench.member())).toMatchObject({
-    detail: { code: "STORAGE_NO_ACCESS" },
-  });
-});
+it.skipIf(process.getuid?.() === 0)(
+  "a folder without write permission is one too (needs a user other than root)",
+  async () => {
+    mkdirSync(bench.folder("a"));
+    chmodSync(bench.folder("a"), 0o500);
+    expect(await startError(bench.member())).toMatchObject({
+      detail: { code: "STORAGE_NO_ACCESS" },
+    });
+  },
+);
 
 it("a member that could not start can be stopped", async () => {
   writeFileSync(bench.folder("a"), "");

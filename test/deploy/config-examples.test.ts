@@ -53,7 +53,7 @@ describe("example configurations", () => {
     expect(raft).toMatchObject({
       enable: true,
       nodeId: "node-1",
-      raftDir: "/var/lib/ev-node/raft",
+      raftDir: "/var/lib/ev-sequencer/raft",
       heartbeatTimeoutMs: 92,
       electionTimeoutMs: 368,
       leaderLeaseTimeoutMs: 46,
@@ -63,6 +63,13 @@ describe("example configurations", () => {
       snapCount: 3,
     });
     expect(raft.peers.map((peer) => peer.id)).toEqual(["node-2", "node-3", "node-4", "node-5"]);
+  });
+
+  it("the single sequencer's names a section of the operations page that is there", () => {
+    const yaml = readFileSync(repository("config/evnode-single.yaml"), "utf8");
+    const [, section] = /docs\/operations\.md, "([^"]+)"/.exec(yaml) ?? [];
+    const headings = readFileSync(repository("docs/operations.md"), "utf8").match(/^## .*$/gm);
+    expect(headings).toContain(`## ${section}`);
   });
 
   it("the LAN's timeouts are what its comment says", () => {

@@ -63,7 +63,7 @@ describe("dashboard", () => {
     }
   });
 
-  it.skipIf(promtoolMissing)("has expressions that Prometheus can parse", () => {
+  it.skipIf(promtoolMissing)("has expressions that Prometheus can parse (needs promtool)", () => {
     const directory = mkdtempSync(join(tmpdir(), "dashboard-"));
     const file = join(directory, "rules.json");
     const rules = expressions.map((expr, at) => ({ record: `expression:${at}`, expr }));

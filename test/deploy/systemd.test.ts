@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -29,6 +29,22 @@ describe("the systemd unit", () => {
 
   it("lets V8 compile at run time", () => {
     expect(valuesOf("MemoryDenyWriteExecute")).toEqual([]);
+  });
+
+  it("lets the node write to each path of the example configurations, those in comments included", () => {
+    expect(valuesOf("ProtectSystem")).toEqual(["strict"]);
+    const writable = [
+      ...valuesOf("StateDirectory").map((name) => `/var/lib/${name}/`),
+      ...valuesOf("LogsDirectory").map((name) => `/var/log/${name}/`),
+    ];
+    const examples = readdirSync(repository("config")).filter((name) => name.endsWith(".yaml"));
+    const paths = examples.flatMap((name) => {
+      const yaml = readFileSync(repository(`config/${name}`), "utf8");
+      return [...yaml.matchAll(/: "?(\/(?!ip[46]\/|dns)[^",\s]*)/g)].map(([, path]) => path);
+    });
+    expect(paths.length).toBeGreaterThan(examples.length - 1);
+    const refused = paths.filter((path) => !writable.some((place) => path?.startsWith(place)));
+    expect(refused).toEqual([]);
   });
 
   it("has no secret on the command line, where ps shows it", () => {

@@ -44,7 +44,7 @@ it.skipIf(whyNot !== null).each([
   { what: "log and blocks", names: ["data", "raft"], says: /the disk of .+ is slow/ },
   { what: "blocks alone", names: ["data"], says: /the disk of the data directory is slow/ },
 ])(
-  "a leader whose disk of $what is slow hands over, and is well again",
+  "a leader whose disk of $what is slow hands over, and is well again (needs mounts)",
   {
     timeout: 300_000 + 300_000 * rounds,
   },
@@ -81,7 +81,7 @@ it.skipIf(whyNot !== null).each([
 );
 
 it.skipIf(whyNot !== null)(
-  "when all disks are slow one leads all the same, and says that it serves",
+  "when all disks are slow one leads all the same, and says that it serves (needs mounts)",
   { timeout: 600_000 },
   async () => {
     // Slow blocks are on time, if they are to take a second anyhow.

@@ -13,8 +13,8 @@ afterEach(() => harness.stop());
 
 describe("health", () => {
   it.each([
-    ["/health/live", "OK\n", 503, "FAIL\n"],
-    ["/livez", "OK\n", 503, "FAIL\n"],
+    ["/health/live", "OK\n", 503, "FAIL: behind best-known head\n"],
+    ["/livez", "OK\n", 503, "FAIL: behind best-known head\n"],
     ["/health/ready", "READY\n", 503, "UNREADY: behind best-known head\n"],
     ["/readyz", "READY\n", 503, "UNREADY: behind best-known head\n"],
     ["/health/leader", "LEADER\n", 503, "NOT LEADER: behind best-known head\n"],

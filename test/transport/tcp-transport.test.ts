@@ -87,7 +87,34 @@ describe("requests and responses", () => {
     a.transport.send(heartbeat("a", "b"));
     b.transport.send(answerTo(await b.messages.next(({ kind }) => kind === "heartbeatRequest")));
     expect(await a.messages.next()).toMatchObject({ kind: "heartbeatResponse" });
-    expect(a.transport.stats().get("b")?.lastRttMs).toBeGreaterThan(0);
+    expect(a.transport.stats().get("b")?.smoothedRttMs).toBeGreaterThan(0);
+  });
+
+  it("tells an open connection from an answer: only that shows that the peer does not hang", async () => {
+    const [a, b] = await cleanup.pair();
+    const silentMs = () => a.transport.stats().get("b")?.silentMs;
+    a.transport.send(preVote("a", "b"));
+    const request = await b.messages.next();
+    expect(a.transport.stats().get("b")).toMatchObject({ isConnected: true, silentMs: null });
+    b.transport.send(answerTo(request));
+    await a.messages.next();
+    const last = silentMs();
+    expect(last).toBeGreaterThanOrEqual(0);
+    await expect.poll(silentMs).toBeGreaterThan(last ?? 0);
+  });
+
+  it("tells what each answered heartbeat took once, and of one that is not answered nothing", async () => {
+    const [a, b] = await cleanup.pair();
+    const taken = () => a.transport.takeRoundTripsMs().get("b");
+    for (const _ of [1, 2]) {
+      a.transport.send(heartbeat("a", "b"));
+      b.transport.send(answerTo(await b.messages.next()));
+      await a.messages.next();
+    }
+    a.transport.send(heartbeat("a", "b"));
+    await b.messages.next();
+    expect(taken()).toEqual([expect.any(Number), expect.any(Number)]);
+    expect(taken()).toEqual([]);
   });
 
   it("carries large entries, mixed with small ones, unchanged", async () => {

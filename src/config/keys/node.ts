@@ -34,14 +34,17 @@ export const nodeKeys = {
     "60s",
     "In lazy mode, the longest time without a block. Longer than node.block_time.",
   ),
-  scrape_interval: duration("1s", "How often the execution client is asked for transactions."),
+  scrape_interval: ignored(
+    duration("1s", "ev-node's wait between two questions for the execution client's transactions."),
+    "the execution client is asked for transactions when a block is built",
+  ),
   readiness_window_seconds: whole(
     15,
     "A node that has not executed a block for this long reports itself not ready.",
   ),
   readiness_max_blocks_behind: whole(
     15,
-    "A node further behind the best known height than this reports itself not ready.",
+    "A node that has more committed blocks than this still to apply reports itself not ready.",
   ),
   promotable: ignored(
     bool(false, "ev-node's hand-over without Raft."),
@@ -121,7 +124,7 @@ export const logKeys = {
   file: optionalPath(
     "Log here instead of standard output; reopened on SIGHUP and SIGUSR2, for logrotate.",
     {
-      example: "/var/log/ev-node/node.log",
+      example: "/var/log/ev-sequencer/node.log",
     },
   ),
   trace: ignored(bool(false, "ev-node's stack traces in errors."), null),

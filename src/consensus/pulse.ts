@@ -1,0 +1,33 @@
+/**
+ * For how long another thread has been silent that speaks all the time. Counted in looks, and not by the clock: a
+ * thread that was itself stopped or busy has not listened. After each look what has come in meanwhile is taken in,
+ * so a look counts against the other only if it said nothing until the next.
+ */
+export class Pulse {
+  readonly #lookEveryMs: number;
+  #silentLooks = 0;
+  #looking: NodeJS.Timeout | null = null;
+
+  constructor(lookEveryMs: number) {
+    this.#lookEveryMs = lookEveryMs;
+  }
+
+  /** 0 before the start and after the stop. */
+  get silentMs(): number {
+    return this.#silentLooks * this.#lookEveryMs;
+  }
+
+  start(): void {
+    this.#looking ??= setInterval(() => this.#silentLooks++, this.#lookEveryMs).unref();
+  }
+
+  /** The other has said something. */
+  beat(): void {
+    this.#silentLooks = 0;
+  }
+
+  stop(): void {
+    if (this.#looking !== null) clearInterval(this.#looking);
+    this.#silentLooks = 0;
+  }
+}
