@@ -17,7 +17,7 @@ it("loses nothing, executes nothing twice, and soon has a new leader", {
   const cluster = await startCluster({ settings: { "node.block_time": `${blockTimeMs}ms` } });
   const load = new Load(cluster.nodes);
   load.start();
-  const failovers = await failOver(cluster, countFrom("EVM_E2E_FAILOVERS", 10), kill);
+  const failovers = await failOver(cluster, countFrom("EVM_E2E_FAILOVERS", 20), kill);
   const acknowledged = await load.stop();
   report(`kill -9 of the leader: ${describeFailovers(failovers, blockTimeMs)}`);
   report(`kill -9 of the leader: ${load.describe()}`);

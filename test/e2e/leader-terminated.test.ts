@@ -14,7 +14,7 @@ it("hands over within a block or two, and ends with 0", { timeout: 3_600_000 }, 
   const cluster = await startCluster({ settings: { "node.block_time": `${blockTimeMs}ms` } });
   const load = new Load(cluster.nodes);
   load.start();
-  const failovers = await failOver(cluster, countFrom("EVM_E2E_FAILOVERS", 10), async (leader) => {
+  const failovers = await failOver(cluster, countFrom("EVM_E2E_FAILOVERS", 20), async (leader) => {
     leader.signal("SIGTERM");
     expect(await leader.exited).toEqual({ code: 0, signal: null });
   });
