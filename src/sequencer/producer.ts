@@ -161,10 +161,12 @@ function nextBlock(
   return {
     height: head.height + 1,
     timestampNs: nextTimeNs({ head, genesis, nowNs, stepNs: executor.timestampStepNs }),
-    waiting: () =>
-      pool
-        .take(term, blockTransactionsMaxBytes, transactionsPerBlockMax)
-        .filter(({ id }) => !isKnownTx(id)),
+    waiting: (skip = () => false) =>
+      pool.take(term, {
+        maxBytes: blockTransactionsMaxBytes,
+        maxCount: transactionsPerBlockMax,
+        skip: (tx) => skip(tx) || isKnownTx(tx.id),
+      }),
     isKnownTx,
   };
 }
