@@ -35,7 +35,7 @@ export interface IdentifiedTx {
 export interface Unfit {
   /** For its sender, in the executor's words. */
   readonly reason: string;
-  /** Nor can a later block: another transaction has taken its place. */
+  /** Nor can a later block: another transaction has taken its place, or it has no sender. */
   readonly isFinal: boolean;
 }
 

@@ -104,6 +104,7 @@ export class EngineExecutor implements Executor {
       engine: this.#engine,
       eth: this.#eth,
       feeRecipient: normalised(options.feeRecipient ?? "00".repeat(20)),
+      blockTimeMs: Number(options.blockTimeNs) / 1e6,
       forkchoiceOf: (block) => this.#forkchoiceOf(block),
     };
   }

@@ -28,6 +28,10 @@ const offerTimeoutMs = 2_000;
 /** geth's and reth's words, Nethermind's, Besu's: there is no code for it. */
 const nonceIsUsed = /nonce too low|OldNonce|nonce below/i;
 
+/** geth's words and reth's for what is nobody's transaction, or none of this chain. */
+const isNone =
+  /invalid sender|invalid transaction v, r, s values|invalid transaction signature|failed to decode signed transaction/i;
+
 /** Transactions that are offered to the client's pool at the same time. */
 const offersAtOnce = 8;
 
@@ -138,7 +142,7 @@ export class EthApi {
       if (error.detail.code !== "ENGINE_REFUSED") return null;
       const { said } = error.detail;
       if (await this.#mayHave(hash)) return null;
-      return { reason: said, isFinal: nonceIsUsed.test(said) };
+      return { reason: said, isFinal: nonceIsUsed.test(said) || isNone.test(said) };
     }
   }
 

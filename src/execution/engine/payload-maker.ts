@@ -32,14 +32,6 @@ const emptyBlocksWhenTooLarge = 16;
 const listed =
   "it is a list of transactions for ev-reth to build from, and this client takes only what a client built";
 
-/**
- * For so long transactions are offered before a block is due, and after. However many have come together while no block
- * did, the rest are for the next one: a new leader that offered them all first would build nothing until it is none any
- * more. And while they are offered no block of another leader is executed.
- */
-const offersBeforeDueMaxMs = 500;
-const offersWhenDueMaxMs = 200;
-
 export class PayloadMaker implements BlockMaker {
   /** Clients know whole seconds, and want each block later than the one before. */
   readonly timestampStepNs = 1_000_000_000n;
@@ -50,18 +42,18 @@ export class PayloadMaker implements BlockMaker {
 
   constructor(tools: MakerTools) {
     this.#tools = tools;
-    this.#offers = new PoolOffers(tools.eth);
+    this.#offers = new PoolOffers(tools);
   }
 
   async prepare(block: BlockToBuild, parent: ClientBlock): Promise<void> {
-    await this.#offers.offer(block, offersBeforeDueMaxMs);
+    await this.#offers.beforeDue(block);
     // What is begun now would be full when it is fetched.
     this.#building = this.#emptyBlocks > 0 ? null : await this.#start(block, parent);
   }
 
   async build(block: BlockToBuild, parent: ClientBlock): Promise<readonly IdentifiedTx[]> {
     const { engine } = this.#tools;
-    await this.#offers.offer(block, offersWhenDueMaxMs);
+    await this.#offers.whenDue(block);
     const building = isFor(this.#building, block, parent)
       ? this.#building
       : await this.#start(block, parent);

@@ -1,18 +1,41 @@
 /** Shows the client's own pool what waits here, so that it may choose from it. */
 
 import type { BlockToBuild, IdentifiedTx } from "../executor.ts";
+import type { MakerTools } from "./block-maker.ts";
 import type { EthApi } from "./eth-api.ts";
 
 /** A transaction that is still waiting after so many blocks may have fallen out of the client's pool. */
 const offerAgainHeights = 8;
 
+/**
+ * For so long transactions are offered before a block is due, and after, at most: in parts of the time between blocks. However
+ * many have come together while no block did, the rest are for the next one: a new leader that offered them all first would build
+ * nothing until it is none any more. And while they are offered no block of another leader is executed.
+ */
+const beforeDueMaxMs = 500;
+const beforeDuePart = 1 / 2;
+const whenDueMaxMs = 200;
+const whenDuePart = 1 / 5;
+
 export class PoolOffers {
   readonly #eth: EthApi;
+  readonly #blockTimeMs: number;
   /** The height for which each was offered last: since then it is in the client's pool, as far as we know. */
   #offeredFor = new WeakMap<IdentifiedTx, number>();
 
-  constructor(eth: EthApi) {
+  constructor({ eth, blockTimeMs }: Pick<MakerTools, "eth" | "blockTimeMs">) {
     this.#eth = eth;
+    this.#blockTimeMs = blockTimeMs;
+  }
+
+  /** What there is to offer while there is time. */
+  async beforeDue(block: BlockToBuild): Promise<void> {
+    await this.offer(block, Math.min(beforeDueMaxMs, beforeDuePart * this.#blockTimeMs));
+  }
+
+  /** What came at the last moment. */
+  async whenDue(block: BlockToBuild): Promise<void> {
+    await this.offer(block, Math.min(whenDueMaxMs, whenDuePart * this.#blockTimeMs));
   }
 
   /**

@@ -40,6 +40,8 @@ describe("a transaction that is offered", () => {
 
   it.each([
     ["nonce too low: next nonce 5, tx nonce 3", true],
+    ["invalid sender: invalid transaction v, r, s values", true],
+    ["invalid transaction signature", true],
     ["insufficient funds for gas * price + value", false],
     ["replacement transaction underpriced", false],
     ["txpool is full", false],

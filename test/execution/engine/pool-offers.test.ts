@@ -25,7 +25,7 @@ async function begin() {
     () => rpc.close(),
   );
   const pool = new TxPool({ maxTxs: 100, maxBytes: 1_000_000, maxOffers: 2 });
-  const offers = new PoolOffers(new EthApi(rpc));
+  const offers = new PoolOffers({ eth: new EthApi(rpc), blockTimeMs: 1_000 });
   const add = (byte: number) => {
     const tx = new Uint8Array(txBytes).fill(byte);
     return pool.add({ id: tx, tx, origin: "client", isDurable: true });
