@@ -109,6 +109,15 @@ describe("a client that takes lists of transactions", () => {
     expect(client.pool.toSorted()).toEqual([tx(1).text, tx(2).text]);
   });
 
+  it("could never be sent a transaction of megabytes: it is refused at once, though the client is away", async () => {
+    const { client, executor } = await begin();
+    await client.eth.stop();
+    const huge = new Uint8Array(3 * 1024 * 1024).fill(2);
+    expect(executor.checkTx(huge)).toContain("more than an execution client takes in one request");
+    expect(executor.checkTx(huge.subarray(0, 128 * 1024))).toBeNull();
+    await client.eth.start();
+  });
+
   it("names a blob transaction that came by another way: it is in no block", async () => {
     const { client, chain } = await begin();
     client.pool = [`0x03${"01".repeat(39)}`, tx(1).text];
