@@ -35,7 +35,7 @@ export interface IdentifiedTx {
 export interface Unfit {
   /** For its sender, in the executor's words. */
   readonly reason: string;
-  /** Nor can a later block: another transaction has taken its place. */
+  /** Nor can a later block: another transaction has taken its place, or it has no sender. */
   readonly isFinal: boolean;
 }
 
@@ -43,8 +43,11 @@ export interface Unfit {
 export interface BlockToBuild {
   readonly height: number;
   readonly timestampNs: bigint;
-  /** Transactions that came by RPC and are in no block yet, oldest first: as many as fit into a block. */
-  readonly waiting: () => readonly IdentifiedTx[];
+  /**
+   * Transactions that came by RPC and are in no block yet, oldest first: as many as fit into a block, without those to
+   * `skip`, which take no room from others. As long as one waits it is the same object.
+   */
+  readonly waiting: (skip?: (tx: IdentifiedTx) => boolean) => readonly IdentifiedTx[];
   /** True of a transaction that an earlier block holds: it must not be in another (P7). */
   readonly isKnownTx: (id: Uint8Array) => boolean;
 }

@@ -74,6 +74,10 @@ export class NodeListener implements SequencerListener {
     this.#narrator.nodeEvent({ kind: "blockNotTaken", height, reason });
   }
 
+  waitsForGenesis(untilMs: number): void {
+    this.#narrator.nodeEvent({ kind: "waitsForGenesis", untilMs });
+  }
+
   offerRefused(leaderId: string, reason: string): void {
     this.#narrator.nodeEvent({ kind: "offerRefused", leaderId, reason });
   }

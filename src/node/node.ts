@@ -155,7 +155,7 @@ export class Node {
     const dataDisk = watchDataDisk(context, listener);
     const { executor, kv, wallets, store } = await this.#openChain(dataDisk);
     await this.#applySoloLog({ store, executor });
-    const { host, source } = createP2p(context, {
+    const { host, source, awaitedTxIds } = createP2p(context, {
       store,
       leads: () => listener.isLeader,
       askPeer: (...question) => this.#running.consensus.askPeer(...question),
@@ -167,6 +167,7 @@ export class Node {
     this.#began("repair", () => repairer.stop());
     const consensus = createConsensus(context, {
       store,
+      awaitedTxIds,
       isExecuted: await isExecuted(executor, store),
       listener,
       sequencer: () => this.#running.sequencer,

@@ -3,6 +3,7 @@
 import { sleep } from "../base/task-group.ts";
 import type { ClusterStatus } from "../rpc/api.ts";
 import { offerMethod } from "../sequencer/tx-batch.ts";
+import type { PageAnswer } from "./recent-identities.ts";
 
 export const peerMethods = {
   offerTxs: offerMethod,
@@ -26,8 +27,8 @@ export interface PeerRequestHandlers {
   takeOffer(body: Uint8Array): number;
   confirmLeadership(): Promise<number | null>;
   clusterView(): Promise<ClusterStatus>;
-  /** null if this node does not have the block that it is asked for. */
-  txIds(body: Uint8Array): Promise<object | null>;
+  /** null while this node does not have the block that it is asked for. */
+  txIds(body: Uint8Array): Promise<PageAnswer | null>;
   settings(): object;
 }
 
@@ -56,10 +57,10 @@ export async function answerPeer(
     case peerMethods.settings:
       return text(200, JSON.stringify(handlers.settings()));
     case peerMethods.txIds: {
-      const page = await handlers.txIds(body);
-      return page === null
+      const answer = await handlers.txIds(body);
+      return answer === null
         ? text(409, "this node does not have that block")
-        : text(200, JSON.stringify(page));
+        : text(answer.status, JSON.stringify(answer.page));
     }
     default:
       return text(404, `this node does not know ${method}: it runs another version`);

@@ -3,6 +3,17 @@
  * node that does not know them would judge a repetition otherwise than the rest (P7). Where blocks are
  * missing below a snapshot of ours, that has them; below one that a leader in Go has sent, and below the first
  * entry of a log, they are asked for, a page at a time.
+ *
+ * Whom it asks, and for how long:
+ *
+ *   a member of ours that has the blocks   has them all: its word is enough
+ *   ... that has yet to catch up           may learn of them from its log: it is waited for
+ *   ... that asks for them itself          knows no more than its pages, now or later
+ *   ... that does not answer               may have them: it is waited for, and the log says so
+ *   another program                        has none
+ *
+ * Where all others are of the third kind and the last, nobody has the rest. Each of ours goes on with the union of what
+ * they have, which is the same on all: so they judge alike. An ev-node that is down looks like a member of ours.
  */
 
 import { z } from "zod";
@@ -19,6 +30,7 @@ const idsPerPage = 4_096;
 
 const askTimeoutMs = 5_000;
 const askAgainMs = 1_000;
+const tellEveryMs = 10_000;
 
 const height = z.int().nonnegative();
 
@@ -41,71 +53,152 @@ const pageSchema = z.object({
 type Page = z.input<typeof pageSchema>;
 type DecodedPage = z.output<typeof pageSchema>;
 
-/** The page that `body` asks for; null if this node does not have the block up to which it is asked. */
-export async function pageOfTxIds(body: Uint8Array, store: SnapshotStore): Promise<Page | null> {
+export interface PageAnswer {
+  /** As HTTP has it; a member of an older version takes no other page than a whole one. */
+  readonly status: typeof pageStatus.whole | typeof pageStatus.partial;
+  readonly page: Page;
+}
+
+const pageStatus = {
+  whole: 200,
+  /** Of blocks up to this node's head, which is below the height it is asked for: it can never know more of them. */
+  partial: 206,
+} as const;
+
+/**
+ * The page that `body` asks for; null while this node does not have the block up to which it is asked. But one that
+ * itself asks for the identities of that block (`awaitedHeight`) answers with what it has.
+ */
+export async function pageOfTxIds(
+  body: Uint8Array,
+  store: SnapshotStore,
+  awaitedHeight: Height | null,
+): Promise<PageAnswer | null> {
   const parsed = requestSchema.safeParse(parse(body));
-  if (!parsed.success || store.head.height < parsed.data.to) return null;
+  if (!parsed.success) return null;
   const { from, to } = parsed.data;
+  const head = store.head.height;
+  if (head < to && (awaitedHeight === null || awaitedHeight < to)) return null;
+  const status = head < to ? pageStatus.partial : pageStatus.whole;
   const blocks: Page["blocks"] = [];
   let count = 0;
   await store.flushed();
-  for await (const { height, txIds } of store.recentTxIds(to, from)) {
-    if (count >= idsPerPage) return { next: height, blocks };
+  for await (const { height, txIds } of store.recentTxIds(Math.min(to, head), from)) {
+    if (count >= idsPerPage) return { status, page: { next: height, blocks } };
     blocks.push({ height, txIds: txIds.map(toHex) });
     count += txIds.length;
   }
-  return { next: null, blocks };
+  return { status, page: { next: null, blocks } };
 }
 
-/**
- * All identities within the window below `height`, this height included. Asks until a member has them, or
- * `signal` aborts. null if nobody can: all others are other programs.
- */
-export async function fetchTxIds(
-  height: Height,
-  ask: (peerId: string, body: Uint8Array, timeoutMs: number) => Promise<PeerReply>,
-  peerIds: readonly string[],
-  signal: AbortSignal,
-): Promise<readonly TxIdsAt[] | null> {
-  const aborted = new Promise<null>((resolve) => {
-    signal.addEventListener("abort", () => resolve(null), { once: true });
-  });
-  while (!signal.aborted) {
-    let foreignCount = 0;
+export interface TxIdFetchDependencies {
+  readonly ask: (peerId: string, body: Uint8Array, timeoutMs: number) => Promise<PeerReply>;
+  /** All other members. */
+  readonly peerIds: readonly string[];
+  /** These may have them, and do not answer, or have yet to catch up: at first, and every 10 s. */
+  readonly waitingFor: (height: Height, peerIds: readonly string[]) => void;
+}
+
+export interface FoundTxIds {
+  readonly identities: readonly TxIdsAt[];
+  /** No member has the others: all are other programs, or lack the same blocks. */
+  readonly areSomeLost: boolean;
+}
+
+const ended: FoundTxIds = { identities: [], areSomeLost: false };
+
+export class TxIdFetch {
+  readonly #dependencies: TxIdFetchDependencies;
+  #awaitedHeight: Height | null = null;
+  #toldAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(dependencies: TxIdFetchDependencies) {
+    this.#dependencies = dependencies;
+  }
+
+  /** Up to here this node asks the others: of blocks above its head, and not above this one, it knows none by itself. */
+  get awaitedHeight(): Height | null {
+    return this.#awaitedHeight;
+  }
+
+  /** All identities within the window below `height`, this height included. Asks until it is known who has them, or `signal` aborts. */
+  async run(height: Height, signal: AbortSignal): Promise<FoundTxIds> {
+    const { waitingFor } = this.#dependencies;
+    const aborted = new Promise<null>((resolve) => {
+      signal.addEventListener("abort", () => resolve(null), { once: true });
+    });
+    this.#awaitedHeight = height;
+    try {
+      while (!signal.aborted) {
+        const found = await this.#round(height, signal, aborted);
+        if (found.kind === "found") return found;
+        if (performance.now() - this.#toldAtMs >= tellEveryMs && !signal.aborted) {
+          this.#toldAtMs = performance.now();
+          waitingFor(height, found.absent);
+        }
+        await sleep(askAgainMs, signal);
+      }
+      return ended;
+    } finally {
+      this.#awaitedHeight = null;
+    }
+  }
+
+  /** Asks each member once. */
+  async #round(height: Height, signal: AbortSignal, aborted: Promise<null>): Promise<Round> {
+    const { ask, peerIds } = this.#dependencies;
+    const partial: TxIdsAt[][] = [];
+    const absent: string[] = [];
     for (const peerId of peerIds) {
       const asking = pagesOf(height, (body) => ask(peerId, body, askTimeoutMs));
       // A member that does not answer must not hold up a stop.
       const found = await Promise.race([asking, aborted]);
-      if (found === null || signal.aborted) return [];
-      if (found.kind === "all") return found.identities;
-      if (found.kind === "foreign") foreignCount++;
+      if (found === null || signal.aborted) return { kind: "found", ...ended };
+      if (found.kind === "all") return { ...found, kind: "found", areSomeLost: false };
+      if (found.kind === "partial") partial.push(found.identities);
+      if (found.kind === "notNow") absent.push(peerId);
     }
-    if (foreignCount === peerIds.length) return null;
-    await sleep(askAgainMs, signal);
+    if (absent.length > 0) return { kind: "notYet", absent };
+    return { kind: "found", identities: unionOf(partial), areSomeLost: true };
   }
-  return [];
 }
 
+type Round =
+  | ({ readonly kind: "found" } & FoundTxIds)
+  | { readonly kind: "notYet"; readonly absent: readonly string[] };
+
 type Found =
-  | { readonly kind: "all"; readonly identities: readonly TxIdsAt[] }
-  /** It does not answer, or lacks blocks itself. */
+  /** `partial`: the member asks for the others itself. */
+  | { readonly kind: "all" | "partial"; readonly identities: TxIdsAt[] }
+  /** It does not answer, or has yet to catch up. */
   | { readonly kind: "notNow" }
   | { readonly kind: "foreign" };
 
 async function pagesOf(to: Height, ask: (body: Uint8Array) => Promise<PeerReply>): Promise<Found> {
   const identities: TxIdsAt[] = [];
-  for (let from: Height | null = 0; from !== null; ) {
+  for (let from: Height = 0; ; ) {
     const reply = await ask(new TextEncoder().encode(JSON.stringify({ from, to })));
     if (reply.kind === "failed")
       return { kind: reply.failure === "foreign" ? "foreign" : "notNow" };
-    if (reply.status !== 200) return { kind: "notNow" };
+    const { status } = reply;
+    if (status !== pageStatus.whole && status !== pageStatus.partial) return { kind: "notNow" };
     const page = decodePage(reply.body);
     if (page === null || (page.next !== null && page.next <= from)) return { kind: "notNow" };
     const { next, blocks }: DecodedPage = page;
     for (const block of blocks) identities.push(block);
+    if (next === null) return { kind: status === pageStatus.whole ? "all" : "partial", identities };
     from = next;
   }
-  return { kind: "all", identities };
+}
+
+/** Who knows a block's transactions knows all of them. */
+function unionOf(pages: readonly (readonly TxIdsAt[])[]): TxIdsAt[] {
+  const byHeight = new Map<Height, TxIdsAt>();
+  for (const block of pages.flat()) {
+    const known = byHeight.get(block.height)?.txIds.length ?? 0;
+    if (block.txIds.length > known) byHeight.set(block.height, block);
+  }
+  return [...byHeight.values()];
 }
 
 /** null if it is none that a block store could take. */

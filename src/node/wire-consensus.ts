@@ -1,5 +1,6 @@
 /** The consensus thread, and who hears what it says. */
 
+import type { Height } from "../block/types.ts";
 import { parseSocketAddress } from "../config/address.ts";
 import { Consensus } from "../consensus/consensus.ts";
 import type { Sequencer } from "../sequencer/sequencer.ts";
@@ -16,6 +17,8 @@ import { sharedSettingsOf } from "./shared-settings.ts";
 /** What is there once the node's parts are: the thread speaks only after its start. */
 export interface ConsensusHearers {
   readonly store: BlockStore;
+  /** The height up to which this node asks others for identities of transactions; null while it asks for none. */
+  readonly awaitedTxIds: () => Height | null;
   /** Whether the executor has all stored blocks. */
   readonly isExecuted: boolean;
   readonly listener: NodeListener;
@@ -26,7 +29,7 @@ export interface ConsensusHearers {
 export function createConsensus(context: NodeContext, hearers: ConsensusHearers): Consensus {
   const { options, nodeId, narrator, metrics, log } = context;
   const { raft, storage } = options.config;
-  const { store, isExecuted, listener, sequencer, view } = hearers;
+  const { store, awaitedTxIds, isExecuted, listener, sequencer, view } = hearers;
   const reporter = new RaftMetrics(raft, { metrics, narrator, log });
   const consensus: Consensus = new Consensus(
     {
@@ -73,7 +76,7 @@ export function createConsensus(context: NodeContext, hearers: ConsensusHearers)
           takeOffer: (offer) => sequencer().takeOffer(offer),
           confirmLeadership: () => consensus.confirmLeadership(),
           clusterView: () => view().ownClusterView(),
-          txIds: (request) => pageOfTxIds(request, store),
+          txIds: (request) => pageOfTxIds(request, store, awaitedTxIds()),
           settings: () => sharedSettingsOf(context),
         }),
       failed: context.fail,

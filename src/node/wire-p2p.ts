@@ -1,6 +1,7 @@
 /** Blocks to and from other nodes: the libp2p host, what it serves, and what is fetched through it. */
 
 import { InvariantError } from "../base/assert.ts";
+import type { Height } from "../block/types.ts";
 import { Backfill, type Gap } from "../p2p/backfill.ts";
 import { P2pError } from "../p2p/errors.ts";
 import type { P2pEvent } from "../p2p/event.ts";
@@ -13,19 +14,23 @@ import type { BlockStore } from "../storage/block-store.ts";
 import type { NodeContext } from "./context.ts";
 import { P2pReporter } from "./p2p-reporter.ts";
 import { peerMethods } from "./peer-requests.ts";
-import { fetchTxIds } from "./recent-identities.ts";
+import { TxIdFetch } from "./recent-identities.ts";
 
 /** What a node serves in a second while it leads: building blocks comes first. */
 const servedWhileLeadingBytes = 8 * 1024 * 1024;
 
 /** Members in Go have kept none, so nobody of ours judges otherwise. */
 const identitiesLost =
-  "no other member is an ev-sequencer: a transaction of a block up to here is a new one if it comes again";
+  "no member knows all recent transactions by name: one of a block up to here may be a new one if it comes again";
+const identitiesAwaited =
+  "waiting for members that may know recent transactions by name: start them, or take from raft.peers who is gone for good";
 
 export interface P2pParts {
   readonly host: P2pHost;
   /** The blocks that this node lacks, from its peers. */
   readonly source: BlockSource;
+  /** The height up to which it asks others for identities of transactions; null while it asks for none. */
+  readonly awaitedTxIds: () => Height | null;
 }
 
 export interface P2pDependencies {
@@ -78,21 +83,24 @@ export function createP2p(
     },
   );
   const others = [...context.addresses.keys()].filter((id) => id !== context.nodeId);
+  const txIdFetch = new TxIdFetch({
+    ask: (peerId, body, timeoutMs) => askPeer(peerId, peerMethods.txIds, body, timeoutMs),
+    peerIds: others,
+    waitingFor: (height, absent) => {
+      log.warn({ height, members: absent.join(",") }, identitiesAwaited);
+    },
+  });
   return {
     host,
     source: {
       blocks: (gap, signal) => fetched(backfill, store, gap, signal),
       txIds: async (height, signal) => {
-        const found = await fetchTxIds(
-          height,
-          (peerId, body, timeoutMs) => askPeer(peerId, peerMethods.txIds, body, timeoutMs),
-          others,
-          signal,
-        );
-        if (found === null) log.warn({ height }, identitiesLost);
-        return found ?? [];
+        const { identities, areSomeLost } = await txIdFetch.run(height, signal);
+        if (areSomeLost) log.warn({ height }, identitiesLost);
+        return identities;
       },
     },
+    awaitedTxIds: () => txIdFetch.awaitedHeight,
   };
 }
 

@@ -68,6 +68,7 @@ export class NodeEventCounter {
         break;
       case "offerRefused":
       case "blockNotTaken":
+      case "waitsForGenesis":
         break;
       case "dataDiskSlow":
         process.diskSlow.set({ directory: "data" }, 1);

@@ -93,6 +93,10 @@ export function describeNodeEvent(event: NodeEvent): Narration {
       );
       return repeated(`blockNotTaken/${reason}`, narration);
     }
+    case "waitsForGenesis": {
+      const until = new Date(event.untilMs).toISOString();
+      return line("", "info", { until }, "the first block waits for the time of the genesis");
+    }
     case "txDropped": {
       const { txId, reason } = event;
       const facts = { tx: `0x${toHex(txId)}`, reason };

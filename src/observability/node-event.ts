@@ -96,6 +96,8 @@ export type NodeEvent =
   | { readonly kind: "offerRefused"; readonly leaderId: string; readonly reason: string }
   /** A block that this node has built as the leader does not get into its log for now. */
   | { readonly kind: "blockNotTaken"; readonly height: number; readonly reason: string }
+  /** This node leads, and the chain has not begun. */
+  | { readonly kind: "waitsForGenesis"; readonly untilMs: number }
   /** The disk of the blocks takes too long for a write to lead with: an average, or the one under way (P5). */
   | { readonly kind: "dataDiskSlow"; readonly takesMs: number; readonly limitMs: number }
   | { readonly kind: "dataDiskWell" }

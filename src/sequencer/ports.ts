@@ -79,8 +79,8 @@ export interface BlockSource {
   ): AsyncIterable<FetchedBlock>;
   /**
    * The identities within the window below `height`, this height included, which blocks from peers come
-   * without. Waits until a member has them; none where all others are programs that keep none, and anything
-   * once `signal` aborts.
+   * without. Waits until a member has them, or it is known that none has the rest; and answers anything once
+   * `signal` aborts.
    */
   txIds(height: Height, signal: AbortSignal): Promise<readonly TxIdsAt[]>;
 }

@@ -33,6 +33,8 @@ export interface ProducerDependencies {
   readonly produced: (durationMs: number) => void;
   /** The executor cannot build now; it is asked again. */
   readonly buildFailed: (height: number, error: ExecutionError) => void;
+  /** The first block comes at the time of the genesis, a while from now: by the clock of the wall. */
+  readonly waitsForGenesis: (untilMs: number) => void;
   /** The log takes no block of this node for now; another is offered in a moment. */
   readonly notTaken: (height: number, reason: string) => void;
   readonly consensus: ConsensusPort;
@@ -49,6 +51,10 @@ export interface ProducerDependencies {
 
 /** How often a wait that nothing wakes looks again: for a lease, or for a transaction in lazy mode. */
 const pollMs = 5;
+/** And one that knows its end: a clock may jump, and a timer holds no more than 24 days. */
+const longestSleepMs = 1_000;
+/** An operator is told of a longer wait for the first block. */
+const toldWaitMs = 3_000;
 /** From a block of ours that was refused to the next: each is an entry in the log and a line in every node's. */
 const refusedDelayMs = 1_000;
 /** An executor that cannot build now is asked again, ever more seldom. */
@@ -67,6 +73,7 @@ export async function produceBlocks(
   signal: AbortSignal,
 ): Promise<void> {
   const { consensus } = dependencies;
+  tellGenesis(options, dependencies);
   let failures = 0;
   let setbacks = 0;
   while (!signal.aborted) {
@@ -123,6 +130,12 @@ async function prepare(
   await unlessUnavailable(executor.prepare(block));
 }
 
+function tellGenesis(options: ProducerOptions, dependencies: ProducerDependencies): void {
+  if (dependencies.head().height >= options.genesis.initialHeight) return;
+  const waitMs = delayMs(options.blockTimeMs, options, dependencies);
+  if (waitMs > toldWaitMs) dependencies.waitsForGenesis(dependencies.unixMs() + waitMs);
+}
+
 /** The next block, for the time at which it is due; or why the executor cannot build it now. */
 async function build(
   term: number,
@@ -161,10 +174,12 @@ function nextBlock(
   return {
     height: head.height + 1,
     timestampNs: nextTimeNs({ head, genesis, nowNs, stepNs: executor.timestampStepNs }),
-    waiting: () =>
-      pool
-        .take(term, blockTransactionsMaxBytes, transactionsPerBlockMax)
-        .filter(({ id }) => !isKnownTx(id)),
+    waiting: (skip = () => false) =>
+      pool.take(term, {
+        maxBytes: blockTransactionsMaxBytes,
+        maxCount: transactionsPerBlockMax,
+        skip: (tx) => skip(tx) || isKnownTx(tx.id),
+      }),
     isKnownTx,
   };
 }
@@ -195,7 +210,7 @@ async function untilDue(
     const waitMs = delayMs(isIdle ? lazyBlockIntervalMs : blockTimeMs, options, dependencies);
     if (waitMs > 0) {
       // A transaction that comes in lazy mode is noticed at the next look.
-      await sleep(isIdle ? Math.min(waitMs, pollMs) : waitMs, signal);
+      await sleep(Math.min(waitMs, isIdle ? pollMs : longestSleepMs), signal);
     } else if (!dependencies.consensus.holdsLease(term)) {
       await sleep(pollMs, signal);
     } else {

@@ -58,6 +58,8 @@ export interface SequencerListener extends ReadinessListener {
   offerRefused(leaderId: string, reason: string): void;
   /** A block of this node, which leads, does not get into its log now; there will be another at this height. */
   blockNotTaken(height: number, reason: string): void;
+  /** This node leads, and builds the first block only at the time of the genesis. */
+  waitsForGenesis(untilMs: number): void;
   /** A transaction that this node had accepted will be in no block. */
   txDropped(txId: Uint8Array, reason: string): void;
   /** How long something took that is done once a block. */
@@ -179,6 +181,7 @@ export class Sequencer {
         consensus,
         produced: (durationMs) => listener.timed("block_production", durationMs),
         notTaken: (height, reason) => listener.blockNotTaken(height, reason),
+        waitsForGenesis: (untilMs) => listener.waitsForGenesis(untilMs),
         buildFailed: (height, error) => {
           this.#readiness.executionFailed(height, error);
           if (error.code === "EXECUTION_GAP") this.#applier.refill();

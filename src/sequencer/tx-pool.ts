@@ -56,6 +56,12 @@ export interface PoolLimits {
   readonly maxOffers: number;
 }
 
+export interface TakeLimits {
+  readonly maxBytes: number;
+  readonly maxCount: number;
+  readonly skip: (pending: PendingTx) => boolean;
+}
+
 export class TxPool {
   readonly #limits: PoolLimits;
   readonly #pending = new Map<string, PendingTx>();
@@ -126,12 +132,12 @@ export class TxPool {
     return offers >= this.#limits.maxOffers && offeredTerm !== term;
   }
 
-  /** The oldest transactions that fit into a block of `term`; at least one if there is one. */
-  take(term: number, maxBytes: number, maxCount: number): PendingTx[] {
+  /** The oldest transactions that fit into a block of `term`, without those to skip; at least one if there is one. */
+  take(term: number, { maxBytes, maxCount, skip }: TakeLimits): PendingTx[] {
     const taken: PendingTx[] = [];
     let bytes = 0;
     for (const pending of this.#pending.values()) {
-      if (this.isExhausted(pending, term)) continue;
+      if (this.isExhausted(pending, term) || skip(pending)) continue;
       bytes += pending.tx.length;
       if (taken.length >= maxCount || (taken.length > 0 && bytes > maxBytes)) break;
       taken.push(pending);

@@ -266,6 +266,10 @@ const nodeLines: readonly (readonly [NodeEvent, string])[] = [
     'WRN block not taken into the log, building another height=7 reason="its 17000000 bytes exceed the 16777216"',
   ],
   [
+    { kind: "waitsForGenesis", untilMs: 1_800_000_000_000 },
+    "INF the first block waits for the time of the genesis until=2027-01-15T08:00:00.000Z",
+  ],
+  [
     { kind: "offerRefused", leaderId: "node-2", reason: "its queue is full" },
     'WRN leader takes no transactions of ours leader=node-2 reason="its queue is full"',
   ],

@@ -188,6 +188,7 @@ export function startSequencer(
     executionFailed: () => {},
     executionRecovered: () => {},
     blockNotTaken: (height, reason) => recorded.notTaken.push(`${height}: ${reason}`),
+    waitsForGenesis: () => {},
     txDropped: (txId, reason) => recorded.dropped.push(`${toHex(txId)}: ${reason}`),
     backlogChanged: (backlog) => recorded.backlogs.push(backlog),
   };

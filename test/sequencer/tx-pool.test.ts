@@ -5,6 +5,7 @@ import { Submissions } from "../../src/sequencer/submission.ts";
 import { markOffered, type PendingTx, TxPool } from "../../src/sequencer/tx-pool.ts";
 import { bytes, openChain, until } from "./fixtures.ts";
 
+const all = { maxBytes: 100, maxCount: 100, skip: () => false };
 const limits = { maxTxs: 100_000, maxBytes: 1_000_000, maxOffers: 2 };
 
 it("lets in an offered transaction that is larger than the whole queue, one at a time", () => {
@@ -27,14 +28,25 @@ it("a transaction that too many leaders were offered is still taken for another 
   const pool = new TxPool(limits);
   const lost = pool.add({ id: bytes("a"), tx: bytes("a"), origin: "client", isDurable: false });
   for (const term of [1, 2]) markOffered(lost, term);
-  expect(pool.take(3, 100, 100)).toEqual([]);
+  expect(pool.take(3, all)).toEqual([]);
   // This node leads now, and another offers it the same.
   pool.keepFor(lost, "peer");
-  expect(pool.take(3, 100, 100)).toEqual([lost]);
+  expect(pool.take(3, all)).toEqual([lost]);
   pool.release(lost, "client");
-  expect(pool.take(3, 100, 100)).toEqual([lost]);
+  expect(pool.take(3, all)).toEqual([lost]);
   pool.dropForwarded();
   expect(pool.size).toBe(0);
+});
+
+it("what is skipped takes no room from what came after it", () => {
+  const pool = new TxPool(limits);
+  const [first, second, third] = ["a", "b", "c"].map((id) =>
+    pool.add({ id: bytes(id), tx: new Uint8Array(60), origin: "client", isDurable: false }),
+  );
+  expect(pool.take(1, all)).toEqual([first]);
+  expect(pool.take(1, { ...all, skip: (pending) => pending === first })).toEqual([second]);
+  expect(pool.take(1, { ...all, skip: (pending) => pending !== third })).toEqual([third]);
+  expect(pool.take(1, { ...all, skip: () => true })).toEqual([]);
 });
 
 /** Counts how often the whole pool is gone through. */

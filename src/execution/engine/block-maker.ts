@@ -21,6 +21,8 @@ export interface MakerTools {
   readonly engine: EngineApi;
   readonly eth: EthApi;
   readonly feeRecipient: string;
+  /** From a block to the next. */
+  readonly blockTimeMs: number;
   /** That the client's head stays at `block`. */
   readonly forkchoiceOf: (block: ClientBlock) => Promise<Forkchoice>;
 }

@@ -22,7 +22,7 @@ import { CallWatch, type FinishedCall } from "./call-watch.ts";
 import { checkState, checkValid, payloadOf } from "./committed-block.ts";
 import { EngineApi, type Judgement, type Submission } from "./engine-api.ts";
 import { EngineError, malformed, moved, stuck } from "./errors.ts";
-import { EthApi } from "./eth-api.ts";
+import { EthApi, whyTooLarge } from "./eth-api.ts";
 import { type ForkchoiceLags, ForkchoiceRule, type NamedBlock } from "./forkchoice.ts";
 import { JsonRpcClient } from "./json-rpc.ts";
 import { mintToken } from "./jwt.ts";
@@ -104,6 +104,7 @@ export class EngineExecutor implements Executor {
       engine: this.#engine,
       eth: this.#eth,
       feeRecipient: normalised(options.feeRecipient ?? "00".repeat(20)),
+      blockTimeMs: Number(options.blockTimeNs) / 1e6,
       forkchoiceOf: (block) => this.#forkchoiceOf(block),
     };
   }
@@ -124,7 +125,7 @@ export class EngineExecutor implements Executor {
 
   /** Whether it is worth a sequencer's memory; what it is worth to the client, the client says. */
   checkTx(tx: Uint8Array): string | null {
-    return whyNoTransaction(tx);
+    return whyNoTransaction(tx) ?? whyTooLarge(tx);
   }
 
   identityOf(tx: Uint8Array): Uint8Array {

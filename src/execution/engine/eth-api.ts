@@ -28,8 +28,27 @@ const offerTimeoutMs = 2_000;
 /** geth's and reth's words, Nethermind's, Besu's: there is no code for it. */
 const nonceIsUsed = /nonce too low|OldNonce|nonce below/i;
 
+/** geth's words and reth's for what is nobody's transaction, or none of this chain. */
+const isNone =
+  /invalid sender|invalid transaction v, r, s values|invalid transaction signature|failed to decode signed transaction/i;
+
 /** Transactions that are offered to the client's pool at the same time. */
 const offersAtOnce = 8;
+
+/**
+ * No client is sent a larger one: geth ends the connection where a request has more than 5 MiB, and in JSON a transaction has
+ * twice its bytes. What pools take is less (geth's 128 KiB), and for them to say.
+ */
+export const offeredTxMaxBytes = (5 * 1024 * 1024 - 1024) / 2;
+
+/** HTTP's word for a request that has too many bytes. */
+const contentTooLarge = 413;
+
+/** Why nobody's client can be sent the transaction; null if it can. */
+export function whyTooLarge({ length }: Uint8Array): string | null {
+  if (length <= offeredTxMaxBytes) return null;
+  return `${length} bytes are more than an execution client takes in one request (${offeredTxMaxBytes})`;
+}
 
 export class EthApi {
   readonly #rpc: JsonRpcClient;
@@ -110,12 +129,12 @@ export class EthApi {
     for (let from = 0; from < txs.length; from += offersAtOnce) {
       if (from > 0 && performance.now() >= untilMs) return from;
       const offers = txs.slice(from, from + offersAtOnce).map(async (tx) => {
+        if (whyTooLarge(tx) !== null) return;
         try {
           const params = [formatData(tx)];
           await this.#rpc.call({ method, params, timeoutMs, result: hashSchema });
         } catch (error) {
-          const isItsWord = error instanceof EngineError && error.code === "ENGINE_REFUSED";
-          if (!isItsWord) throw error;
+          if (wordOf(error) === null) throw error;
         }
       });
       await Promise.all(offers);
@@ -128,6 +147,9 @@ export class EthApi {
    * client has it already, in its pool or in a block, and where it does not answer.
    */
   async offer(tx: Uint8Array, hash: Uint8Array): Promise<Unfit | null> {
+    const tooLarge = whyTooLarge(tx);
+    // From an earlier time, or from a member with other limits: accepted here, it would not have been.
+    if (tooLarge !== null) return { reason: tooLarge, isFinal: true };
     try {
       const params = [formatData(tx)];
       const method = "eth_sendRawTransaction";
@@ -135,10 +157,10 @@ export class EthApi {
       return null;
     } catch (error) {
       if (!(error instanceof EngineError)) throw error;
-      if (error.detail.code !== "ENGINE_REFUSED") return null;
-      const { said } = error.detail;
+      const said = wordOf(error);
+      if (said === null) return null;
       if (await this.#mayHave(hash)) return null;
-      return { reason: said, isFinal: nonceIsUsed.test(said) };
+      return { reason: said, isFinal: nonceIsUsed.test(said) || isNone.test(said) };
     }
   }
 
@@ -160,4 +182,13 @@ export class EthApi {
     const params = [tag, false];
     return await this.#rpc.call({ method, params, timeoutMs, result: clientBlockSchema });
   }
+}
+
+/** What the client, or who stands before it, has said to this one transaction; null if it says nothing of it. */
+function wordOf(error: unknown): string | null {
+  if (!(error instanceof EngineError)) return null;
+  const { detail } = error;
+  if (detail.code === "ENGINE_REFUSED") return detail.said;
+  const isTooLarge = detail.code === "ENGINE_HTTP_STATUS" && detail.status === contentTooLarge;
+  return isTooLarge ? "the execution client takes no request that large (HTTP status 413)" : null;
 }

@@ -1,6 +1,8 @@
 /**
- * ev-reth: the block is a list of transactions, those that came by RPC and then the client's own pool,
- * and every node's client builds the same payload from it once it is committed.
+ * ev-reth: the block is a list of transactions, and every node's client builds the same payload from it once it is
+ * committed. The leader's client chooses: what waits is offered to its pool, and the list is what its pool names then.
+ * ev-reth leaves out of a block, without a word, what does not fit into its gas or comes before its nonce, and builds none
+ * at all where a signature is no signature. Its pool names nothing of that, and no more than a block's gas.
  */
 
 import { blockTransactionsMaxBytes } from "../../base/limits.ts";
@@ -12,30 +14,41 @@ import { bytesOf, type ClientBlock, formatData } from "./answers.ts";
 import { attributesOf, type BlockMaker, type MakerTools, secondsOf } from "./block-maker.ts";
 import type { Submission } from "./engine-api.ts";
 import { malformed } from "./errors.ts";
-import { transactionHash } from "./payload-block.ts";
+import { transactionHash, whyNoTransaction } from "./payload-block.ts";
+import { PoolOffers } from "./pool-offers.ts";
 
 export class ListMaker implements BlockMaker {
   /** ev-reth lets blocks share a second. */
   readonly timestampStepNs = 1n;
   readonly #tools: MakerTools;
+  readonly #offers: PoolOffers;
 
   constructor(tools: MakerTools) {
     this.#tools = tools;
+    this.#offers = new PoolOffers(tools);
   }
 
-  /** Nothing to begin: ev-reth builds what is committed. */
-  async prepare(): Promise<void> {}
+  /** No build is begun: ev-reth builds what is committed. */
+  async prepare(block: BlockToBuild): Promise<void> {
+    await this.#offers.beforeDue(block);
+  }
 
-  async build({ waiting, isKnownTx }: BlockToBuild): Promise<readonly IdentifiedTx[]> {
-    const pooled = (await this.#tools.eth.pooledTransactions()) ?? [];
-    const candidates = [...waiting(), ...pooled.map((tx) => ({ tx, id: transactionHash(tx) }))];
+  async build(block: BlockToBuild): Promise<readonly IdentifiedTx[]> {
+    const { eth } = this.#tools;
+    await this.#offers.whenDue(block);
+    const pooled = await eth.pooledTransactions();
+    if (pooled === null) throw malformed(eth.url, "txpoolExt_getTxs", "it had this method before");
     const chosen = new Map<string, IdentifiedTx>();
     let bytes = 0;
-    for (const { tx, id } of candidates) {
+    for (const tx of pooled) {
+      // A blob transaction, by another way than ours. Its sender has no transactions of another kind in the pool.
+      if (whyNoTransaction(tx) !== null) continue;
+      const id = transactionHash(tx);
       const name = formatData(id);
       // The client's pool goes on naming what is executed.
-      if (tx.length === 0 || chosen.has(name) || isKnownTx(id)) continue;
+      if (chosen.has(name) || block.isKnownTx(id)) continue;
       bytes += tx.length;
+      // Here the list ends: a later one may be its sender's next.
       if (bytes > blockTransactionsMaxBytes || chosen.size >= transactionsPerBlockMax) break;
       chosen.set(name, { tx, id });
     }
@@ -81,6 +94,7 @@ export class ListMaker implements BlockMaker {
     throw diverged({ height, field: "transactions", executed: bytesOf(executed.hash), offered });
   }
 
-  /** Holds nothing between two calls. */
-  reset(): void {}
+  reset(): void {
+    this.#offers.reset();
+  }
 }

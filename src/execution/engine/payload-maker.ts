@@ -3,7 +3,6 @@
  * begins when the block before is executed, and the result is fetched when the block is due.
  */
 
-import { toHex } from "../../base/bytes.ts";
 import { sleep } from "../../base/task-group.ts";
 import { rejected, unrunnable } from "../errors.ts";
 import type { BlockToBuild, BlockToExecute, IdentifiedTx } from "../executor.ts";
@@ -12,6 +11,7 @@ import { attributesOf, type BlockMaker, type MakerTools, secondsOf } from "./blo
 import type { Submission } from "./engine-api.ts";
 import { EngineError, malformed } from "./errors.ts";
 import { encodePayload } from "./payload-block.ts";
+import { PoolOffers } from "./pool-offers.ts";
 
 interface Building {
   readonly payloadId: string;
@@ -32,39 +32,28 @@ const emptyBlocksWhenTooLarge = 16;
 const listed =
   "it is a list of transactions for ev-reth to build from, and this client takes only what a client built";
 
-/** A transaction that is still waiting after so many blocks may have fallen out of the client's pool. */
-const offerAgainHeights = 8;
-
-/**
- * For so long transactions are offered before a block is due, and after. However many have come together while no block
- * did, the rest are for the next one: a new leader that offered them all first would build nothing until it is none any
- * more. And while they are offered no block of another leader is executed.
- */
-const offersBeforeDueMaxMs = 500;
-const offersWhenDueMaxMs = 200;
-
 export class PayloadMaker implements BlockMaker {
   /** Clients know whole seconds, and want each block later than the one before. */
   readonly timestampStepNs = 1_000_000_000n;
   readonly #tools: MakerTools;
   #building: Building | null = null;
   #emptyBlocks = 0;
-  /** Transactions in the client's pool, as far as we know: by identity, with the height they were offered for. */
-  readonly #offered = new Map<string, number>();
+  readonly #offers: PoolOffers;
 
   constructor(tools: MakerTools) {
     this.#tools = tools;
+    this.#offers = new PoolOffers(tools);
   }
 
   async prepare(block: BlockToBuild, parent: ClientBlock): Promise<void> {
-    await this.#offer(block, offersBeforeDueMaxMs);
+    await this.#offers.beforeDue(block);
     // What is begun now would be full when it is fetched.
     this.#building = this.#emptyBlocks > 0 ? null : await this.#start(block, parent);
   }
 
   async build(block: BlockToBuild, parent: ClientBlock): Promise<readonly IdentifiedTx[]> {
     const { engine } = this.#tools;
-    await this.#offer(block, offersWhenDueMaxMs);
+    await this.#offers.whenDue(block);
     const building = isFor(this.#building, block, parent)
       ? this.#building
       : await this.#start(block, parent);
@@ -109,7 +98,7 @@ export class PayloadMaker implements BlockMaker {
 
   reset(): void {
     this.#building = null;
-    this.#offered.clear();
+    this.#offers.reset();
   }
 
   async #start(block: BlockToBuild, parent: ClientBlock): Promise<Building> {
@@ -126,20 +115,6 @@ export class PayloadMaker implements BlockMaker {
     }
     const { latestValidHash, reason } = answer;
     throw rejected({ height: parent.number, committedHash: parent.hash, latestValidHash, reason });
-  }
-
-  async #offer(block: BlockToBuild, forMs: number): Promise<void> {
-    const { height } = block;
-    const waiting = block.waiting();
-    const isWaiting = new Set(waiting.map(({ id }) => toHex(id)));
-    for (const [name, since] of this.#offered) {
-      const isOld = since + offerAgainHeights <= height;
-      if (isOld || !isWaiting.has(name)) this.#offered.delete(name);
-    }
-    const fresh = waiting.filter(({ id }) => !this.#offered.has(toHex(id)));
-    const txs = fresh.map(({ tx }) => tx);
-    const count = await this.#tools.eth.offerTransactions(txs, forMs);
-    for (const { id } of fresh.slice(0, count)) this.#offered.set(toHex(id), height);
   }
 }
 

@@ -41,7 +41,14 @@ function connect(
 
 function tx(byte: number) {
   const bytes = new Uint8Array(40).fill(byte);
-  return { tx: bytes, id: transactionHash(bytes) };
+  // A type that the client's pool takes from others than this node, too.
+  bytes[0] = 2;
+  return { tx: bytes, id: transactionHash(bytes), text: `0x${Buffer.from(bytes).toString("hex")}` };
+}
+
+/** What the client has executed, in the order of its bytes. */
+function executed(client: FakeEvReth): string[] {
+  return client.executed.toSorted();
 }
 
 async function failureOf(call: Promise<unknown>): Promise<ExecutionError> {
@@ -54,17 +61,79 @@ async function failureOf(call: Promise<unknown>): Promise<ExecutionError> {
 }
 
 describe("a client that takes lists of transactions", () => {
-  it("is found out, and runs what waits and then what is in its pool, each once", async () => {
+  it("is found out, and runs what is in its pool and what waits, each once", async () => {
     const { client, chain, found, executor } = await begin();
     expect(found).toEqual([
       { version: "ev-reth/fake", buildsBlocks: false, headHeight: 0, lacksDebug: false },
     ]);
     expect(executor.timestampStepNs).toBe(1n);
-    client.pool = [tx(1), tx(2)].map(({ tx: raw }) => `0x${Buffer.from(raw).toString("hex")}`);
+    client.pool = [tx(1).text, tx(2).text];
     const first = await chain.produce([tx(3), tx(1)]);
-    expect(first.txs).toEqual([tx(3).tx, tx(1).tx, tx(2).tx]);
+    expect(first.txs).toEqual([tx(1).tx, tx(2).tx, tx(3).tx]);
     expect((await chain.produce([tx(4)])).txs).toEqual([tx(4).tx]);
     expect(client.headNumber).toBe(2);
+  });
+
+  it("gets no block with what it has refused: a signature that is none ends no chain", async () => {
+    const { client, chain } = await begin();
+    client.unrecoverable.add(tx(1).text);
+    const waiting = [tx(1), tx(2)];
+    expect((await chain.produce(waiting)).txs).toEqual([tx(2).tx]);
+    expect((await chain.produce(waiting)).txs).toEqual([]);
+    expect(client.headNumber).toBe(2);
+  });
+
+  it("gets no more than a block has gas for; the rest is in later blocks, and all is executed (P7)", async () => {
+    const { client, chain } = await begin();
+    client.blockGasTxs = 2;
+    const waiting = [1, 2, 3, 4, 5].map(tx);
+    const blocks = await chain.include(waiting);
+    expect(blocks.map(({ txs }) => txs.length)).toEqual([2, 2, 1]);
+    expect(executed(client)).toEqual(waiting.map(({ text }) => text).toSorted());
+  });
+
+  it("gets a sender's transactions in the order of their nonces, whatever order they came in (P7)", async () => {
+    const { client, chain } = await begin();
+    client.nextAfter.set(tx(1).text, tx(2).text).set(tx(2).text, tx(4).text);
+    const waiting = [tx(1), tx(2), tx(5)];
+    // Of the first nonce there is none yet: what comes after it still waits.
+    expect((await chain.produce(waiting)).txs).toEqual([tx(5).tx]);
+    const [block] = await chain.include([...waiting, tx(4)]);
+    expect(block?.txs).toEqual([tx(4).tx, tx(2).tx, tx(1).tx]);
+    expect(executed(client)).toEqual([tx(1), tx(2), tx(4), tx(5)].map(({ text }) => text));
+  });
+
+  it("is offered what waits before the block is due", async () => {
+    const { client, chain, executor } = await begin();
+    await executor.prepare(chain.next([tx(1), tx(2)]));
+    expect(client.pool.toSorted()).toEqual([tx(1).text, tx(2).text]);
+  });
+
+  it("could never be sent a transaction of megabytes: it is refused at once, though the client is away", async () => {
+    const { client, executor } = await begin();
+    await client.eth.stop();
+    const huge = new Uint8Array(3 * 1024 * 1024).fill(2);
+    expect(executor.checkTx(huge)).toContain("more than an execution client takes in one request");
+    expect(executor.checkTx(huge.subarray(0, 128 * 1024))).toBeNull();
+    await client.eth.start();
+  });
+
+  it("names a blob transaction that came by another way: it is in no block", async () => {
+    const { client, chain } = await begin();
+    client.pool = [`0x03${"01".repeat(39)}`, tx(1).text];
+    expect((await chain.produce()).txs).toEqual([tx(1).tx]);
+  });
+
+  it("loses the method that names its pool: it is unavailable, and no block is empty for that", async () => {
+    const { client, chain } = await begin();
+    const honest = client.eth.handler;
+    client.eth.handler = (asked, response) =>
+      asked.method === "txpoolExt_getTxs" ? new Refusal(-32601) : honest(asked, response);
+    const failure = await failureOf(chain.build([tx(1)]));
+    expect(failure.code).toBe("EXECUTION_UNAVAILABLE");
+    expect(failure.message).toContain("it had this method before");
+    client.eth.handler = honest;
+    expect((await chain.produce([tx(1)])).txs).toEqual([tx(1).tx]);
   });
 
   it("is asked for nothing before the block is committed (P2)", async () => {
@@ -91,7 +160,7 @@ describe("a client that takes lists of transactions", () => {
 
   it("may leave out transactions that fail: the block that comes again is still the same", async () => {
     const { client, chain, urls } = await begin();
-    client.failing.add(`0x${Buffer.from(tx(1).tx).toString("hex")}`);
+    client.failing.add(tx(1).text);
     const block = await chain.produce([tx(1), tx(2)]);
     const again = connect(urls);
     await again.executor.initChain(genesis);

@@ -2,7 +2,7 @@
 
 import { afterEach, describe, expect, it } from "vitest";
 import { CallWatch, type FinishedCall } from "../../../src/execution/engine/call-watch.ts";
-import { EthApi } from "../../../src/execution/engine/eth-api.ts";
+import { EthApi, offeredTxMaxBytes } from "../../../src/execution/engine/eth-api.ts";
 import { JsonRpcClient } from "../../../src/execution/engine/json-rpc.ts";
 import { type Handler, Refusal, ScriptedServer } from "./scripted-server.ts";
 
@@ -31,6 +31,16 @@ function refusing(said: string, known: unknown): Handler {
   return ({ method }) => (method === "eth_sendRawTransaction" ? new Refusal(-32000, said) : known);
 }
 
+/** A proxy that lets no more than so many bytes through. */
+function tooLargeFor(maxBytes: number): Handler {
+  return ({ method, body }, response) => {
+    if (method !== "eth_sendRawTransaction") return null;
+    if (body.length <= maxBytes) return hashText;
+    response.statusCode = 413;
+    return void response.end("Request Entity Too Large");
+  };
+}
+
 describe("a transaction that is offered", () => {
   it("belongs into a block if the client takes it", async () => {
     const { server, eth } = await connect(() => hashText);
@@ -40,6 +50,8 @@ describe("a transaction that is offered", () => {
 
   it.each([
     ["nonce too low: next nonce 5, tx nonce 3", true],
+    ["invalid sender: invalid transaction v, r, s values", true],
+    ["invalid transaction signature", true],
     ["insufficient funds for gas * price + value", false],
     ["replacement transaction underpriced", false],
     ["txpool is full", false],
@@ -66,6 +78,27 @@ describe("a transaction that is offered", () => {
     server.handler = ({ method }, response) =>
       method === "eth_sendRawTransaction" ? new Refusal(-32000) : void response.destroy();
     expect(await eth.offer(tx, hash)).toBeNull();
+  });
+
+  it("does not if it is too large for who stands before the client", async () => {
+    const { eth } = await connect(tooLargeFor(100));
+    const large = new Uint8Array(60);
+    expect(await eth.offer(large, hash)).toEqual({
+      reason: "the execution client takes no request that large (HTTP status 413)",
+      isFinal: false,
+    });
+  });
+
+  it("is not sent if no geth reads it: it would end the connection", async () => {
+    const { server, eth } = await connect(() => hashText);
+    const huge = new Uint8Array(offeredTxMaxBytes + 1);
+    const unfit = await eth.offer(huge, hash);
+    expect(unfit).toMatchObject({ isFinal: true });
+    expect(unfit?.reason).toMatch(/^2620929 bytes are more than an execution client takes/);
+    expect(await eth.offerTransactions([huge, tx], 60_000)).toBe(2);
+    expect(server.asked).toMatchObject([{ params: ["0x0203"] }]);
+    await eth.offer(huge.subarray(1), hash);
+    expect(server.asked.at(-1)?.body.length).toBeLessThanOrEqual(5 * 1024 * 1024);
   });
 });
 
@@ -110,6 +143,12 @@ describe("transactions that are offered together", () => {
     expect(await eth.offerTransactions(txs, 60_000)).toBe(20);
     const offered = server.asked.map(({ params }) => params[0]);
     expect(offered.toSorted()).toEqual(txs.map((tx) => `0x${Buffer.from(tx).toString("hex")}`));
+  });
+
+  it("are all offered where some are too large for who stands before the client", async () => {
+    const { server, eth } = await connect(tooLargeFor(100));
+    expect(await eth.offerTransactions([new Uint8Array(60), ...txs], 60_000)).toBe(21);
+    expect(server.asked).toHaveLength(21);
   });
 
   it("are left for another time once their time is over, and some are offered in any case", async () => {

@@ -85,8 +85,14 @@ export const jwtSecret: Uint8Array = new Uint8Array(32).fill(7);
 export class FakeEvReth {
   /** What clients put into its pool; it goes on naming what is executed, as ev-reth does. */
   pool: string[] = [];
-  /** It leaves these out of blocks, silently: they fail. */
+  /** It leaves these out of blocks, silently: they fail, though its pool cannot tell. */
   failing = new Set<string>();
+  /** These can be decoded, and have no sender: its pool refuses them, and it builds nothing of a list with one of them. */
+  unrecoverable = new Set<string>();
+  /** Each of these has its sender's next nonce after another one's. Left out of blocks before it, silently. */
+  nextAfter = new Map<string, string>();
+  /** Transactions for which a block has gas. It leaves out the others, silently. */
+  blockGasTxs = Number.POSITIVE_INFINITY;
   /** Every head it was moved to. */
   readonly heads: string[] = [];
   /** What its operator gave it. */
@@ -113,6 +119,11 @@ export class FakeEvReth {
 
   get headHash(): string {
     return this.#head.hash;
+  }
+
+  /** All that its blocks up to its head hold. */
+  get executed(): string[] {
+    return [...this.#executedAt(this.#head)];
   }
 
   async start(): Promise<{ engineUrl: string; ethUrl: string }> {
@@ -179,7 +190,11 @@ export class FakeEvReth {
       case "web3_clientVersion":
         return "ev-reth/fake";
       case "txpoolExt_getTxs":
-        return this.pool;
+        return this.#bestPooled();
+      case "eth_sendRawTransaction":
+        return this.#addToPool(params);
+      case "eth_getTransactionByHash":
+        return this.#transactionByHash(params);
       case "eth_getBlockByNumber":
         return this.#blockByNumber(params);
       default:
@@ -207,12 +222,70 @@ export class FakeEvReth {
       attributes.timestamp >= head.timestamp &&
       Number(attributes.prevRandao) === head.number + 1;
     if (!isFit) return new Refusal(-38003, "Invalid payload attributes");
-    const runnable = attributes.transactions.filter((tx) => !this.failing.has(tx));
+    const hasSenders = attributes.transactions.every((tx) => !this.unrecoverable.has(tx));
+    if (!hasSenders) return { payloadStatus, payloadId: "0x0000000000000000" };
+    const runnable = this.#runnable(attributes.transactions, head);
     const block = this.#child(head, attributes.timestamp, runnable);
     const payloadId = block.hash.slice(0, 18);
     this.#blockOf.set(payloadId, block);
     this.#payloadOf.set(block.hash, payloadFrom(block, attributes));
     return { payloadStatus, payloadId };
+  }
+
+  /** In the order of nonces, and of what no block holds yet as much as one has gas for. */
+  #bestPooled(): string[] {
+    const executed = this.#executedAt(this.#head);
+    const [named, seen]: [string[], Set<string>] = [[], new Set(executed)];
+    let waiting = [...this.pool];
+    for (let before = -1; before !== waiting.length; ) {
+      before = waiting.length;
+      waiting = waiting.filter((tx) => {
+        const follows = this.nextAfter.get(tx);
+        if (follows !== undefined && !seen.has(follows)) return true;
+        named.push(tx);
+        seen.add(tx);
+        return false;
+      });
+    }
+    let gasTxs = 0;
+    return named.filter((tx) => executed.has(tx) || gasTxs++ < this.blockGasTxs);
+  }
+
+  #addToPool(params: readonly unknown[]): unknown {
+    const parsed = z.tuple([data.min(4)]).safeParse(params);
+    if (!parsed.success) return new Refusal(-32602, "Invalid params");
+    const [tx] = parsed.data;
+    if (this.unrecoverable.has(tx)) return new Refusal(-32000, "invalid transaction signature");
+    if (this.pool.includes(tx)) return new Refusal(-32000, "already known");
+    this.pool.push(tx);
+    return transactionName(tx);
+  }
+
+  #transactionByHash([hash]: readonly unknown[]): unknown {
+    const all = [...this.pool, ...this.#executedAt(this.#head)];
+    return all.some((tx) => transactionName(tx) === hash) ? { hash } : null;
+  }
+
+  /** What it executes of a list, in its order. */
+  #runnable(transactions: readonly string[], parent: FakeBlock): string[] {
+    const executed = this.#executedAt(parent);
+    const run: string[] = [];
+    for (const tx of transactions) {
+      const follows = this.nextAfter.get(tx);
+      const isNext = follows === undefined || executed.has(follows);
+      if (this.failing.has(tx) || !isNext || run.length >= this.blockGasTxs) continue;
+      executed.add(tx);
+      run.push(tx);
+    }
+    return run;
+  }
+
+  #executedAt(head: FakeBlock): Set<string> {
+    const executed = new Set<string>();
+    for (let block = head; block.number > 0; block = this.#known(block.parentHash)) {
+      for (const tx of block.transactions) executed.add(tx);
+    }
+    return executed;
   }
 
   #getPayload(params: readonly unknown[]): unknown {
@@ -257,10 +330,7 @@ export class FakeEvReth {
       timestamp: hex(timestamp),
       gasLimit: hex(gasLimit),
       requestsHash: hashOf(),
-      transactions: transactions.map(
-        (tx) =>
-          `0x${Buffer.from(transactionHash(Buffer.from(tx.slice(2), "hex"))).toString("hex")}`,
-      ),
+      transactions: transactions.map(transactionName),
     };
   }
 
@@ -336,6 +406,10 @@ function payloadFrom(block: FakeBlock, attributes: z.infer<typeof attributesSche
 
 function status(name: string, latestValidHash: string | null = null, validationError?: string) {
   return { status: name, latestValidHash, validationError: validationError ?? null };
+}
+
+function transactionName(tx: string): string {
+  return `0x${Buffer.from(transactionHash(Buffer.from(tx.slice(2), "hex"))).toString("hex")}`;
 }
 
 function hex(count: number): string {

@@ -36,6 +36,7 @@ async function makerFor(handler: Handler): Promise<PayloadMaker> {
     engine: new EngineApi(rpc),
     eth: new EthApi(rpc),
     feeRecipient: `0x${"0".repeat(40)}`,
+    blockTimeMs: 1_000,
     forkchoiceOf: async () => ({
       headBlockHash: zeroHash,
       safeBlockHash: zeroHash,

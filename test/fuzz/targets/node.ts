@@ -83,7 +83,7 @@ export const nodeTargets: readonly Target[] = [
     name: "tx-ids-request",
     shape: json,
     seeds: ['{"from":0,"to":3}', '{"from":2,"to":2}'].map(utf8),
-    check: async (input) => outcomeOf(await pageOfTxIds(input, store)),
+    check: async (input) => outcomeOf(await pageOfTxIds(input, store, 5)),
     share: 0.5,
   },
   {

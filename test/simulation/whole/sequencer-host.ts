@@ -299,6 +299,7 @@ export class SequencerHost extends SimulatedHost {
           executionFailed: () => watch.count("execution failed"),
           executionRecovered: () => {},
           blockNotTaken: () => {},
+          waitsForGenesis: () => {},
           txDropped: () => {},
           backlogChanged: (backlog, last) => {
             if (backlog !== null && last === null) watch.count(backlog.kind);
