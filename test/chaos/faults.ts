@@ -41,7 +41,7 @@ export interface Scene {
 export interface Fault {
   /** Always the leader; otherwise any node, every other time the leader. */
   readonly hitsLeader: boolean;
-  /** A leader that it hits cannot go on leading. */
+  /** A leader that it hits cannot go on leading: it lasts until another does, or the time for that is over. */
   readonly deposes: boolean;
   /** Says what it does; throws if the node does not take it as it must. */
   begin(scene: Scene): Promise<string>;
@@ -114,7 +114,7 @@ export const faults: Readonly<Record<FaultName, Fault>> = {
   },
   partition: {
     hitsLeader: false,
-    deposes: false,
+    deposes: true,
     async begin({ victim, others, network, dice, longMs }) {
       const kind = dice.pick(["both ways", "nothing reaches it", "nothing leaves it"]);
       for (const { id } of others) {

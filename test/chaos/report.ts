@@ -34,14 +34,43 @@ export function describeReport(report: ChaosReport): string {
   return `${lines.join("\n")}\n`;
 }
 
+/** One line, as soon as it is over. */
+export function describeCycle(cycle: CycleResult): string {
+  const { fault, victimId, wasLeader, what, isSkipped, losses, undetected } = cycle;
+  if (isSkipped) return `${fault} skipped: ${what}`;
+  const times = [
+    `election ${cycle.electionMs === null ? "-" : `${Math.round(cycle.electionMs)} ms`}`,
+    `gap ${Math.round(cycle.gapMs)} ms`,
+    ...(losses > 1 ? [`${losses} leaders lost`] : []),
+    ...(undetected > 0 ? [`${undetected} UNDETECTED`] : []),
+  ];
+  return `${victimId}${wasLeader ? " (leader)" : ""}: ${what}; ${times.join(", ")}`;
+}
+
 function describeKind(kind: FaultName, cycles: readonly CycleResult[]): string {
   const all = cycles.filter(({ fault }) => fault === kind);
   const done = all.filter(({ isSkipped }) => !isSkipped);
-  const elections = done.flatMap(({ electionMs }) => (electionMs === null ? [] : [electionMs]));
-  const undetected = done.filter(({ isUndetected }) => isUndetected).length;
+  const losses = sum(done.map((cycle) => cycle.losses));
+  // Where no leader was lost there was nothing to detect.
+  const undetected = losses === 0 ? "-" : sum(done.map((cycle) => cycle.undetected));
+  const elections = done.flatMap(({ electionMs }) => electionMs ?? []);
   return [
-    `${kind.padEnd(9)} ${all.length} cycles, ${all.length - done.length} skipped, ${undetected} undetected elections`,
-    elections.length === 0 ? "no elections" : `elections ${describeDistribution(elections)}`,
-    done.length === 0 ? "no gaps" : `gaps ${describeDistribution(done.map(({ gapMs }) => gapMs))}`,
+    `${kind.padEnd(9)} ${all.length} cycles, ${all.length - done.length} skipped`,
+    `${losses} leaders lost, undetected elections ${undetected}`,
+    `longest election ${longest(elections)}`,
+    `elections ${describeTimes(elections)}`,
+    `gaps ${describeTimes(done.map(({ gapMs }) => gapMs))}`,
   ].join("; ");
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
+
+function longest(timesMs: readonly number[]): string {
+  return timesMs.length === 0 ? "-" : `${Math.round(Math.max(...timesMs))} ms`;
+}
+
+function describeTimes(timesMs: readonly number[]): string {
+  return timesMs.length === 0 ? "-" : describeDistribution(timesMs);
 }

@@ -10,12 +10,12 @@ import { LocalCluster } from "../../src/devnet/local-cluster.ts";
 import type { LocalNode } from "../../src/devnet/local-node.ts";
 import { ClusterWatch, isWhole } from "../../src/devnet/watch.ts";
 import { Dice } from "../simulation/dice.ts";
-import { type CycleResult, runCycle } from "./cycles.ts";
+import { type CycleResult, runCycle, violationsOf } from "./cycles.ts";
 import { Disk } from "./disk.ts";
 import { diskFaultNames, type FaultName } from "./faults.ts";
 import { LogReader } from "./log-reader.ts";
 import { Network } from "./network.ts";
-import type { ChaosReport } from "./report.ts";
+import { type ChaosReport, describeCycle } from "./report.ts";
 
 export interface ChaosOptions {
   readonly cycles: number;
@@ -152,6 +152,7 @@ class Chaos {
       await Promise.all(parts);
       await this.#stopAll();
     }
+    this.#violations.push(...violationsOf(results));
     return this.#report(results);
   }
 
@@ -170,11 +171,7 @@ class Chaos {
       diskOf: (node) => this.#diskOf(node),
       onViolation: (text) => this.#violations.push(text),
     });
-    const role = result.wasLeader ? " (leader)" : "";
-    const election = result.electionMs === null ? "-" : `${Math.round(result.electionMs)} ms`;
-    onNote(
-      `${nth}/${cycles} ${result.victimId}${role}: ${result.what}; election ${election}, gap ${Math.round(result.gapMs)} ms`,
-    );
+    onNote(`${nth}/${cycles} ${describeCycle(result)}`);
     return result;
   }
 
