@@ -3,6 +3,7 @@
 import { describeDistribution } from "../e2e/harness/distribution.ts";
 import type { CycleResult } from "./cycles.ts";
 import type { FaultName } from "./faults.ts";
+import type { RegisterCounts } from "./registers.ts";
 
 export interface ChaosReport {
   readonly nodes: number;
@@ -13,6 +14,7 @@ export interface ChaosReport {
   readonly height: number;
   readonly acknowledged: number;
   readonly unanswered: number;
+  readonly registers: RegisterCounts;
   readonly cycles: readonly CycleResult[];
   /** What must never be: each is one. */
   readonly violations: readonly string[];
@@ -26,12 +28,18 @@ export function describeReport(report: ChaosReport): string {
   const lines = [
     `${nodes} nodes, ${network}, a block every ${blockTimeMs} ms, seed ${seed}`,
     `${report.acknowledged} transactions acknowledged, ${report.unanswered} without an answer, ${report.height} blocks`,
+    describeRegisters(report.registers),
     ...kinds.map((kind) => describeKind(kind, cycles)),
     violations.length === 0
-      ? "nothing lost, nothing twice, one chain, one leader a term"
+      ? "nothing lost, nothing twice, nothing stale, one chain, one leader a term"
       : `VIOLATIONS\n${violations.map((violation) => `  ${violation}`).join("\n")}`,
   ];
   return `${lines.join("\n")}\n`;
+}
+
+function describeRegisters(counts: RegisterCounts): string {
+  const { keys, writes, unanswered, reads, staleReads } = counts;
+  return `${keys} registers judged: ${writes} writes (${unanswered} more without an answer), ${reads} linearizable reads, ${staleReads} stale ones`;
 }
 
 /** One line, as soon as it is over. */
