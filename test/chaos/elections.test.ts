@@ -54,9 +54,11 @@ it.each<[string, readonly Reign[], Reign | null, readonly boolean[]]>([
   expect(losses.map((loss) => isUndetected(loss, reigns, limitMs))).toEqual(expected);
 });
 
-it("an election lasts from the fault on, whoever wins it", () => {
-  expect(electionMs([first], faultMs)).toBeNull();
-  expect(electionMs([deposed, reign("a", 1_700), reign("b", 1_900)], faultMs)).toBe(700);
+it("an election lasts from the loss on, whoever wins it", () => {
+  const loss = { reign: deposed, atMs: 1_500 };
+  expect(electionMs(loss, [deposed])).toBeNull();
+  expect(electionMs(loss, [deposed, reign("a", 1_700), reign("b", 1_900)])).toBe(200);
+  expect(electionMs(loss, [deposed, reign("b", 1_200)])).toBe(0);
 });
 
 it("reads who led from the lines of the nodes", () => {

@@ -35,9 +35,7 @@ export function lossesSince(
 
 /** Of the first reign with a block of its own after the lost one; null if there is none yet. */
 export function successorMs({ reign }: Loss, reigns: readonly Reign[]): number | null {
-  // A deposed leader may say so only when another leads already.
-  const later = reigns.filter(({ beganMs }) => beganMs > reign.beganMs);
-  const blocksMs = later.flatMap(({ firstBlockMs }) => firstBlockMs ?? []);
+  const blocksMs = after(reign, reigns).flatMap(({ firstBlockMs }) => firstBlockMs ?? []);
   return blocksMs.length === 0 ? null : Math.min(...blocksMs);
 }
 
@@ -47,10 +45,15 @@ export function isUndetected(loss: Loss, reigns: readonly Reign[], limitMs: numb
   return foundMs === null || foundMs > loss.atMs + limitMs;
 }
 
-/** From the fault to the next `entering leader state`; null if nobody was elected. */
-export function electionMs(reigns: readonly Reign[], faultMs: number): number | null {
-  const times = reigns.map(({ beganMs }) => beganMs).filter((beganMs) => beganMs >= faultMs);
-  return times.length === 0 ? null : Math.min(...times) - faultMs;
+/** To the next `entering leader state`; null if nobody was elected. */
+export function electionMs({ reign, atMs }: Loss, reigns: readonly Reign[]): number | null {
+  const next = after(reign, reigns)[0];
+  return next === undefined ? null : Math.max(0, next.beganMs - atMs);
+}
+
+/** A deposed leader may say so only when another leads already. */
+function after(lost: Reign, reigns: readonly Reign[]): readonly Reign[] {
+  return reigns.filter(({ beganMs }) => beganMs > lost.beganMs);
 }
 
 function isSame(a: Reign, b: Reign | null): boolean {
