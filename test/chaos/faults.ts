@@ -14,6 +14,8 @@ export const faultNames = [
   "stop",
   "delay",
   "partition",
+  "bandwidth",
+  "drop",
   ...diskFaultNames,
 ] as const;
 export type FaultName = (typeof faultNames)[number];
@@ -39,7 +41,7 @@ export interface Scene {
 export interface Fault {
   /** Always the leader; otherwise any node, every other time the leader. */
   readonly hitsLeader: boolean;
-  /** A leader that it hits cannot go on leading. */
+  /** A leader that it hits cannot go on leading: it lasts until another does, or the time for that is over. */
   readonly deposes: boolean;
   /** Says what it does; throws if the node does not take it as it must. */
   begin(scene: Scene): Promise<string>;
@@ -51,6 +53,10 @@ export interface Fault {
 const absences = { low: 0.5, high: 2 };
 /** What the HA reference injects, on all of one node's connections. */
 const extraMs = { low: 200, high: 500 };
+/** Of a way that is narrow: less than blocks and heartbeats need under load, up to more than enough. */
+const narrowBytesPerMs = { low: 10, high: 400 };
+/** How often the connections of one node are reset. */
+const resets = { low: 3, high: 10 };
 /** Of a disk that is full: nothing at all, or less than the node needs. */
 const leftBytesMax = 48 * 1024 * 1024;
 /** Of a disk that is slow: an fsync takes some of them. */
@@ -108,7 +114,7 @@ export const faults: Readonly<Record<FaultName, Fault>> = {
   },
   partition: {
     hitsLeader: false,
-    deposes: false,
+    deposes: true,
     async begin({ victim, others, network, dice, longMs }) {
       const kind = dice.pick(["both ways", "nothing reaches it", "nothing leaves it"]);
       for (const { id } of others) {
@@ -121,6 +127,34 @@ export const faults: Readonly<Record<FaultName, Fault>> = {
     async end({ network }) {
       network.mend();
     },
+  },
+  bandwidth: {
+    hitsLeader: false,
+    deposes: false,
+    async begin({ victim, network, dice, longMs }) {
+      const bytesPerMs = Math.round(dice.magnitude(narrowBytesPerMs.low, narrowBytesPerMs.high));
+      network.narrow(victim.id, bytesPerMs);
+      await sleep(longMs * dice.between(absences.low, absences.high));
+      return `narrow ways, ${bytesPerMs} kB/s each`;
+    },
+    async end({ network }) {
+      network.mend();
+    },
+  },
+  drop: {
+    hitsLeader: false,
+    deposes: false,
+    async begin({ victim, network, dice, longMs }) {
+      const times = dice.integer(resets.low, resets.high);
+      const pauseMs = (longMs * dice.between(absences.low, absences.high)) / times;
+      for (let nth = 0; nth < times; nth++) {
+        network.reset(victim.id);
+        await sleep(pauseMs);
+      }
+      return `all its connections reset, ${times} times, every ${Math.round(pauseMs)} ms`;
+    },
+    // What was dropped is dialled again.
+    async end() {},
   },
   "full-disk": {
     hitsLeader: false,

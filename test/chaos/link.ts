@@ -1,10 +1,12 @@
 /**
  * The way from one node to another's Raft port: a proxy that the one dials in place of the other. Bytes
- * come late, or wait; none is lost or changed, as TCP would not let a node see that.
+ * come late, or wait; none is lost or changed, as TCP would not let a node see that, unless a connection is
+ * reset: what it had under way is gone with it.
  */
 
 import { once } from "node:events";
 import { createConnection, createServer, type Server, type Socket } from "node:net";
+import type { Bottleneck } from "./bottleneck.ts";
 
 /** One direction of the network between two machines. */
 export interface Way {
@@ -12,6 +14,8 @@ export interface Way {
   delayMs(): number;
   /** Nothing passes. */
   isCut: boolean;
+  /** What its bytes pass before they are on their way; without one it is as wide as can be. */
+  readonly bottleneck?: Bottleneck;
 }
 
 export interface LinkOptions {
@@ -26,6 +30,10 @@ export interface LinkOptions {
 
 /** Beyond it the sender is made to wait: what a wide window holds. */
 const underWayMaxBytes = 4 * 1024 * 1024;
+/** The same where the way is narrow: what stands in a router's queue. */
+const queuedMaxBytes = 64 * 1024;
+/** On a narrow way nobody waits for more of another connection than this at a time. */
+const packetBytes = 1448;
 /** How often a way that is cut is looked at again. */
 const cutPollMs = 10;
 
@@ -61,6 +69,11 @@ export class Link {
     this.#server.close();
   }
 
+  /** Both ends of every connection are told at once that it is over; the port goes on to accept. */
+  reset(): void {
+    for (const socket of this.#sockets) socket.resetAndDestroy();
+  }
+
   destroy(): void {
     this.close();
     for (const socket of this.#sockets) socket.destroy();
@@ -79,7 +92,7 @@ export class Link {
   }
 }
 
-/** Bytes, the end, and a reset, each after its time on the way, in their order. */
+/** Bytes, the end, and the reset of a process that is gone, each after its time on the way, in their order. */
 function carry(from: Socket, to: Socket, way: Way): void {
   let lastDueMs = 0;
   let underWayBytes = 0;
@@ -87,11 +100,15 @@ function carry(from: Socket, to: Socket, way: Way): void {
     [];
   let isWaiting = false;
   const send = (bytes: number, arrive: () => void) => {
+    underWayBytes += bytes;
+    if (underWayBytes > windowOf(way)) from.pause();
+    if (way.bottleneck === undefined) return depart(bytes, arrive);
+    way.bottleneck.carry(bytes, () => depart(bytes, arrive));
+  };
+  const depart = (bytes: number, arrive: () => void) => {
     // One way has one order, however its delay changes.
     lastDueMs = Math.max(lastDueMs, performance.now() + way.delayMs());
     queue.push({ dueMs: lastDueMs, bytes, arrive });
-    underWayBytes += bytes;
-    if (underWayBytes > underWayMaxBytes) from.pause();
     if (!isWaiting) look();
   };
   const look = () => {
@@ -107,7 +124,7 @@ function carry(from: Socket, to: Socket, way: Way): void {
       underWayBytes -= head.bytes;
       head.arrive();
     }
-    if (underWayBytes <= underWayMaxBytes) from.resume();
+    if (underWayBytes <= windowOf(way)) from.resume();
   };
   let isOver = false;
   const end = (arrive: () => void) => {
@@ -115,9 +132,27 @@ function carry(from: Socket, to: Socket, way: Way): void {
     isOver = true;
     send(0, arrive);
   };
-  from.on("data", (chunk) => send(chunk.length, () => void to.write(chunk)));
+  from.on("data", (chunk) => {
+    for (const packet of packetsOf(chunk, way)) send(packet.length, () => void to.write(packet));
+  });
   from.once("end", () => end(() => to.end()));
   // A process that is killed resets, and so does a port that refuses.
   from.once("error", () => end(() => to.destroy()));
   from.once("close", () => end(() => to.destroy()));
+}
+
+function isNarrow({ bottleneck }: Way): boolean {
+  return bottleneck !== undefined && bottleneck.bytesPerMs < Number.POSITIVE_INFINITY;
+}
+
+function windowOf(way: Way): number {
+  return isNarrow(way) ? queuedMaxBytes : underWayMaxBytes;
+}
+
+function packetsOf(chunk: Buffer, way: Way): readonly Buffer[] {
+  if (!isNarrow(way)) return [chunk];
+  const count = Math.ceil(chunk.length / packetBytes);
+  return Array.from({ length: count }, (_, nth) =>
+    chunk.subarray(nth * packetBytes, (nth + 1) * packetBytes),
+  );
 }

@@ -1,6 +1,7 @@
 /** The network between the nodes: every pair of them has a way there and a way back. */
 
 import type { Dice } from "../simulation/dice.ts";
+import { Bottleneck } from "./bottleneck.ts";
 import { Link, type Way } from "./link.ts";
 
 /** A node, and where it really listens. */
@@ -15,6 +16,7 @@ const jitterShare = 0.1;
 
 class Direction implements Way {
   isCut = false;
+  readonly bottleneck = new Bottleneck();
   /** On top of the distance: what a fault adds. */
   extraMs = { low: 0, high: 0 };
   readonly #oneWayMs: number;
@@ -76,8 +78,18 @@ export class Links {
 
   /** Both ways between `id` and all others take so much longer, each packet another time. */
   slowDown(id: string, extraMs: { readonly low: number; readonly high: number }): void {
-    for (const [name, way] of this.#ways) {
-      if (name.startsWith(`${id}>`) || name.endsWith(`>${id}`)) way.extraMs = extraMs;
+    for (const way of this.#waysOf(id)) way.extraMs = extraMs;
+  }
+
+  /** No more passes on each way between `id` and another, either way. */
+  narrow(id: string, bytesPerMs: number): void {
+    for (const way of this.#waysOf(id)) way.bottleneck.bytesPerMs = bytesPerMs;
+  }
+
+  /** Every connection between `id` and another ends with a reset; a new one can be opened at once. */
+  reset(id: string): void {
+    for (const [to, links] of this.#links) {
+      for (const [from, link] of links) if (from === id || to === id) link.reset();
     }
   }
 
@@ -85,7 +97,13 @@ export class Links {
     for (const way of this.#ways.values()) {
       way.isCut = false;
       way.extraMs = { low: 0, high: 0 };
+      way.bottleneck.bytesPerMs = Number.POSITIVE_INFINITY;
     }
+  }
+
+  #waysOf(id: string): readonly Direction[] {
+    const isOf = (name: string) => name.startsWith(`${id}>`) || name.endsWith(`>${id}`);
+    return [...this.#ways].filter(([name]) => isOf(name)).map(([, way]) => way);
   }
 
   #way(from: string, to: string): Direction {

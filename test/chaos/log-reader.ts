@@ -2,11 +2,7 @@
 
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import type { LocalNode } from "../../src/devnet/local-node.ts";
-
-export interface Elected {
-  readonly nodeId: string;
-  readonly atMs: number;
-}
+import type { Reign } from "./elections.ts";
 
 export interface BlockSeen {
   readonly height: number;
@@ -15,14 +11,18 @@ export interface BlockSeen {
 }
 
 const leaderLine = /^(\S+Z) INF raft: entering leader state /;
-const blockLine = /^(\S+Z) INF block (?:produced|applied from raft log) height=(\d+) /;
+/** A leader leads no more: it says so, or it follows. */
+const deposedLine =
+  /^(\S+Z) (?:WRN raft: failed to contact quorum of nodes, stepping down|INF raft: entering follower state|INF node state changed from=(?:catchingUp|producing|draining) to=(?:following|recovering)) /;
+const blockLine = /^(\S+Z) INF block (produced|applied from raft log) height=(\d+) /;
 const goodLine = /^\d{4}-\d\d-\d\dT[\d:.]+Z (?:DBG|INF|WRN) /;
 
 /** Blocks older than those of a few cycles are forgotten. */
 const blocksMax = 50_000;
+const reignsMax = 1_000;
 
 export class LogReader {
-  readonly elected: Elected[] = [];
+  #reigns: readonly Reign[] = [];
   #errors: readonly { readonly node: LocalNode; readonly line: string }[] = [];
   readonly #nodes: readonly LocalNode[];
   readonly #read = new Map<string, { offset: number; rest: string }>();
@@ -39,6 +39,11 @@ export class LogReader {
       if (this.#blocks.size <= blocksMax) break;
       this.#blocks.delete(height);
     }
+  }
+
+  /** In the order in which they began. */
+  get reigns(): readonly Reign[] {
+    return this.#reigns;
   }
 
   /** Sorted by height. */
@@ -82,11 +87,33 @@ export class LogReader {
   }
 
   #take(node: LocalNode, line: string): void {
-    const [, blockTime = "", height = ""] = blockLine.exec(line) ?? [];
-    if (blockTime !== "") return this.#sawBlock(Number(height), Date.parse(blockTime));
-    const [, time = ""] = leaderLine.exec(line) ?? [];
-    if (time !== "") this.elected.push({ nodeId: node.id, atMs: Date.parse(time) });
-    else if (!goodLine.test(line) && line !== "") this.#errors = [...this.#errors, { node, line }];
+    const [, blockTime = "", how = "", height = ""] = blockLine.exec(line) ?? [];
+    if (blockTime !== "") {
+      const atMs = Date.parse(blockTime);
+      if (how === "produced")
+        this.#change(node, ({ firstBlockMs }) => ({ firstBlockMs: firstBlockMs ?? atMs }));
+      return this.#sawBlock(Number(height), atMs);
+    }
+    const [, leadsTime = ""] = leaderLine.exec(line) ?? [];
+    if (leadsTime !== "") return this.#begin(node, Date.parse(leadsTime));
+    const [, deposedTime = ""] = deposedLine.exec(line) ?? [];
+    if (deposedTime !== "") {
+      return this.#change(node, ({ endedMs }) => ({ endedMs: endedMs ?? Date.parse(deposedTime) }));
+    }
+    if (!goodLine.test(line) && line !== "") this.#errors = [...this.#errors, { node, line }];
+  }
+
+  #begin({ id: nodeId }: LocalNode, beganMs: number): void {
+    const reign: Reign = { nodeId, beganMs, firstBlockMs: null, endedMs: null };
+    this.#reigns = [...this.#reigns, reign].sort((a, b) => a.beganMs - b.beganMs).slice(-reignsMax);
+  }
+
+  /** The node's last reign, unless that is over. */
+  #change({ id }: LocalNode, changeOf: (reign: Reign) => Partial<Reign>): void {
+    const at = this.#reigns.findLastIndex(({ nodeId }) => nodeId === id);
+    const reign = this.#reigns[at];
+    if (reign === undefined || reign.endedMs !== null) return;
+    this.#reigns = this.#reigns.with(at, { ...reign, ...changeOf(reign) });
   }
 
   #sawBlock(height: number, atMs: number): void {

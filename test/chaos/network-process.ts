@@ -42,6 +42,10 @@ process.on("message", async (message: ToNetwork) => {
       return links.cut(message.from, message.to);
     case "slowDown":
       return links.slowDown(message.id, message.extraMs);
+    case "narrow":
+      return links.narrow(message.id, message.bytesPerMs);
+    case "reset":
+      return links.reset(message.id);
     case "mend":
       return links.mend();
     default:

@@ -26,6 +26,8 @@ export type ToNetwork =
       readonly id: string;
       readonly extraMs: { readonly low: number; readonly high: number };
     }
+  | { readonly kind: "narrow"; readonly id: string; readonly bytesPerMs: number }
+  | { readonly kind: "reset"; readonly id: string }
   | { readonly kind: "mend" };
 
 export interface FromNetwork {

@@ -55,6 +55,16 @@ export class Network {
     this.#tell({ kind: "slowDown", id, extraMs });
   }
 
+  /** So many bytes pass in a millisecond on each way between `id` and another, either way. */
+  narrow(id: string, bytesPerMs: number): void {
+    this.#tell({ kind: "narrow", id, bytesPerMs });
+  }
+
+  /** Every connection between `id` and the others ends at once. */
+  reset(id: string): void {
+    this.#tell({ kind: "reset", id });
+  }
+
   mend(): void {
     this.#tell({ kind: "mend" });
   }

@@ -10,12 +10,13 @@ import { LocalCluster } from "../../src/devnet/local-cluster.ts";
 import type { LocalNode } from "../../src/devnet/local-node.ts";
 import { ClusterWatch, isWhole } from "../../src/devnet/watch.ts";
 import { Dice } from "../simulation/dice.ts";
-import { type CycleResult, runCycle } from "./cycles.ts";
+import { type CycleResult, runCycle, violationsOf } from "./cycles.ts";
 import { Disk } from "./disk.ts";
 import { diskFaultNames, type FaultName } from "./faults.ts";
 import { LogReader } from "./log-reader.ts";
 import { Network } from "./network.ts";
-import type { ChaosReport } from "./report.ts";
+import { RegisterClients } from "./registers.ts";
+import { type ChaosReport, describeCycle } from "./report.ts";
 
 export interface ChaosOptions {
   readonly cycles: number;
@@ -89,6 +90,7 @@ class Chaos {
   readonly #logs: LogReader;
   readonly #audit: Audit;
   readonly #load: Load;
+  readonly #registers: RegisterClients;
   /** By term, who was seen leading in it. */
   readonly #leaders = new Map<number, string>();
   readonly #violations: string[] = [];
@@ -126,6 +128,11 @@ class Chaos {
       onAccepted: (sequence, height) => this.#audit.acknowledged(sequence, height),
       onRefused: (problem) => this.#violations.push(problem),
     });
+    this.#registers = new RegisterClients({
+      nodes,
+      dice: dice.fork("registers"),
+      onViolation: (text) => this.#violations.push(text),
+    });
   }
 
   async run(): Promise<ChaosReport> {
@@ -137,13 +144,14 @@ class Chaos {
       for (const node of this.#cluster.nodes) await this.#start(node);
       parts.push(this.#watch.run(signal), this.#follow(signal), this.#lookForTwoLeaders(signal));
       await this.#untilWhole(bootLimitMs, "after the start");
-      const load = this.#load.run(loading.signal);
+      const clients = [this.#load.run(loading.signal), this.#registers.run(loading.signal)];
+      parts.push(...clients);
       const { cycles, enough } = this.#options;
       for (let nth = 1; nth <= cycles && !enough.aborted; nth++) {
         results.push(await this.#cycle(nth));
       }
       loading.abort();
-      await load;
+      await Promise.all(clients);
       await this.#load.settle(settleLimitMs);
       await this.#auditAll();
     } finally {
@@ -152,6 +160,9 @@ class Chaos {
       await Promise.all(parts);
       await this.#stopAll();
     }
+    this.#violations.push(...violationsOf(results));
+    const { writes, reads } = this.#registers.counts;
+    if (writes === 0 || reads === 0) this.#violations.push("no register was written and read");
     return this.#report(results);
   }
 
@@ -170,11 +181,7 @@ class Chaos {
       diskOf: (node) => this.#diskOf(node),
       onViolation: (text) => this.#violations.push(text),
     });
-    const role = result.wasLeader ? " (leader)" : "";
-    const election = result.electionMs === null ? "-" : `${Math.round(result.electionMs)} ms`;
-    onNote(
-      `${nth}/${cycles} ${result.victimId}${role}: ${result.what}; election ${election}, gap ${Math.round(result.gapMs)} ms`,
-    );
+    onNote(`${nth}/${cycles} ${describeCycle(result)}`);
     return result;
   }
 
@@ -268,6 +275,7 @@ class Chaos {
       height: this.#watch.view.height,
       acknowledged: this.#audit.acknowledgedCount,
       unanswered: this.#load.failed,
+      registers: this.#registers.counts,
       cycles,
       violations: this.#violations,
     };
