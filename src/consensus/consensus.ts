@@ -121,6 +121,12 @@ export class Consensus {
     await this.#exited;
   }
 
+  /** Ends the thread where it is, as a crash would: whoever follows it hears of it no more. */
+  halt(): void {
+    this.#isEnding = true;
+    void this.#worker.terminate();
+  }
+
   propose(term: Term, data: Uint8Array): Promise<ProposalOutcome> {
     if (this.#isOver) return Promise.resolve({ kind: "notLeader", leaderId: null });
     return new Promise((resolve) => {

@@ -284,6 +284,8 @@ export class Node {
   #fail(error: Error): void {
     if (this.#hasFailed) return;
     this.#hasFailed = true;
+    // A process that exits waits for what its disks have under way, and would send heartbeats for as long.
+    this.#parts?.consensus.halt();
     this.#onFailure(error);
   }
 }

@@ -212,6 +212,23 @@ describe("a cluster of three", () => {
     expect(members.map(({ role }) => role?.term)).toEqual([term, term, term]);
   });
 
+  it("P10: a member that is halted leads no more at once, whatever its main thread still waits for", async () => {
+    const members = await bench.cluster();
+    const leader = await bench.leaderOf(members);
+    const { term } = leader;
+    leader.consensus.halt();
+    const blockedMs = 3_000; // as by a disk, on the way out of the process
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, blockedMs);
+    const others = members.filter((member) => member !== leader);
+    await Promise.all(
+      others.map((member) =>
+        member.until(() => member.term > term && member.role?.hasJoined === true),
+      ),
+    );
+    expect((await bench.leaderOf(others)).id).not.toBe(leader.id);
+    expect(leader.failures).toEqual([]);
+  });
+
   it("lets a member ask another, and hears why it cannot", async () => {
     const members = await bench.cluster({
       peerAsks: (peerId, method, body) =>
