@@ -49,8 +49,8 @@ export const wholeMutants: readonly Mutant[] = [
     edits: [
       {
         file: "sequencer/producer.ts",
-        find: ".filter(({ id }) => !isKnownTx(id)),",
-        replace: ",",
+        find: "skip: (tx) => skip(tx) || isKnownTx(tx.id),",
+        replace: "skip,",
       },
       {
         file: "block/validate.ts",
