@@ -4,15 +4,29 @@ import { connect, createServer, type Socket } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { Channel } from "../../src/transport/channel.ts";
 import { defaultLimits } from "../../src/transport/limits.ts";
-import { answerTo, Cleanup, heartbeat, snapshotRequest, type TestNode } from "./harness.ts";
+import {
+  answerTo,
+  appendEntries,
+  Cleanup,
+  heartbeat,
+  snapshotRequest,
+  type TestNode,
+} from "./harness.ts";
 
 const cleanup = new Cleanup();
 afterEach(() => cleanup.run());
 
+/** How much of a connection a slow link carries, and how often. */
+const portionBytes = 64 * 1024;
+const portionEveryMs = 10;
+
 /** Carries bytes between two ports, until it goes away. */
 class Link {
   port = 0;
+  /** Whether what is sent over a connection leaves it in portions. */
+  isSlow = false;
   #isAway = false;
+  #isHeld = false;
   #carried: [Socket, Socket][] = [];
 
   async open(targetPort: () => number): Promise<this> {
@@ -20,7 +34,8 @@ class Link {
       const far = connect({ host: "127.0.0.1", port: targetPort() });
       this.#carried.push([near, far]);
       if (!this.#isAway) {
-        near.pipe(far);
+        if (this.isSlow) this.#carryInPortions(near, far);
+        else near.pipe(far);
         far.pipe(near);
       }
       for (const [socket, other] of [
@@ -42,6 +57,24 @@ class Link {
     return this;
   }
 
+  /** Nothing gets through for so long; then everything goes on, and nothing was lost. */
+  async hold(ms: number): Promise<void> {
+    this.#isHeld = true;
+    await new Promise((resolve) => setTimeout(resolve, ms));
+    this.#isHeld = false;
+  }
+
+  #carryInPortions(near: Socket, far: Socket): void {
+    near.pause();
+    const timer = setInterval(() => {
+      if (this.#isHeld) return;
+      const bytes = Math.min(portionBytes, near.readableLength || 1);
+      const portion: Buffer | null = near.read(bytes) as Buffer | null;
+      if (portion !== null) far.write(portion);
+    }, portionEveryMs);
+    near.on("close", () => clearInterval(timer));
+  }
+
   /** Nothing is closed, and nothing gets through. */
   goAway(): void {
     this.#isAway = true;
@@ -57,6 +90,7 @@ class Link {
   }
 }
 
+const isAppend = ({ kind }: { kind: string }) => kind === "appendEntriesRequest";
 const isSnapshot = ({ kind }: { kind: string }) => kind === "installSnapshotRequest";
 const isHeartbeat = ({ kind }: { kind: string }) => kind === "heartbeatRequest";
 
@@ -65,7 +99,11 @@ async function overLink(sendTimeoutMs: number): Promise<[TestNode, Link]> {
   const b = await cleanup.node(
     "b",
     { peers: new Map([["a", a.address]]) },
-    { onMessage: (message) => isHeartbeat(message) && b.transport.send(answerTo(message)) },
+    {
+      onMessage: (message) => {
+        if (isHeartbeat(message) || isAppend(message)) b.transport.send(answerTo(message));
+      },
+    },
   );
   const link = await new Link().open(() => b.port);
   a.transport.setPeers(new Map([["b", `127.0.0.1:${link.port}`]]));
@@ -121,7 +159,6 @@ describe("a snapshot", () => {
       channel.call({
         timeoutMs,
         sizeBytes: snapshot.length,
-        isBulk: true,
         encode: () => [snapshot],
         onAnswer: () => resolve("answered"),
         onFailed: resolve,
@@ -156,5 +193,31 @@ describe("a snapshot", () => {
       (event) => event.kind === "disconnected" && event.purpose === "snapshot",
     );
     expect(lost).toMatchObject({ reason: expect.stringContaining("stuck since before") });
+  });
+});
+
+describe("a large entry", () => {
+  it("goes on where it is when heartbeats were late and it moves", async () => {
+    const sendTimeoutMs = 120;
+    const [a, link] = await overLink(sendTimeoutMs);
+    link.isSlow = true;
+    const beat = () => a.transport.send(heartbeat("a", "b"));
+    beat();
+    await a.messages.next(({ kind }) => kind === "heartbeatResponse");
+    // A sixth of it fits into the buffers of the two hops, and is not seen to move.
+    a.transport.send(appendEntries("a", "b", 0, [new Uint8Array(28 * 1024 * 1024)]));
+    const beating = setInterval(beat, sendTimeoutMs / 4);
+    cleanup.add(() => clearInterval(beating));
+    const isDisconnected = (purpose: string) => (event: { kind: string; purpose?: string }) =>
+      event.kind === "disconnected" && event.purpose === purpose;
+    for (let nth = 0; nth < 3; nth++) {
+      await new Promise((resolve) => setTimeout(resolve, 7 * sendTimeoutMs));
+      await link.hold(2 * sendTimeoutMs);
+      await a.events.next(isDisconnected("heartbeat"));
+    }
+    const answered = a.messages.next(({ kind }) => kind === "appendEntriesResponse");
+    const failed = a.failures.next(isAppend);
+    expect(await Promise.race([answered, failed])).toMatchObject({ kind: "appendEntriesResponse" });
+    expect(a.events.all.filter(isDisconnected("append"))).toEqual([]);
   });
 });
