@@ -12,6 +12,8 @@ export interface Call {
   readonly sizeBytes: number;
   /** Called once the connection is open (our own address may not be known before). */
   encode(): readonly Uint8Array[];
+  /** The kernel has taken a part of it. */
+  onTaken?(): void;
   /** Throws a bad-frame error, and then does nothing else, if `frame` is no answer. */
   onAnswer(frame: Uint8Array, elapsedMs: number): void;
   onFailed(error: TransportError): void;

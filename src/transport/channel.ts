@@ -228,6 +228,7 @@ export class Channel {
     open.outbox.write(call.encode(), (takenBytes, hasMoved) => {
       openCall.takenAtMs = performance.now();
       if (hasMoved) open.movedAtMs = openCall.takenAtMs;
+      call.onTaken?.();
       this.#observer.onTraffic(takenBytes, 0);
     });
     if (this.#deadline === null) this.#armDeadline(call.timeoutMs);

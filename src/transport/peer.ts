@@ -20,7 +20,7 @@ import type { AddressBook } from "./address-book.ts";
 import type { ChannelObserver } from "./call.ts";
 import { Channel } from "./channel.ts";
 import { CrashDetector } from "./crash-detector.ts";
-import { Patience, rpcTimeoutMs } from "./deadlines.ts";
+import { CallTimer, Patience, rpcTimeoutMs } from "./deadlines.ts";
 import { badAddress, type CallFailure, callFailed, type TransportError } from "./errors.ts";
 import type { Purpose, TransportEvent } from "./event.ts";
 import type { ExtensionAnswer, ExtensionCall } from "./extension.ts";
@@ -137,7 +137,7 @@ export class Peer {
     }
   }
 
-  /** The peer's answer; rejects with a call-failed error, at the latest after `timeoutMs`. */
+  /** The peer's answer; rejects with a call-failed error `timeoutMs` after the call, or after it last moved. */
   request(call: ExtensionCall, timeoutMs: number): Promise<ExtensionAnswer> {
     if (!this.#extensionSupport.mayAsk(performance.now())) {
       const failure = this.#extensionSupport.isForeign ? "foreignPeer" : "refusedByPeer";
@@ -145,24 +145,24 @@ export class Peer {
       return Promise.reject(this.#failure(failure, reason));
     }
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(
-        () => reject(this.#failure("timedOut", `no answer within ${timeoutMs} ms`)),
-        timeoutMs,
+      const timer = new CallTimer(timeoutMs, () =>
+        reject(this.#failure("timedOut", `no answer within ${timeoutMs} ms`)),
       );
       this.#extension.call({
         timeoutMs,
         sizeBytes: call.body.length,
         encode: () =>
           encodeExtensionCall(this.#dependencies.writer, call, this.#dependencies.identity()),
+        onTaken: () => timer.taken(),
         onAnswer: (frame) => {
           const answer = decodeExtensionAnswer(frame, this.peerId);
-          clearTimeout(timer);
+          timer.end();
           this.#extensionSupport.answered();
           if ("error" in answer) reject(this.#failure("refusedByPeer", answer.error));
           else resolve(answer);
         },
         onFailed: (error) => {
-          clearTimeout(timer);
+          timer.end();
           const { detail } = error;
           const hasHungUp =
             detail.code === "TRANSPORT_CALL_FAILED" && detail.failure === "closedByPeer";
