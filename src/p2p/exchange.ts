@@ -12,6 +12,7 @@ import {
 } from "../block/p2p-codec.ts";
 import type { Data, Height, SignedHeader } from "../block/types.ts";
 import { answerTimeoutMs, headerResponseMaxBytes, responseSoftMaxBytes } from "./limits.ts";
+import { type OnReceived, ProgressDeadline } from "./motion.ts";
 import {
   decodeServed,
   exchangeProtocol,
@@ -48,6 +49,13 @@ export interface StreamOpener {
   openStream(peerId: string, protocol: string, signal: AbortSignal): Promise<Stream>;
 }
 
+interface Question {
+  readonly kind: ItemKind;
+  readonly peerId: string;
+  readonly range: Range;
+  readonly onReceived: OnReceived | undefined;
+}
+
 /** What the peer sent is wrong. */
 class Misbehaviour extends Error {
   override readonly name = "Misbehaviour";
@@ -68,16 +76,28 @@ export class Exchange {
   }
 
   /** Never throws for what the peer does. */
-  headers(peerId: string, range: Range, signal: AbortSignal): Promise<Answer<SignedHeader>> {
-    return this.#ask("headers", peerId, range, signal, (body, height) => {
+  headers(
+    peerId: string,
+    range: Range,
+    signal: AbortSignal,
+    onReceived?: OnReceived,
+  ): Promise<Answer<SignedHeader>> {
+    const question = { kind: "headers", peerId, range, onReceived } as const;
+    return this.#ask(question, signal, (body, height) => {
       const { signed } = decodeP2PSignedHeader(body);
       return expectHeight(signed, signed.header.height, height);
     });
   }
 
   /** Never throws for what the peer does. */
-  data(peerId: string, range: Range, signal: AbortSignal): Promise<Answer<Data>> {
-    return this.#ask("data", peerId, range, signal, (body, height) => {
+  data(
+    peerId: string,
+    range: Range,
+    signal: AbortSignal,
+    onReceived?: OnReceived,
+  ): Promise<Answer<Data>> {
+    const question = { kind: "data", peerId, range, onReceived } as const;
+    return this.#ask(question, signal, (body, height) => {
       const { data } = decodeP2PData(body);
       return expectHeight(data, data.metadata?.height ?? null, height);
     });
@@ -86,7 +106,8 @@ export class Exchange {
   /** Which blocks the peer says it serves; null if it does not say, as an ev-node. */
   async served(peerId: string, signal: AbortSignal): Promise<Served | null> {
     const statements: Served[] = [];
-    const limits = { frameMaxBytes: servedMaxBytes, signal: this.#deadline(signal) };
+    const deadline = AbortSignal.timeout(this.#timeoutMs);
+    const limits = { frameMaxBytes: servedMaxBytes, signal: AbortSignal.any([signal, deadline]) };
     try {
       await this.#withStream(peerId, servedProtocol, limits.signal, (stream) =>
         readFrames(stream, limits, (frame) => {
@@ -101,15 +122,21 @@ export class Exchange {
   }
 
   async #ask<Item>(
-    kind: ItemKind,
-    peerId: string,
-    range: Range,
+    { kind, peerId, range, onReceived }: Question,
     signal: AbortSignal,
     decode: (body: Uint8Array, height: Height) => Item,
   ): Promise<Answer<Item>> {
     const collected = new Collected(range, decode);
     const frameMaxBytes = kind === "headers" ? headerResponseMaxBytes : exchangeMessageMaxBytes;
-    const limits = { frameMaxBytes, signal: this.#deadline(signal) };
+    const deadline = new ProgressDeadline(this.#timeoutMs);
+    const limits = {
+      frameMaxBytes,
+      signal: AbortSignal.any([signal, deadline.signal]),
+      onReceived: (sizeBytes: number) => {
+        deadline.received(sizeBytes);
+        onReceived?.(sizeBytes);
+      },
+    };
     const amount = range.to - range.from + 1;
     const request = encodeHeaderRequest({ kind: "range", origin: range.from, amount });
     try {
@@ -128,11 +155,9 @@ export class Exchange {
         return { kind: "misbehaved", reason: `at height ${collected.next}: ${error.message}` };
       }
       return collected.answer(describeError(error));
+    } finally {
+      deadline.end();
     }
-  }
-
-  #deadline(signal: AbortSignal): AbortSignal {
-    return AbortSignal.any([signal, AbortSignal.timeout(this.#timeoutMs)]);
   }
 
   async #withStream(

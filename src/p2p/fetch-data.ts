@@ -12,6 +12,7 @@ import { fetchRange, type ItemSource } from "./fetcher.ts";
 import type { FetchedHeader, Lie } from "./header-chain.ts";
 import { inOrder } from "./in-order.ts";
 import { rangeMax, responseSoftMaxBytes } from "./limits.ts";
+import { Pace } from "./motion.ts";
 import type { PeerPool } from "./peer-pool.ts";
 
 /** Ranges of data asked for and not yet handed over; of each wait a few MiB at most, see `wantedBytes`. */
@@ -44,6 +45,7 @@ interface FetchedData {
 export class DataFetcher {
   readonly #exchange: Exchange;
   readonly #pool: PeerPool;
+  readonly #pace = new Pace();
   /** Of the last answers; begins low, so that the first ranges are short. */
   #bytesPerBlock = wantedBytes / 16;
 
@@ -94,14 +96,15 @@ export class DataFetcher {
 
   #source(headers: readonly FetchedHeader[]): ItemSource<Data, FetchedData> {
     return {
-      ask: async (peerId, range, signal) => {
-        const answer = await this.#exchange.data(peerId, range, signal);
+      ask: async (peerId, range, signal, onReceived) => {
+        const answer = await this.#exchange.data(peerId, range, signal, onReceived);
         if (answer.kind === "items") {
           const bytesPerBlock = answer.sizeBytes / answer.items.length;
           this.#bytesPerBlock += (bytesPerBlock - this.#bytesPerBlock) / 4;
         }
         return answer;
       },
+      pace: this.#pace,
       take: (data, peerId) => ({ data, ...dataHashes(data), sizeBytes: bytesOf(data), peerId }),
       isEnough: (items) => items.reduce((bytes, item) => bytes + item.sizeBytes, 0) >= wantedBytes,
       refuse: (items) => {

@@ -15,6 +15,7 @@ import {
 } from "./header-chain.ts";
 import { inOrder } from "./in-order.ts";
 import { rangeMax } from "./limits.ts";
+import { Pace } from "./motion.ts";
 import type { PeerPool } from "./peer-pool.ts";
 
 /** Ranges of headers asked for and not yet checked. Some 20 KB each. */
@@ -29,7 +30,8 @@ export interface HeaderFetch {
 
 export function headerSource(exchange: Exchange): ItemSource<SignedHeader, FetchedHeader> {
   return {
-    ask: (peerId, range, signal) => exchange.headers(peerId, range, signal),
+    ask: (peerId, range, signal, onReceived) => exchange.headers(peerId, range, signal, onReceived),
+    pace: new Pace(),
     take: withHash,
     refuse: brokenLink,
     isEnough: () => false,

@@ -2,12 +2,20 @@
 
 import { sleep } from "../base/task-group.ts";
 import type { Answer, Range } from "./exchange.ts";
+import { Motion, type OnReceived, type Pace, stealAfterMs } from "./motion.ts";
 import type { PeerPool } from "./peer-pool.ts";
 import type { Outcome } from "./peer-score.ts";
 
 /** One kind of item: how to ask for it, and what is wrong with an answer by itself. */
 export interface ItemSource<Wire, Item> {
-  readonly ask: (peerId: string, range: Range, signal: AbortSignal) => Promise<Answer<Wire>>;
+  readonly ask: (
+    peerId: string,
+    range: Range,
+    signal: AbortSignal,
+    onReceived: OnReceived,
+  ) => Promise<Answer<Wire>>;
+  /** How fast its answers come. */
+  readonly pace: Pace;
   readonly take: (item: Wire, peerId: string) => Item;
   /** Why no honest peer would send these together; null if one might. */
   readonly refuse: (items: readonly Item[]) => string | null;
@@ -15,12 +23,10 @@ export interface ItemSource<Wire, Item> {
   readonly isEnough: (items: readonly Item[]) => boolean;
 }
 
-/** While a range is not there after this, a peer with nothing to do is asked for it as well. */
-export const stealAfterMs = 1_500;
-
 /**
  * Resolves with the items of `range`: all, or the first of them if that is enough for now. Rejects with the reason of
- * `signal`, and with nothing else.
+ * `signal`, and with nothing else. While they do not come, a peer with nothing to do is asked for them as well; not
+ * while they do, since on a slow link that would only take twice as long.
  */
 export async function fetchRange<Wire, Item>(
   source: ItemSource<Wire, Item>,
@@ -29,14 +35,15 @@ export async function fetchRange<Wire, Item>(
   signal: AbortSignal,
 ): Promise<readonly Item[]> {
   const decided = new AbortController();
+  const motion = new Motion();
   // Not before somebody has been asked: a range that waits for a free peer is late for no fault of one.
   const begun = Promise.withResolvers<void>();
-  const attempt = { source, pool, asked: new Set<string>(), onAsk: begun.resolve };
+  const attempt = { source, pool, asked: new Set<string>() };
   const either = AbortSignal.any([signal, decided.signal]);
-  const first = collect(attempt, range, { idleOnly: false, signal: either });
-  const second = begun.promise
-    .then(() => sleep(stealAfterMs, either))
-    .then(() => collect(attempt, range, { idleOnly: true, signal: either }));
+  const first = collect(attempt, range, either, { motion, onAsk: begun.resolve, rescued: null });
+  const second = begun.promise.then(() =>
+    collect(attempt, range, either, { motion: new Motion(), onAsk: () => {}, rescued: motion }),
+  );
   try {
     return await Promise.race([first, second]);
   } finally {
@@ -46,31 +53,54 @@ export async function fetchRange<Wire, Item>(
   }
 }
 
+/** Returns when `signal` aborts, too. */
+async function untilStuck(motion: Motion, pace: Pace, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted && !motion.isStuck(pace)) await sleep(lookAgainMs, signal);
+}
+
+const lookAgainMs = stealAfterMs / 4;
+
 interface Attempt<Wire, Item> {
   readonly source: ItemSource<Wire, Item>;
   readonly pool: PeerPool;
   /** Who is being asked for this range just now. */
   readonly asked: Set<string>;
+}
+
+interface Manner {
+  /** Of the request under way. */
+  readonly motion: Motion;
   readonly onAsk: () => void;
+  /** Of another's request: this one is made while that is stuck, of a peer with nothing to do. */
+  readonly rescued: Motion | null;
 }
 
 async function collect<Wire, Item>(
-  { source, pool, asked, onAsk }: Attempt<Wire, Item>,
+  { source, pool, asked }: Attempt<Wire, Item>,
   { from, to }: Range,
-  { idleOnly, signal }: { readonly idleOnly: boolean; readonly signal: AbortSignal },
+  signal: AbortSignal,
+  { motion, onAsk, rescued }: Manner,
 ): Promise<readonly Item[]> {
   const collected: Item[] = [];
   while (from + collected.length <= to && !source.isEnough(collected)) {
     const missing = { from: from + collected.length, to };
-    const peerId = await pool.acquire(missing, { except: asked, idleOnly }, signal);
+    if (rescued !== null) await untilStuck(rescued, source.pace, signal);
+    const wish = { except: asked, idleOnly: rescued !== null };
+    const peerId = await pool.acquire(missing, wish, signal);
+    if (rescued !== null && !rescued.isStuck(source.pace)) {
+      pool.release(peerId, { kind: "abandoned" });
+      continue;
+    }
     asked.add(peerId);
+    motion.asked();
     onAsk();
-    const askedAtMs = performance.now();
     let outcome: Outcome = { kind: "abandoned" };
     try {
-      const answer = await source.ask(peerId, missing, signal);
-      if (!signal.aborted) outcome = judge(answer, source, peerId, collected, pool);
-      else if (performance.now() - askedAtMs >= stealAfterMs) {
+      const answer = await source.ask(peerId, missing, signal, (bytes) => motion.received(bytes));
+      if (!signal.aborted) {
+        outcome = judge(answer, source, peerId, collected, pool);
+        if (answer.kind === "items") source.pace.note(motion.receivedBytes, motion.elapsedMs);
+      } else if (motion.isStuck(source.pace)) {
         // Somebody who was asked later was faster.
         outcome = { kind: "failed", reason: "it is slower than others" };
       }

@@ -21,8 +21,10 @@ import {
   connectionsPerSecondMax,
   dialTimeoutMs,
   handshakesMax,
+  pingTimeoutMs,
   requestsPerPeerMax,
   streamsPerConnectionMax,
+  streamWindowMaxBytes,
   unreadMaxBytes,
 } from "./limits.ts";
 import { explainListenFailure, type ListenAddress, parseListenAddress } from "./listen-address.ts";
@@ -158,7 +160,10 @@ export class P2pHost {
       streamMuxers: [
         yamux({
           maxInboundStreams: streamsPerConnectionMax,
-          streamOptions: { maxReadBufferLength: unreadMaxBytes },
+          streamOptions: {
+            maxReadBufferLength: unreadMaxBytes,
+            maxStreamWindowSize: streamWindowMaxBytes,
+          },
         }),
       ],
       connectionGater: createGater(this.#peerList, this.#onEvent),
@@ -170,6 +175,7 @@ export class P2pHost {
         // Redialling is the dialer's, which never gives up.
         reconnectRetries: 0,
       },
+      connectionMonitor: { pingTimeout: { minTimeout: pingTimeoutMs } },
       services: { identify: identify(), ping: ping() },
     });
   }

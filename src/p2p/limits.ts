@@ -39,20 +39,36 @@ export const headerResponseMaxBytes = 16 * 1024;
 /** How long a peer may take to send its request. */
 export const requestTimeoutMs = 10_000;
 
-/** How long a peer may take to accept one item; go-header's write timeout. */
+/** How long a peer may take to accept one write, go-header's write timeout: one that reads slower is reset. */
 export const writeTimeoutMs = 8_000;
 
-/** How long a whole answer may take, whatever its pace; then it is reset. */
-export const serveTimeoutMs = 30_000;
+/** How long a request may wait until this node may serve again; then it is reset. */
+export const budgetTimeoutMs = 30_000;
 
 /** After so many bytes an answer ends early: the peer asks again for the rest. */
 export const responseSoftMaxBytes = 8 * 1024 * 1024;
 
-/** Small items are sent together, up to about this much: each write costs an encryption and a system call. */
+/**
+ * Small items are sent together, up to about this much: each write costs an encryption and a system call. Large ones
+ * are sent in pieces of this size: it is seen that they move, on both sides of a slow link.
+ */
 export const writeBatchBytes = 32 * 1024;
 
-/** How long an answer may take; go-header's request timeout. What came until then counts. */
+/**
+ * How long an answer, or `progressBytes` more of it, may take; go-header's request timeout. What came until then counts.
+ * So an answer may take as long as it moves, and a peer that drips may not hold its place.
+ */
 export const answerTimeoutMs = 8_000;
+export const progressBytes = 32 * 1024;
+
+/**
+ * What is on its way to us on one stream. With all the streams of a peer it is what a slow link has yet to carry before
+ * anything new gets through, and must be less than that carries within `answerTimeoutMs`.
+ */
+export const streamWindowMaxBytes = 512 * 1024;
+
+/** A connection on which no ping comes back for so long is given up. It waits behind all that is on its way. */
+export const pingTimeoutMs = 30_000;
 
 /** Redials of a configured peer, as ev-node's: the wait doubles from the first to the second. */
 export const redialMinMs = 1_000;

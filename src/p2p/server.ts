@@ -21,12 +21,12 @@ import { ServeBudget } from "./budget.ts";
 import type { OnP2pEvent } from "./event.ts";
 import type { P2pHost } from "./host.ts";
 import {
+  budgetTimeoutMs,
   requestMaxBytes,
   requestsMax,
   requestsPerPeerMax,
   requestTimeoutMs,
   responseSoftMaxBytes,
-  serveTimeoutMs,
   writeBatchBytes,
   writeTimeoutMs,
 } from "./limits.ts";
@@ -116,19 +116,18 @@ export class BlockServer {
 
   async #answer(kind: ItemKind, stream: Stream): Promise<void> {
     const request = await readRequest(stream);
-    const deadline = AbortSignal.timeout(serveTimeoutMs);
     const plan = planAnswer(request, this.#blocks);
     switch (plan.kind) {
       case "reset":
         throw new RequestRefused(plan.reason);
       case "notFound":
-        await send(stream, encodeHeaderResponse({ kind: "notFound" }), deadline);
+        await send(stream, encodeHeaderResponse({ kind: "notFound" }));
         break;
       case "items":
-        await this.#sendItems(kind, plan, stream, deadline);
+        await this.#sendItems(kind, plan, stream);
         break;
     }
-    await finish(stream, deadline);
+    await finish(stream);
   }
 
   /** A prefix of the range: it ends early for bytes, for the budget, and at a block that is gone meanwhile. */
@@ -136,10 +135,9 @@ export class BlockServer {
     kind: ItemKind,
     { from, to }: { readonly from: number; readonly to: number },
     stream: Stream,
-    deadline: AbortSignal,
   ): Promise<void> {
-    await this.#affordable(deadline);
-    const batch = new Batch(stream, deadline);
+    await this.#affordable(AbortSignal.timeout(budgetTimeoutMs));
+    const batch = new Batch(stream);
     for (let height = from; height <= to; height++) {
       if (height > from && this.#mustEnd(batch.totalBytes)) break;
       const block = readableBlock(this.#blocks, height);
@@ -170,9 +168,8 @@ export class BlockServer {
   }
 
   async #tellServed(stream: Stream): Promise<void> {
-    const deadline = AbortSignal.timeout(writeTimeoutMs);
-    await send(stream, encodeServed(servedBy(this.#chainId, this.#blocks)), deadline);
-    await finish(stream, deadline);
+    await send(stream, encodeServed(servedBy(this.#chainId, this.#blocks)));
+    await finish(stream);
   }
 }
 
@@ -182,17 +179,15 @@ function isOurs(error: unknown): boolean {
   return kinds.some((kind) => error instanceof kind);
 }
 
-/** Collects small items, and sends them in one piece. */
+/** Collects small items and sends them in one piece, and large ones in many. */
 class Batch {
   readonly #stream: Stream;
-  readonly #deadline: AbortSignal;
   #frames: Uint8Array[] = [];
   #waitingBytes = 0;
   totalBytes = 0;
 
-  constructor(stream: Stream, deadline: AbortSignal) {
+  constructor(stream: Stream) {
     this.#stream = stream;
-    this.#deadline = deadline;
   }
 
   async add(message: Uint8Array): Promise<void> {
@@ -207,7 +202,10 @@ class Batch {
     const frames = concatBytes(this.#frames);
     this.#frames = [];
     this.#waitingBytes = 0;
-    await sendBytes(this.#stream, frames, writeDeadline(this.#deadline));
+    for (let at = 0; at < frames.length; at += writeBatchBytes) {
+      const piece = frames.subarray(at, at + writeBatchBytes);
+      await sendBytes(this.#stream, piece, AbortSignal.timeout(writeTimeoutMs));
+    }
     // Reading and encoding are synchronous: heartbeats and clients come in between (P13).
     await setImmediate();
   }
@@ -233,16 +231,13 @@ async function readRequest(stream: Stream): Promise<HeaderRequest> {
   return request;
 }
 
-function send(stream: Stream, message: Uint8Array, deadline: AbortSignal): Promise<void> {
-  return sendFrame(stream, message, writeDeadline(deadline));
-}
-
-function writeDeadline(deadline: AbortSignal): AbortSignal {
-  return AbortSignal.any([deadline, AbortSignal.timeout(writeTimeoutMs)]);
+function send(stream: Stream, message: Uint8Array): Promise<void> {
+  return sendFrame(stream, message, AbortSignal.timeout(writeTimeoutMs));
 }
 
 /** Ends our side, and waits for the peer to end its own: until then the stream costs memory. */
-async function finish(stream: Stream, deadline: AbortSignal): Promise<void> {
+async function finish(stream: Stream): Promise<void> {
+  const deadline = AbortSignal.timeout(writeTimeoutMs);
   await stream.close({ signal: deadline });
   await ended(stream, deadline);
 }

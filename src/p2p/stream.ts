@@ -3,6 +3,7 @@
 import type { Stream, StreamCloseEvent, StreamMessageEvent } from "@libp2p/interface";
 import { malformed } from "../block/errors.ts";
 import { encodeFrame, FrameDecoder } from "../block/framing.ts";
+import type { OnReceived } from "./motion.ts";
 
 /** The stream was reset, or its connection lost: no answer, and nobody's proven fault. */
 export class StreamLost extends Error {
@@ -12,6 +13,13 @@ export class StreamLost extends Error {
 /** Whether to go on reading. */
 export type Wanted = "more" | "enough";
 
+export interface ReadLimits {
+  readonly frameMaxBytes: number;
+  readonly signal: AbortSignal;
+  /** Told of each part as it comes. */
+  readonly onReceived?: OnReceived;
+}
+
 /**
  * Hands each frame to `onFrame` until that has enough, or the peer has closed its side. Frames are
  * taken as they arrive, so nothing piles up behind them. Throws BlockError for a frame that is too long
@@ -19,7 +27,7 @@ export type Wanted = "more" | "enough";
  */
 export function readFrames(
   stream: Stream,
-  { frameMaxBytes, signal }: { readonly frameMaxBytes: number; readonly signal: AbortSignal },
+  { frameMaxBytes, signal, onReceived }: ReadLimits,
   onFrame: (frame: Uint8Array) => Wanted,
 ): Promise<void> {
   const decoder = new FrameDecoder(frameMaxBytes);
@@ -40,6 +48,7 @@ export function readFrames(
       hasPeerClosed = true;
     };
     const onMessage = (event: StreamMessageEvent) => {
+      onReceived?.(event.data.byteLength);
       try {
         for (const frame of decoder.push(event.data.subarray())) {
           if (onFrame(frame) === "enough") return settle(resolve);

@@ -2,6 +2,7 @@
 
 import { sleep } from "../base/task-group.ts";
 import type { Height } from "../block/types.ts";
+import { OfferPace } from "./offer-pace.ts";
 import type { ConsensusPort, PeerReply } from "./ports.ts";
 import { decodeTxBatch, encodeTxBatch, offerMethod, offerStatus } from "./tx-batch.ts";
 import { markOffered, type PendingTx, type TxPool } from "./tx-pool.ts";
@@ -9,7 +10,7 @@ import { markOffered, type PendingTx, type TxPool } from "./tx-pool.ts";
 export interface ForwarderOptions {
   /** Between an offer that failed and the next. */
   readonly retryDelayMs: number;
-  /** For the leader to answer an offer. */
+  /** For the leader to answer a small offer; a large one has more, see `OfferPace`. */
   readonly answerTimeoutMs: number;
 }
 
@@ -17,18 +18,26 @@ export interface ForwarderDependencies {
   readonly pool: TxPool;
   readonly consensus: ConsensusPort;
   /** The leader to offer to: another node; null if there is none, or this one leads. */
-  readonly leader: () => { readonly id: string; readonly term: number } | null;
+  readonly leader: () => Leader | null;
   /** Up to here this node has looked for its clients' transactions in every block. */
   readonly searchedThrough: () => Height;
   readonly onRefused: (leaderId: string, reason: string) => void;
 }
 
-const batchMaxBytes = 1024 * 1024;
 const batchMaxCount = 5_000;
+
+interface Leader {
+  readonly id: string;
+  readonly term: number;
+}
 
 export class Forwarder {
   readonly #options: ForwarderOptions;
   readonly #dependencies: ForwarderDependencies;
+  readonly #pace: OfferPace;
+  #lastTerm: number | null = null;
+  /** The offer that waits for its answer, if any. */
+  #asked: { readonly leader: Leader; readonly abandon: () => void } | null = null;
   #wake: () => void = () => {};
   #hasWork = false;
   /** The last offer came too early: the next holds nothing, and only asks. */
@@ -36,6 +45,7 @@ export class Forwarder {
 
   constructor(options: ForwarderOptions, dependencies: ForwarderDependencies) {
     this.#options = options;
+    this.#pace = new OfferPace(options.answerTimeoutMs);
     this.#dependencies = dependencies;
   }
 
@@ -43,10 +53,17 @@ export class Forwarder {
   wake(): void {
     this.#hasWork = true;
     this.#wake();
+    const leads = this.#dependencies.leader();
+    // Who does not lead any more may have died, and its successor must not wait for that answer.
+    if (this.#asked !== null && this.#asked.leader.term !== leads?.term) this.#asked.abandon();
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    signal.addEventListener("abort", () => this.#wake(), { once: true });
+    const end = () => {
+      this.#wake();
+      this.#asked?.abandon();
+    };
+    signal.addEventListener("abort", end, { once: true });
     while (!signal.aborted) {
       this.#hasWork = false;
       const isDone = await this.#offerAll(signal);
@@ -61,20 +78,21 @@ export class Forwarder {
 
   /** False if an offer failed and is to be repeated after a while. */
   async #offerAll(signal: AbortSignal): Promise<boolean> {
-    const { pool, consensus, onRefused } = this.#dependencies;
+    const { pool, onRefused } = this.#dependencies;
     while (!signal.aborted) {
       const leader = this.#dependencies.leader();
       if (leader === null) return true;
-      const waiting = pool.notTaken(leader.term, batchMaxBytes, batchMaxCount);
+      if (leader.term !== this.#lastTerm) this.#pace.reset();
+      this.#lastTerm = leader.term;
+      const waiting = pool.notTaken(leader.term, this.#pace.maxBytes, batchMaxCount);
       if (waiting.length === 0) return true;
       const batch = this.#isEarly ? [] : waiting;
-      const reply = await consensus.askPeer(
-        leader.id,
-        offerMethod,
-        encodeTxBatch({ absentThrough: this.#dependencies.searchedThrough(), txs: batch }),
-        this.#options.answerTimeoutMs,
-      );
-      if (mayHaveTaken(reply)) for (const pending of batch) markOffered(pending, leader.term);
+      const absentThrough = this.#dependencies.searchedThrough();
+      const reply = await this.#ask(leader, encodeTxBatch({ absentThrough, txs: batch }));
+      if (reply === null || mayHaveTaken(reply)) {
+        for (const pending of batch) markOffered(pending, leader.term);
+      }
+      if (reply === null) continue;
       if (reply.kind === "failed") return false;
       this.#isEarly = reply.status === offerStatus.tooEarly;
       const refusal = refusalOf(reply.status);
@@ -83,6 +101,21 @@ export class Forwarder {
       for (const pending of batch) pending.takenTerm = leader.term;
     }
     return true;
+  }
+
+  /** null if it was not waited for: another leads, or this node stops. */
+  async #ask(leader: Leader, body: Uint8Array): Promise<PeerReply | null> {
+    const abandoned = Promise.withResolvers<null>();
+    this.#asked = { leader, abandon: () => abandoned.resolve(null) };
+    const askedAtMs = performance.now();
+    const timeoutMs = this.#pace.timeoutMs(body.length);
+    const { consensus } = this.#dependencies;
+    const answer = consensus.askPeer(leader.id, offerMethod, body, timeoutMs);
+    const reply = await Promise.race([answer, abandoned.promise]);
+    this.#asked = null;
+    if (reply?.kind === "answered") this.#pace.answered(performance.now() - askedAtMs);
+    else if (reply?.failure === "unanswered") this.#pace.unanswered();
+    return reply;
   }
 }
 

@@ -6,13 +6,14 @@ import type { TransportError } from "./errors.ts";
 
 /** One request, and what becomes of it: exactly one of `onAnswer` and `onFailed` is called, never within `call`. */
 export interface Call {
+  /** Counts from when the kernel last took a part of it, or from when it became the oldest one unanswered. */
   readonly timeoutMs: number;
   /** About how many bytes it takes. */
   readonly sizeBytes: number;
-  /** So large that a slow link is busy with it for long: its deadline counts from its last progress. */
-  readonly isBulk?: boolean;
   /** Called once the connection is open (our own address may not be known before). */
   encode(): readonly Uint8Array[];
+  /** The kernel has taken a part of it. */
+  onTaken?(): void;
   /** Throws a bad-frame error, and then does nothing else, if `frame` is no answer. */
   onAnswer(frame: Uint8Array, elapsedMs: number): void;
   onFailed(error: TransportError): void;

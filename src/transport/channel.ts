@@ -19,14 +19,8 @@ import { backoffMs } from "./deadlines.ts";
 import { type CallFailure, callFailed, TransportError } from "./errors.ts";
 import { FrameReader } from "./frame-reader.ts";
 import type { TransportLimits } from "./limits.ts";
-import {
-  closeSoon,
-  dial,
-  plainBytes,
-  socketErrorText,
-  writeInPieces,
-  writeTogether,
-} from "./socket.ts";
+import { Outbox } from "./outbox.ts";
+import { closeSoon, dial, plainBytes, socketErrorText } from "./socket.ts";
 
 export interface ChannelOptions {
   readonly peerId: ServerId;
@@ -42,6 +36,8 @@ const unusedMaxMs = 2_000;
 interface OpenCall {
   readonly call: Call;
   sentAtMs: number;
+  /** When the kernel last took a part of it. */
+  takenAtMs: number;
 }
 
 interface Connecting {
@@ -55,7 +51,10 @@ interface Connecting {
 interface Open {
   readonly kind: "open";
   readonly socket: Socket;
+  readonly outbox: Outbox;
   readonly reader: FrameReader;
+  /** When the other side was last seen to receive or send anything. */
+  movedAtMs: number;
   isProven: boolean;
   readonly address: string;
   /** Whether anything was sent on it; before, it is nobody's connection yet. */
@@ -78,8 +77,6 @@ export class Channel {
   #dialNotBeforeMs = 0;
   /** Since when the oldest call is the oldest: what an answer is timed from. */
   #headSinceMs = 0;
-  /** When the kernel last took a piece of a bulk call. */
-  #progressMs = 0;
   #deadline: NodeJS.Timeout | null = null;
 
   constructor(options: ChannelOptions, observer: ChannelObserver) {
@@ -91,17 +88,11 @@ export class Channel {
     return this.#state.kind === "open";
   }
 
-  /** How long the oldest call has waited without any progress; 0 without one. */
-  get waitingMs(): number {
-    if (this.#calls.length === 0) return 0;
-    return performance.now() - Math.max(this.#headSinceMs, this.#progressMs);
-  }
-
   call(call: Call): void {
     if (this.#state.kind === "closed") return this.#refuse(call, "closed");
     const { limits } = this.#options;
     const queuedBytes =
-      this.#state.kind === "open" ? this.#state.socket.writableLength : this.#queuedBytes;
+      this.#state.kind === "open" ? this.#state.outbox.queuedBytes : this.#queuedBytes;
     const isTooLong = queuedBytes > 0 && queuedBytes + call.sizeBytes > limits.callQueueMaxBytes;
     if (isTooLong || this.#calls.length >= limits.callsInFlightMax) {
       return this.#refuse(call, "queueFull");
@@ -110,7 +101,7 @@ export class Channel {
       if (performance.now() < this.#dialNotBeforeMs) return this.#refuse(call, "backingOff");
       this.#startDial();
     }
-    const openCall = { call, sentAtMs: performance.now() };
+    const openCall = { call, sentAtMs: performance.now(), takenAtMs: 0 };
     if (this.#calls.length === 0) this.#headSinceMs = openCall.sentAtMs;
     this.#calls.push(openCall);
     if (this.#state.kind === "open") this.#write(this.#state, openCall);
@@ -129,16 +120,31 @@ export class Channel {
     this.#dialNotBeforeMs = 0;
   }
 
-  /** Gives up the connection, and what is unanswered on it; the next call opens another. */
-  drop(reason: string): void {
-    if (this.#state.kind === "open") this.#lose(this.#state, "timedOut", reason, false);
+  /**
+   * Gives up the connection, and what is unanswered on it, if nothing has moved on it since `sinceMs` and the oldest
+   * call has waited for longer than `patienceMs`; the next call opens another.
+   */
+  dropStuck(reason: string, sinceMs: number, patienceMs: number): void {
+    const state = this.#state;
+    const [head] = this.#calls;
+    if (state.kind !== "open" || head === undefined || state.movedAtMs >= sinceMs) return;
+    const { quietMs, sendingMs } = this.#waited(head);
+    // Of what the kernel has not taken it is seen whether it moves, if only now and then; of the rest it is not.
+    const { queuedBytes, waitedMs } = state.outbox;
+    const slownessMs = queuedBytes > 0 ? 4 * waitedMs : sendingMs;
+    if (quietMs > Math.max(patienceMs, slownessMs)) {
+      this.#lose(state, "timedOut", reason, false);
+    }
   }
 
   /** Ends it for good; what is unanswered fails. What has been written still goes out. */
   close(failure: CallFailure): void {
     const state = this.#state;
     this.#state = { kind: "closed" };
-    if (state.kind === "open") closeSoon(state.socket);
+    if (state.kind === "open") {
+      state.outbox.release();
+      closeSoon(state.socket);
+    }
     if (state.kind === "connecting") abandon(state);
     this.#failAll(failure, "the connection was closed");
   }
@@ -186,6 +192,8 @@ export class Channel {
     const open: Open = {
       kind: "open",
       socket,
+      outbox: new Outbox(socket),
+      movedAtMs: performance.now(),
       reader: new FrameReader("response", this.#options.limits.frameSizeMaxBytes),
       isProven: false,
       address: attempt.address,
@@ -217,19 +225,18 @@ export class Channel {
       open.isUsed = true;
       this.#observer.onUsed(open.address);
     }
-    if (call.isBulk === true) {
-      writeInPieces(open.socket, call.encode(), (takenBytes) => {
-        this.#progressMs = performance.now();
-        this.#observer.onTraffic(takenBytes, 0);
-      });
-    } else {
-      this.#observer.onTraffic(writeTogether(open.socket, call.encode()), 0);
-    }
+    open.outbox.write(call.encode(), (takenBytes, hasMoved) => {
+      openCall.takenAtMs = performance.now();
+      if (hasMoved) open.movedAtMs = openCall.takenAtMs;
+      call.onTaken?.();
+      this.#observer.onTraffic(takenBytes, 0);
+    });
     if (this.#deadline === null) this.#armDeadline(call.timeoutMs);
   }
 
   #onData(open: Open, chunk: Buffer): void {
     if (this.#state !== open) return;
+    open.movedAtMs = performance.now();
     this.#observer.onTraffic(0, chunk.length);
     open.reader.push(plainBytes(chunk));
     // An answer may lead the receiver to close us: then what follows is no longer ours.
@@ -326,11 +333,17 @@ export class Channel {
    * buffers for as long again, on a link as slow as that.
    */
   #overdueMs(): number {
-    const head = this.#calls[0];
+    const [head] = this.#calls;
     if (head === undefined) return Number.NEGATIVE_INFINITY;
-    const sinceMs = Math.max(head.sentAtMs, this.#headSinceMs, this.#progressMs);
-    const patienceMs = Math.max(head.call.timeoutMs, this.#progressMs - head.sentAtMs);
-    return performance.now() - sinceMs - patienceMs;
+    const { quietMs, sendingMs } = this.#waited(head);
+    return quietMs - Math.max(head.call.timeoutMs, sendingMs);
+  }
+
+  /** How long the oldest call has waited: while the kernel took it, and since then. */
+  #waited(head: OpenCall): { readonly sendingMs: number; readonly quietMs: number } {
+    const sinceMs = Math.max(head.sentAtMs, this.#headSinceMs);
+    const takenAtMs = Math.max(sinceMs, head.takenAtMs);
+    return { sendingMs: takenAtMs - sinceMs, quietMs: performance.now() - takenAtMs };
   }
 
   #failAll(failure: CallFailure, reason: string): void {

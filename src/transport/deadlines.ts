@@ -63,6 +63,40 @@ export class Patience {
   }
 }
 
+/** Of a call that must end in time even where it waits behind others: put off while the kernel takes it. */
+export class CallTimer {
+  readonly #timeoutMs: number;
+  readonly #onOver: () => void;
+  readonly #beganMs = performance.now();
+  /** null once it is over. */
+  #timer: NodeJS.Timeout | null = null;
+
+  constructor(timeoutMs: number, onOver: () => void) {
+    this.#timeoutMs = timeoutMs;
+    this.#onOver = onOver;
+    this.#arm(timeoutMs);
+  }
+
+  /** What took long to send may sit in buffers for as long again. */
+  taken(): void {
+    if (this.#timer === null) return;
+    clearTimeout(this.#timer);
+    this.#arm(Math.max(this.#timeoutMs, performance.now() - this.#beganMs));
+  }
+
+  end(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+  }
+
+  #arm(delayMs: number): void {
+    this.#timer = setTimeout(() => {
+      this.#timer = null;
+      this.#onOver();
+    }, delayMs);
+  }
+}
+
 const backoffMinMs = 10;
 
 /** The pause after the `failures`th failed attempt in a row: doubling, with jitter, up to `maxMs`. */

@@ -20,7 +20,7 @@ import type { AddressBook } from "./address-book.ts";
 import type { ChannelObserver } from "./call.ts";
 import { Channel } from "./channel.ts";
 import { CrashDetector } from "./crash-detector.ts";
-import { Patience, rpcTimeoutMs } from "./deadlines.ts";
+import { CallTimer, Patience, rpcTimeoutMs } from "./deadlines.ts";
 import { badAddress, type CallFailure, callFailed, type TransportError } from "./errors.ts";
 import type { Purpose, TransportEvent } from "./event.ts";
 import type { ExtensionAnswer, ExtensionCall } from "./extension.ts";
@@ -85,8 +85,10 @@ export class Peer {
   #dialFailures = 0;
   /** `host:port` of the last dial that connected. */
   #provenAddress: string | null = null;
-  #missedHeartbeats = false;
+  /** When the first of the heartbeats that were missed was given up; null if the last one was answered. */
+  #missedSinceMs: number | null = null;
   readonly #appendPatience = new Patience();
+  readonly #snapshotPatience = new Patience();
   readonly #extensionSupport = new ExtensionSupport();
   readonly #meter = new PeerMeter();
   readonly #counts = { disconnected: 0, dialFailed: 0, rpcRefused: 0 };
@@ -135,7 +137,7 @@ export class Peer {
     }
   }
 
-  /** The peer's answer; rejects with a call-failed error, at the latest after `timeoutMs`. */
+  /** The peer's answer; rejects with a call-failed error `timeoutMs` after the call, or after it last moved. */
   request(call: ExtensionCall, timeoutMs: number): Promise<ExtensionAnswer> {
     if (!this.#extensionSupport.mayAsk(performance.now())) {
       const failure = this.#extensionSupport.isForeign ? "foreignPeer" : "refusedByPeer";
@@ -143,25 +145,25 @@ export class Peer {
       return Promise.reject(this.#failure(failure, reason));
     }
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(
-        () => reject(this.#failure("timedOut", `no answer within ${timeoutMs} ms`)),
-        timeoutMs,
+      const timer = new CallTimer(timeoutMs, () =>
+        reject(this.#failure("timedOut", `no answer within ${timeoutMs} ms`)),
       );
       this.#extension.call({
         timeoutMs,
         sizeBytes: call.body.length,
         encode: () =>
           encodeExtensionCall(this.#dependencies.writer, call, this.#dependencies.identity()),
+        onTaken: () => timer.taken(),
         onAnswer: (frame) => {
           const answer = decodeExtensionAnswer(frame, this.peerId);
           this.#meter.answered();
-          clearTimeout(timer);
+          timer.end();
           this.#extensionSupport.answered();
           if ("error" in answer) reject(this.#failure("refusedByPeer", answer.error));
           else resolve(answer);
         },
         onFailed: (error) => {
-          clearTimeout(timer);
+          timer.end();
           const { detail } = error;
           const hasHungUp =
             detail.code === "TRANSPORT_CALL_FAILED" && detail.failure === "closedByPeer";
@@ -215,10 +217,8 @@ export class Peer {
         this.#onAnswer(request, frame, elapsedMs);
       },
       onFailed: (error) => {
-        const { detail } = error;
-        const isLate = detail.code === "TRANSPORT_CALL_FAILED" && detail.failure === "timedOut";
         // What was under way together is late together.
-        if (isAppend && isLate) this.#appendPatience.late(this.#counts.disconnected);
+        if (isAppend && isLate(error)) this.#appendPatience.late(this.#counts.disconnected);
         this.#onFailed(request, error);
       },
     });
@@ -241,13 +241,14 @@ export class Peer {
     channel.call({
       timeoutMs: rpcTimeoutMs(request.kind, sizeBytes, this.#options.sendTimeoutMs),
       sizeBytes,
-      isBulk: true,
       encode: () => encodeRequest(writer, request, identity()),
       onAnswer: (frame, elapsedMs) => {
+        this.#snapshotPatience.answered();
         this.#onAnswer(request, frame, elapsedMs);
         end();
       },
       onFailed: (error) => {
+        if (isLate(error)) this.#snapshotPatience.late(this.#counts.disconnected);
         end();
         this.#onFailed(request, error);
       },
@@ -303,7 +304,7 @@ export class Peer {
       onUsed: (address) => onEvent({ kind: "connected", peerId, purpose, address }),
       onProven: () => this.#onProven(purpose),
       onLost: (reason, isByPeer, wasUsed) => {
-        if (purpose === "heartbeat" && !isByPeer) this.#missedHeartbeats = true;
+        if (purpose === "heartbeat" && !isByPeer) this.#missedSinceMs ??= performance.now();
         // Somebody else may have its address by now.
         if (!isByPeer) void addressBook.refresh();
         if (wasUsed) {
@@ -329,15 +330,18 @@ export class Peer {
   /** The peer serves us on one connection: the others need not wait to try. */
   #onProven(purpose: Purpose): void {
     for (const channel of this.#channels()) channel.endBackoff();
-    if (purpose !== "heartbeat" || !this.#missedHeartbeats) return;
-    this.#missedHeartbeats = false;
-    // The network was away, and TCP on an older connection may not try again for seconds yet. What
-    // waits for a slow disk only is younger, or is sent again at little cost.
-    for (const channel of [this.#append, this.#vote, this.#snapshot]) {
-      if (channel !== null && channel.waitingMs > 4 * this.#options.sendTimeoutMs) {
-        channel.drop("stuck since before the heartbeats were back");
-      }
-    }
+    if (purpose !== "heartbeat" || this.#missedSinceMs === null) return;
+    const { sendTimeoutMs } = this.#options;
+    // What was on its way when the network went away has arrived in half the time that a heartbeat has.
+    const sinceMs = this.#missedSinceMs - sendTimeoutMs / 2;
+    this.#missedSinceMs = null;
+    // The network was away, and TCP on an older connection may not try again for seconds yet. What has moved meanwhile
+    // goes on; what waits for a slow disk only is younger, or is sent again at little cost, with more time each time.
+    const limitMs = 4 * sendTimeoutMs;
+    const reason = "stuck since before the heartbeats were back";
+    this.#vote.dropStuck(reason, sinceMs, limitMs);
+    this.#append.dropStuck(reason, sinceMs, this.#appendPatience.timeoutMs(limitMs));
+    this.#snapshot?.dropStuck(reason, sinceMs, this.#snapshotPatience.timeoutMs(limitMs));
   }
 
   #lost(isByPeer: boolean): void {
@@ -381,6 +385,10 @@ export class Peer {
   #failure(failure: CallFailure, reason: string): TransportError {
     return callFailed(this.peerId, failure, `no answer from ${this.peerId}: ${reason}`);
   }
+}
+
+function isLate({ detail }: TransportError): boolean {
+  return detail.code === "TRANSPORT_CALL_FAILED" && detail.failure === "timedOut";
 }
 
 function payloadBytes(request: Extract<RequestMessage, { kind: "appendEntriesRequest" }>): number {

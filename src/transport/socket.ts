@@ -31,35 +31,6 @@ export function writeTogether(socket: Socket, chunks: readonly Uint8Array[]): nu
   return sizeBytes;
 }
 
-const pieceBytes = 64 * 1024;
-
-/**
- * Writes `chunks` bit by bit: a piece goes out when the kernel has taken the one before. So it is seen
- * how far a slow link has come. Calls `onTaken` after each.
- */
-export function writeInPieces(
-  socket: Socket,
-  chunks: readonly Uint8Array[],
-  onTaken: (sizeBytes: number) => void,
-): void {
-  const pieces = chunks.flatMap((chunk) =>
-    Array.from({ length: Math.ceil(chunk.length / pieceBytes) }, (_, at) =>
-      chunk.subarray(at * pieceBytes, (at + 1) * pieceBytes),
-    ),
-  );
-  const next = (at: number) => {
-    const piece = pieces[at];
-    if (piece === undefined) return;
-    socket.write(piece, (error) => {
-      // A connection that is lost says so itself.
-      if (error !== undefined && error !== null) return;
-      onTaken(piece.length);
-      next(at + 1);
-    });
-  };
-  next(0);
-}
-
 /** How long a closing connection may take to deliver what was written to it. */
 const closeGraceMs = 200;
 

@@ -197,9 +197,9 @@ describe("greedy clients", () => {
   });
 
   it("answers that nobody reads are bounded, and not kept for long", async () => {
-    await start({ answersInFlightMaxBytes: 30_000_000, answerTimeoutMs: 5_000 });
-    // Twice as long in hex: more than the kernel would keep for a client that does not read.
-    harness.node.blocks.append([new Uint8Array(6_000_000)], [new Uint8Array(32)]);
+    await start({ answersInFlightMaxBytes: 100_000_000, answerTimeoutMs: 5_000 });
+    // Twice as long in hex: more than the kernel would keep for a client that does not read, which may be 36 MiB.
+    harness.node.blocks.append([new Uint8Array(20_000_000)], [new Uint8Array(32)]);
     const block = `${harness.url}/block/1`;
     const size = (await (await fetch(block)).text()).length;
     const slow = [1, 2].map(() => new RawClient(harness.port));

@@ -1,62 +1,23 @@
 /** A link that is slow, and one that was away: what is large gets through, and what is stuck is noticed. */
 
-import { connect, createServer, type Socket } from "node:net";
+import { createServer } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { Channel } from "../../src/transport/channel.ts";
 import { defaultLimits } from "../../src/transport/limits.ts";
-import { answerTo, Cleanup, heartbeat, snapshotRequest, type TestNode } from "./harness.ts";
+import {
+  answerTo,
+  appendEntries,
+  Cleanup,
+  heartbeat,
+  snapshotRequest,
+  type TestNode,
+} from "./harness.ts";
+import { Link } from "./link.ts";
 
 const cleanup = new Cleanup();
 afterEach(() => cleanup.run());
 
-/** Carries bytes between two ports, until it goes away. */
-class Link {
-  port = 0;
-  #isAway = false;
-  #carried: [Socket, Socket][] = [];
-
-  async open(targetPort: () => number): Promise<this> {
-    const server = createServer((near) => {
-      const far = connect({ host: "127.0.0.1", port: targetPort() });
-      this.#carried.push([near, far]);
-      if (!this.#isAway) {
-        near.pipe(far);
-        far.pipe(near);
-      }
-      for (const [socket, other] of [
-        [near, far],
-        [far, near],
-      ] as const) {
-        socket.on("error", () => other.destroy());
-        socket.on("close", () => other.destroy());
-      }
-    });
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    const address = server.address();
-    if (typeof address !== "object" || address === null) throw new Error("it listens on a port");
-    this.port = address.port;
-    cleanup.add(() => {
-      for (const pair of this.#carried) for (const socket of pair) socket.destroy();
-      server.close();
-    });
-    return this;
-  }
-
-  /** Nothing is closed, and nothing gets through. */
-  goAway(): void {
-    this.#isAway = true;
-    for (const [near, far] of this.#carried) {
-      near.unpipe(far);
-      far.unpipe(near);
-    }
-  }
-
-  /** New connections are carried. Those from before wait for TCP to try again, which takes its time. */
-  comeBack(): void {
-    this.#isAway = false;
-  }
-}
-
+const isAppend = ({ kind }: { kind: string }) => kind === "appendEntriesRequest";
 const isSnapshot = ({ kind }: { kind: string }) => kind === "installSnapshotRequest";
 const isHeartbeat = ({ kind }: { kind: string }) => kind === "heartbeatRequest";
 
@@ -65,9 +26,15 @@ async function overLink(sendTimeoutMs: number): Promise<[TestNode, Link]> {
   const b = await cleanup.node(
     "b",
     { peers: new Map([["a", a.address]]) },
-    { onMessage: (message) => isHeartbeat(message) && b.transport.send(answerTo(message)) },
+    {
+      onMessage: (message) => {
+        if (isHeartbeat(message) || isAppend(message)) b.transport.send(answerTo(message));
+      },
+      onExtensionRequest: ({ respond }) => respond(200, new Uint8Array(0)),
+    },
   );
   const link = await new Link().open(() => b.port);
+  cleanup.add(() => link.close());
   a.transport.setPeers(new Map([["b", `127.0.0.1:${link.port}`]]));
   return [a, link];
 }
@@ -121,7 +88,6 @@ describe("a snapshot", () => {
       channel.call({
         timeoutMs,
         sizeBytes: snapshot.length,
-        isBulk: true,
         encode: () => [snapshot],
         onAnswer: () => resolve("answered"),
         onFailed: resolve,
@@ -156,5 +122,46 @@ describe("a snapshot", () => {
       (event) => event.kind === "disconnected" && event.purpose === "snapshot",
     );
     expect(lost).toMatchObject({ reason: expect.stringContaining("stuck since before") });
+  });
+});
+
+describe("a large entry", () => {
+  it("goes on where it is when heartbeats were late and it moves", async () => {
+    const sendTimeoutMs = 120;
+    const [a, link] = await overLink(sendTimeoutMs);
+    link.bytesPerSecond = 6_500_000;
+    const beat = () => a.transport.send(heartbeat("a", "b"));
+    beat();
+    await a.messages.next(({ kind }) => kind === "heartbeatResponse");
+    // A sixth of it fits into the buffers of the two hops, and is not seen to move.
+    a.transport.send(appendEntries("a", "b", 0, [new Uint8Array(28 * 1024 * 1024)]));
+    const beating = setInterval(beat, sendTimeoutMs / 4);
+    cleanup.add(() => clearInterval(beating));
+    const isDisconnected = (purpose: string) => (event: { kind: string; purpose?: string }) =>
+      event.kind === "disconnected" && event.purpose === purpose;
+    for (let nth = 0; nth < 3; nth++) {
+      await new Promise((resolve) => setTimeout(resolve, 7 * sendTimeoutMs));
+      await link.hold(2 * sendTimeoutMs);
+      await a.events.next(isDisconnected("heartbeat"));
+    }
+    const answered = a.messages.next(({ kind }) => kind === "appendEntriesResponse");
+    const failed = a.failures.next(isAppend);
+    expect(await Promise.race([answered, failed])).toMatchObject({ kind: "appendEntriesResponse" });
+    expect(a.events.all.filter(isDisconnected("append"))).toEqual([]);
+  });
+});
+
+describe("a call between our nodes", () => {
+  it("may take many times its deadline, as long as it moves, and others wait behind it", async () => {
+    const [a, link] = await overLink(10_000);
+    link.bytesPerSecond = 5_000_000;
+    const timeoutMs = 1_000;
+    const beganMs = performance.now();
+    const large = a.transport.request("b", "large", new Uint8Array(24 * 1024 * 1024), {
+      timeoutMs,
+    });
+    const small = a.transport.request("b", "small", new Uint8Array(10), { timeoutMs: 30_000 });
+    expect(await Promise.all([large, small])).toMatchObject([{ status: 200 }, { status: 200 }]);
+    expect(performance.now() - beganMs).toBeGreaterThan(3 * timeoutMs);
   });
 });
