@@ -140,7 +140,11 @@ export class RaftCore {
   step(input: RaftInput, nowMs: number): Ready {
     const server = this.#server;
     const { commitIndex, currentTerm } = server;
-    if (nowMs - server.nowMs >= server.options.electionTimeoutMs / 2) server.awokeMs = nowMs;
+    const gapMs = nowMs - server.nowMs;
+    // A follower hears its leader many times in that time.
+    if (server.leader !== null && gapMs >= server.options.electionTimeoutMs / 2) {
+      server.awokeMs = nowMs;
+    }
     server.nowMs = Math.max(server.nowMs, nowMs);
     this.#forgiveOwnPause();
     this.#passDeadlines();

@@ -95,7 +95,7 @@ export class RaftServer {
   leaderContactMs: number;
   readiness: Readiness = { isReady: true, appliedHeight: 0, priority: 0 };
   nowMs: number;
-  /** When it last took something in after it had heard nothing at all for long; long ago at its start. */
+  /** When it last took something in after it had not for long, though it follows a leader; long ago at its start. */
   awokeMs = Number.NEGATIVE_INFINITY;
 
   #stamp = 0;
