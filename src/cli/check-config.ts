@@ -71,16 +71,29 @@ function problemsOf(
     const secret = resolve(config, environment);
     if (secret !== null) return secret.warnings.map(warningOf);
   } catch (error) {
-    return problemsIn(error);
+    const problems = problemsIn(error);
+    // The service may be allowed to read what this user is not: that is as it should be.
+    return isForbidden(error) ? problems.map(asWarning) : problems;
   }
   try {
     require?.(config, environment);
     return [];
   } catch (error) {
     // No error: the service may have a variable or a credential that this shell has not.
-    return problemsIn(error).map((problem) => ({ ...problem, severity: "warning" }));
+    return problemsIn(error).map(asWarning);
   }
 }
+
+function asWarning(problem: Problem): Problem {
+  return { ...problem, severity: "warning" };
+}
+
+function isForbidden(error: unknown): boolean {
+  const cause = error instanceof Error ? error.cause : undefined;
+  return cause instanceof Error && "code" in cause && forbidden.has(String(cause.code));
+}
+
+const forbidden: ReadonlySet<string> = new Set(["EACCES", "EPERM"]);
 
 function warningOf(message: string): Problem {
   return { severity: "warning", origin: { kind: "default" }, key: null, message };

@@ -179,7 +179,10 @@ function readSecretFile(
     if (error instanceof ConfigError) throw error;
     const code = error instanceof Error && "code" in error ? String(error.code) : "unknown error";
     if (isOptional && code === "ENOENT") return null;
-    const advice = code === "ENOENT" ? "there is no such file; create it" : "let this user read it";
+    const advice =
+      code === "ENOENT"
+        ? "there is no such file; create it"
+        : "the user that the node runs as must be able to read it, and nobody else";
     throw problemWith(key, `${path} cannot be read (${code}): ${advice}`, error);
   }
   if (text === "") throw problemWith(key, `${path} is empty; write the secret into it`);

@@ -147,19 +147,33 @@ export class TxIdFetch {
   /** Asks each member once. */
   async #round(height: Height, signal: AbortSignal, aborted: Promise<null>): Promise<Round> {
     const { ask, peerIds } = this.#dependencies;
-    const partial: TxIdsAt[][] = [];
+    const partial: string[] = [];
     const absent: string[] = [];
+    // A member that does not answer must not hold up a stop.
+    const pagesFrom = (peerId: string, from: Height) =>
+      Promise.race([
+        pagesOf({ from, to: height }, (body) => ask(peerId, body, askTimeoutMs)),
+        aborted,
+      ]);
     for (const peerId of peerIds) {
-      const asking = pagesOf(height, (body) => ask(peerId, body, askTimeoutMs));
-      // A member that does not answer must not hold up a stop.
-      const found = await Promise.race([asking, aborted]);
+      // The last page alone tells what it has: what some know in part is of use only when nobody else is waited for.
+      const last = await pagesFrom(peerId, height);
+      const found = last?.kind === "all" ? await pagesFrom(peerId, 0) : last;
       if (found === null || signal.aborted) return { kind: "found", ...ended };
       if (found.kind === "all") return { ...found, kind: "found", areSomeLost: false };
-      if (found.kind === "partial") partial.push(found.identities);
+      if (found.kind === "partial") partial.push(peerId);
       if (found.kind === "notNow") absent.push(peerId);
     }
     if (absent.length > 0) return { kind: "notYet", absent };
-    return { kind: "found", identities: unionOf(partial), areSomeLost: true };
+    const known: TxIdsAt[][] = [];
+    for (const peerId of partial) {
+      const found = await pagesFrom(peerId, 0);
+      if (found === null || signal.aborted) return { kind: "found", ...ended };
+      if (found.kind === "all") return { ...found, kind: "found", areSomeLost: false };
+      if (found.kind !== "partial") return { kind: "notYet", absent: [peerId] };
+      known.push(found.identities);
+    }
+    return { kind: "found", identities: unionOf(known), areSomeLost: true };
   }
 }
 
@@ -174,9 +188,13 @@ type Found =
   | { readonly kind: "notNow" }
   | { readonly kind: "foreign" };
 
-async function pagesOf(to: Height, ask: (body: Uint8Array) => Promise<PeerReply>): Promise<Found> {
+async function pagesOf(
+  range: { readonly from: Height; readonly to: Height },
+  ask: (body: Uint8Array) => Promise<PeerReply>,
+): Promise<Found> {
   const identities: TxIdsAt[] = [];
-  for (let from: Height = 0; ; ) {
+  const { to } = range;
+  for (let { from } = range; ; ) {
     const reply = await ask(new TextEncoder().encode(JSON.stringify({ from, to })));
     if (reply.kind === "failed")
       return { kind: reply.failure === "foreign" ? "foreign" : "notNow" };

@@ -42,6 +42,10 @@ export const requestTimeoutMs = 10_000;
 /** How long a peer may take to accept one write, go-header's write timeout: one that reads slower is reset. */
 export const writeTimeoutMs = 8_000;
 
+/** Whoever reads an answer more slowly than this, a while apart, is reset: others wait for the place. */
+export const servedMinBytesPerSecond = 32 * 1024;
+export const answerMinMs = 30_000;
+
 /** How long a request may wait until this node may serve again; then it is reset. */
 export const budgetTimeoutMs = 30_000;
 

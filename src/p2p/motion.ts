@@ -44,6 +44,9 @@ const movedBytes = 4 * 1024;
 /** How many times slower than usual an answer may come. Where a slow link is shared, all are alike slow. */
 const slownessMax = 16;
 
+/** Of an answer, before any has come to an end: else the first peer of all could take its time while others are idle. */
+const expectedBytesPerSecond = 512 * 1024;
+
 /** How fast answers come usually, whoever sends them; in bytes a second. */
 export class Pace {
   #bytesPerSecond = 0;
@@ -102,6 +105,7 @@ export class Motion {
     const { elapsedMs } = this;
     if (elapsedMs < stealAfterMs) return false;
     if (this.#nowMs() - this.#movedAtMs >= stealAfterMs) return true;
-    return this.#receivedBytes * 1_000 * slownessMax < bytesPerSecond * elapsedMs;
+    const usualBytesPerSecond = bytesPerSecond === 0 ? expectedBytesPerSecond : bytesPerSecond;
+    return this.#receivedBytes * 1_000 * slownessMax < usualBytesPerSecond * elapsedMs;
   }
 }

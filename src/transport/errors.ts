@@ -90,3 +90,8 @@ export function listenFailed(address: string, cause: NodeJS.ErrnoException): Tra
       );
   }
 }
+
+/** No answer came in time; there may have been no fault but slowness. */
+export function isLate({ detail }: TransportError): boolean {
+  return detail.code === "TRANSPORT_CALL_FAILED" && detail.failure === "timedOut";
+}

@@ -21,7 +21,7 @@ import type { ChannelObserver } from "./call.ts";
 import { Channel } from "./channel.ts";
 import { CrashDetector } from "./crash-detector.ts";
 import { CallTimer, Patience, rpcTimeoutMs } from "./deadlines.ts";
-import { badAddress, type CallFailure, callFailed, type TransportError } from "./errors.ts";
+import { badAddress, type CallFailure, callFailed, isLate, type TransportError } from "./errors.ts";
 import type { Purpose, TransportEvent } from "./event.ts";
 import type { ExtensionAnswer, ExtensionCall } from "./extension.ts";
 import { ExtensionSupport } from "./extension-support.ts";
@@ -179,6 +179,10 @@ export class Peer {
     this.#crash.connected();
     this.#extensionSupport.connected();
     for (const channel of this.#channels()) channel.endBackoff();
+    // It may have been away, and we sent no heartbeats that would have shown it.
+    const limitMs = 4 * this.#options.sendTimeoutMs;
+    const sinceMs = performance.now() - limitMs;
+    this.#extension.dropStuck("stuck since before the peer connected again", sinceMs, limitMs);
   }
 
   /** There may be an election soon. */
@@ -385,10 +389,6 @@ export class Peer {
   #failure(failure: CallFailure, reason: string): TransportError {
     return callFailed(this.peerId, failure, `no answer from ${this.peerId}: ${reason}`);
   }
-}
-
-function isLate({ detail }: TransportError): boolean {
-  return detail.code === "TRANSPORT_CALL_FAILED" && detail.failure === "timedOut";
 }
 
 function payloadBytes(request: Extract<RequestMessage, { kind: "appendEntriesRequest" }>): number {

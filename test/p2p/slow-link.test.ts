@@ -124,6 +124,13 @@ it("a deadline is put off by so many bytes, and by no fewer", async () => {
 it.each([
   { name: "nothing", bytesPerSecond: 0, usual: 0, isStuck: true },
   { name: "a drip", bytesPerSecond: 100, usual: 0, isStuck: true },
+  {
+    name: "little, while nobody knows what is usual",
+    bytesPerSecond: 10_000,
+    usual: 0,
+    isStuck: true,
+  },
+  { name: "enough to begin with", bytesPerSecond: 100_000, usual: 0, isStuck: false },
   { name: "little, as usual", bytesPerSecond: 10_000, usual: 100_000, isStuck: false },
   { name: "far less than usual", bytesPerSecond: 10_000, usual: 1_000_000, isStuck: true },
 ])("an answer of which $name comes is stuck: $isStuck", ({ bytesPerSecond, usual, isStuck }) => {
