@@ -1,6 +1,12 @@
 /** Whether an answer still comes: what a deadline, and a peer with nothing to do, go by. */
 
-import { answerTimeoutMs, progressBytes } from "./limits.ts";
+import {
+  answerMinMs,
+  answerTimeoutMs,
+  progressBytes,
+  servedMinBytesPerSecond,
+  writeTimeoutMs,
+} from "./limits.ts";
 
 /** Told of each part of an answer as it comes. */
 export type OnReceived = (sizeBytes: number) => void;
@@ -32,6 +38,24 @@ export class ProgressDeadline {
 
   end(): void {
     clearTimeout(this.#timer);
+  }
+}
+
+/** Of who reads an answer of ours: a peer that reads slowly, but does, may not hold its place for ever either. */
+export class ReaderAllowance {
+  readonly #nowMs: () => number;
+  readonly #begunAtMs: number;
+
+  constructor(nowMs: () => number = () => performance.now()) {
+    this.#nowMs = nowMs;
+    this.#begunAtMs = nowMs();
+  }
+
+  /** For the next piece of an answer that has `answerBytes` so far, in whole milliseconds; 0 once it has taken too long. */
+  leftMs(answerBytes: number): number {
+    const lastsMs = answerMinMs + (answerBytes / servedMinBytesPerSecond) * 1_000;
+    const leftMs = this.#begunAtMs + lastsMs - this.#nowMs();
+    return Math.ceil(Math.max(0, Math.min(writeTimeoutMs, leftMs)));
   }
 }
 

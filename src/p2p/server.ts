@@ -21,17 +21,16 @@ import { ServeBudget } from "./budget.ts";
 import type { OnP2pEvent } from "./event.ts";
 import type { P2pHost } from "./host.ts";
 import {
-  answerMinMs,
   budgetTimeoutMs,
   requestMaxBytes,
   requestsMax,
   requestsPerPeerMax,
   requestTimeoutMs,
   responseSoftMaxBytes,
-  servedMinBytesPerSecond,
   writeBatchBytes,
   writeTimeoutMs,
 } from "./limits.ts";
+import { ReaderAllowance } from "./motion.ts";
 import {
   encodeServed,
   exchangeProtocol,
@@ -187,7 +186,7 @@ class Batch {
   #frames: Uint8Array[] = [];
   #waitingBytes = 0;
   totalBytes = 0;
-  readonly #begunAtMs = performance.now();
+  readonly #allowance = new ReaderAllowance();
 
   constructor(stream: Stream) {
     this.#stream = stream;
@@ -201,20 +200,14 @@ class Batch {
     if (this.#waitingBytes >= writeBatchBytes) await this.flush();
   }
 
-  /** For the next piece. A peer that reads slowly, but does, may not hold its place for ever either. */
-  get #patienceMs(): number {
-    const lastsMs = answerMinMs + (this.totalBytes / servedMinBytesPerSecond) * 1_000;
-    const leftMs = this.#begunAtMs + lastsMs - performance.now();
-    return Math.max(1, Math.min(writeTimeoutMs, leftMs));
-  }
-
   async flush(): Promise<void> {
     const frames = concatBytes(this.#frames);
     this.#frames = [];
     this.#waitingBytes = 0;
     for (let at = 0; at < frames.length; at += writeBatchBytes) {
       const piece = frames.subarray(at, at + writeBatchBytes);
-      await sendBytes(this.#stream, piece, AbortSignal.timeout(this.#patienceMs));
+      const leftMs = this.#allowance.leftMs(this.totalBytes);
+      await sendBytes(this.#stream, piece, AbortSignal.timeout(leftMs));
     }
     // Reading and encoding are synchronous: heartbeats and clients come in between (P13).
     await setImmediate();

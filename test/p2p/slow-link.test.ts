@@ -4,8 +4,14 @@ import { connect, createServer, type Socket } from "node:net";
 import { afterEach, expect, it } from "vitest";
 import { emptyBytes } from "../../src/base/bytes.ts";
 import { Exchange } from "../../src/p2p/exchange.ts";
-import { answerTimeoutMs, progressBytes } from "../../src/p2p/limits.ts";
-import { Motion, Pace, ProgressDeadline, stealAfterMs } from "../../src/p2p/motion.ts";
+import { answerTimeoutMs, progressBytes, writeTimeoutMs } from "../../src/p2p/limits.ts";
+import {
+  Motion,
+  Pace,
+  ProgressDeadline,
+  ReaderAllowance,
+  stealAfterMs,
+} from "../../src/p2p/motion.ts";
 import { exchangeProtocol } from "../../src/p2p/protocol.ts";
 import { sendBytes } from "../../src/p2p/stream.ts";
 import { blockAt, buildChain, chainId, headAfter, MemoryBlocks } from "./chain.ts";
@@ -144,4 +150,17 @@ it.each([
     motion.received(bytesPerSecond / 10);
   }
   expect(motion.isStuck(pace)).toBe(isStuck);
+});
+
+it("who reads slowly has the more time the longer the answer, in whole milliseconds, and not for ever", () => {
+  let nowMs = 0.25;
+  const allowance = new ReaderAllowance(() => nowMs);
+  const mebibyte = 1024 * 1024;
+  expect(allowance.leftMs(10)).toBe(writeTimeoutMs);
+  nowMs = 29_000;
+  expect([allowance.leftMs(10), allowance.leftMs(10 * mebibyte)]).toEqual([1_001, writeTimeoutMs]);
+  nowMs = 349_000;
+  expect([allowance.leftMs(10), allowance.leftMs(10 * mebibyte)]).toEqual([0, 1_001]);
+  // What a signal would refuse would end the request as if it were a bug.
+  expect(AbortSignal.timeout(allowance.leftMs(mebibyte)).aborted).toBe(false);
 });
