@@ -15,13 +15,12 @@ import type { Random } from "../base/random.ts";
 import type { RequestMessage, ResponseMessage } from "../raft/message.ts";
 import type { RpcFailure } from "../raft/ready.ts";
 import type { ServerId } from "../raft/types.ts";
-import { type Endpoint, isWildcard, parseEndpoint, type Route, routeTo } from "./address.ts";
 import type { AddressBook } from "./address-book.ts";
 import type { ChannelObserver } from "./call.ts";
 import { Channel } from "./channel.ts";
 import { CrashDetector } from "./crash-detector.ts";
 import { CallTimer, Patience, rpcTimeoutMs } from "./deadlines.ts";
-import { badAddress, type CallFailure, callFailed, isLate, type TransportError } from "./errors.ts";
+import { type CallFailure, callFailed, isLate, type TransportError } from "./errors.ts";
 import type { Purpose, TransportEvent } from "./event.ts";
 import type { ExtensionAnswer, ExtensionCall } from "./extension.ts";
 import { ExtensionSupport } from "./extension-support.ts";
@@ -29,15 +28,11 @@ import type { Identity } from "./fields.ts";
 import type { TransportLimits } from "./limits.ts";
 import type { MsgpackWriter } from "./msgpack-writer.ts";
 import { PeerMeter, type PeerStats } from "./peer-meter.ts";
+import { PeerRoutes, type PeerRoutesOptions } from "./peer-routes.ts";
 import { encodeExtensionCall, encodeRequest } from "./requests.ts";
 import { decodeExtensionAnswer, decodeResponse } from "./responses.ts";
 
-export interface PeerOptions {
-  readonly peerId: ServerId;
-  /** `host:port`. */
-  readonly address: string;
-  /** Where this node listens. */
-  readonly listenHost: string;
+export interface PeerOptions extends PeerRoutesOptions {
   readonly sendTimeoutMs: number;
   readonly limits: TransportLimits;
   readonly random: Random;
@@ -73,7 +68,7 @@ export class Peer {
   readonly peerId: ServerId;
   readonly #options: PeerOptions;
   readonly #dependencies: PeerDependencies;
-  readonly #endpoint: Endpoint;
+  readonly #routes: PeerRoutes;
   readonly #crash: CrashDetector;
   readonly #heartbeat: Channel;
   readonly #append: Channel;
@@ -81,10 +76,6 @@ export class Peer {
   readonly #extension: Channel;
   /** The snapshot on its way, if any: one at a time. */
   #snapshot: Channel | null = null;
-  /** Failed dials: each moves on to the next of the peer's addresses. */
-  #dialFailures = 0;
-  /** `host:port` of the last dial that connected. */
-  #provenAddress: string | null = null;
   /** When the first of the heartbeats that were missed was given up; null if the last one was answered. */
   #missedSinceMs: number | null = null;
   readonly #appendPatience = new Patience();
@@ -98,16 +89,9 @@ export class Peer {
     this.peerId = options.peerId;
     this.#options = options;
     this.#dependencies = dependencies;
-    this.#endpoint = parseEndpoint(options.address, `raft.peers: ${options.peerId}`);
-    if (isWildcard(this.#endpoint.host)) {
-      throw badAddress(
-        `raft.peers: ${options.peerId}`,
-        options.address,
-        "names no machine. Give the address at which the others reach that node.",
-      );
-    }
+    this.#routes = new PeerRoutes(options, dependencies.addressBook);
     this.#crash = new CrashDetector({
-      route: () => this.#provenRoute(),
+      route: () => this.#routes.proven(),
       onGone: () => this.#processGone(),
     });
     this.#heartbeat = this.#channel("heartbeat");
@@ -297,11 +281,11 @@ export class Peer {
 
   #observer(purpose: Purpose): ChannelObserver {
     const { peerId } = this;
-    const { onEvent, onLocalAddress, addressBook } = this.#dependencies;
+    const { onEvent, onLocalAddress } = this.#dependencies;
     return {
-      route: () => this.#nextRoute(),
+      route: () => this.#routes.next(),
       onOpen: (socket: Socket, address) => {
-        this.#provenAddress = address;
+        this.#routes.connected(address);
         this.#crash.connected();
         if (socket.localAddress !== undefined) onLocalAddress(socket.localAddress);
       },
@@ -309,8 +293,7 @@ export class Peer {
       onProven: () => this.#onProven(purpose),
       onLost: (reason, isByPeer, wasUsed) => {
         if (purpose === "heartbeat" && !isByPeer) this.#missedSinceMs ??= performance.now();
-        // Somebody else may have its address by now.
-        if (!isByPeer) void addressBook.refresh();
+        if (!isByPeer) this.#routes.lookUp();
         if (wasUsed) {
           this.#counts.disconnected++;
           const count = this.#counts.disconnected;
@@ -322,10 +305,9 @@ export class Peer {
         this.#counts.dialFailed++;
         const count = this.#counts.dialFailed;
         onEvent({ kind: "dialFailed", peerId, purpose, address, reason, retryInMs, count });
-        this.#dialFailures++;
-        void addressBook.refresh();
+        this.#routes.dialFailed();
         // That another of its addresses refuses says nothing: "localhost" has two, and a peer listens on one.
-        if (isRefused && address === this.#provenAddress) this.#crash.refused();
+        if (isRefused && this.#routes.isProven(address)) this.#crash.refused();
       },
       onTraffic: (sentBytes, receivedBytes) => this.#meter.traffic(sentBytes, receivedBytes),
     };
@@ -357,29 +339,6 @@ export class Peer {
     const { peerId } = this;
     this.#dependencies.onEvent({ kind: "processGone", peerId });
     this.#dependencies.onProcessGone(peerId);
-  }
-
-  async #nextRoute(): Promise<Route> {
-    const { host, port } = this.#endpoint;
-    const addresses = await this.#dependencies.addressBook.addressesOf(host);
-    return this.#routeTo({ host: addresses[this.#dialFailures % addresses.length] ?? host, port });
-  }
-
-  /** Where the peer's process has been found listening; rejects if that cannot be told. */
-  async #provenRoute(): Promise<Route> {
-    if (this.#provenAddress !== null) {
-      return this.#routeTo(parseEndpoint(this.#provenAddress, "raft.peers"));
-    }
-    const { host, port } = this.#endpoint;
-    const [address, another] = await this.#dependencies.addressBook.addressesOf(host);
-    if (address === undefined || another !== undefined) {
-      throw new Error(`${host} has several addresses, none of them proven`);
-    }
-    return this.#routeTo({ host: address, port });
-  }
-
-  #routeTo(endpoint: Endpoint): Route {
-    return routeTo(endpoint, this.#options.listenHost);
   }
 
   #channels(): readonly Channel[] {

@@ -21,7 +21,7 @@ const isAppend = ({ kind }: { kind: string }) => kind === "appendEntriesRequest"
 const isSnapshot = ({ kind }: { kind: string }) => kind === "installSnapshotRequest";
 const isHeartbeat = ({ kind }: { kind: string }) => kind === "heartbeatRequest";
 
-async function overLink(sendTimeoutMs: number): Promise<[TestNode, Link]> {
+async function overLink(sendTimeoutMs: number): Promise<[TestNode, Link, TestNode]> {
   const a = await cleanup.node("a", { sendTimeoutMs });
   const b = await cleanup.node(
     "b",
@@ -36,7 +36,7 @@ async function overLink(sendTimeoutMs: number): Promise<[TestNode, Link]> {
   const link = await new Link().open(() => b.port);
   cleanup.add(() => link.close());
   a.transport.setPeers(new Map([["b", `127.0.0.1:${link.port}`]]));
-  return [a, link];
+  return [a, link, b];
 }
 
 describe("a snapshot", () => {
@@ -122,6 +122,20 @@ describe("a snapshot", () => {
       (event) => event.kind === "disconnected" && event.purpose === "snapshot",
     );
     expect(lost).toMatchObject({ reason: expect.stringContaining("stuck since before") });
+  });
+});
+
+describe("a call between our own nodes", () => {
+  it("that was under way when the peer went away fails when that connects again, though nobody sends heartbeats", async () => {
+    const sendTimeoutMs = 60;
+    const [a, link, b] = await overLink(sendTimeoutMs);
+    const ask = () => a.transport.request("b", "m", new Uint8Array(10), { timeoutMs: 120_000 });
+    await expect(ask()).resolves.toMatchObject({ status: 200 });
+    link.goAway();
+    const asked = ask().catch((error: Error) => error.message);
+    await new Promise((resolve) => setTimeout(resolve, 6 * sendTimeoutMs));
+    b.transport.send(heartbeat("b", "a"));
+    expect(await asked).toContain("stuck since before the peer connected again");
   });
 });
 
