@@ -16,6 +16,7 @@ const patienceMaxMs = 60_000;
 export class OfferPace {
   readonly #answerTimeoutMs: number;
   #maxBytes = batchMaxBytes;
+  /** So many times the time that the size asks for. */
   #patience = 1;
 
   constructor(answerTimeoutMs: number) {
@@ -41,7 +42,8 @@ export class OfferPace {
   }
 
   unanswered(): void {
-    this.#patience = Math.min(this.#patience * 2, patienceMaxMs);
+    // Beyond that it would only take the longer to come down.
+    this.#patience = Math.min(this.#patience * 2, patienceMaxMs / this.#answerTimeoutMs);
     this.#halve();
   }
 

@@ -129,13 +129,16 @@ it("what several know in part is put together, and who does not answer is not le
     return { kind: "answered", status: 206, body };
   };
   let isAway = true;
-  const { fetch, waits } = fetching(["b", "c", "d"], async (peerId) => {
+  const wholeWindows: string[] = [];
+  const { fetch, waits } = fetching(["b", "c", "d"], async (peerId, question) => {
+    if (!new TextDecoder().decode(question).includes('"from":9')) wholeWindows.push(peerId);
     if (peerId === "b") return page(1, 2);
     if (peerId === "c") return page(2, 3);
     return isAway ? away : page();
   });
   const running = fetch.run(9, never);
   await expect.poll(() => waits).toEqual([{ height: 9, absent: ["d"] }]);
+  expect(wholeWindows, "while another is waited for they would be thrown away").toEqual([]);
   isAway = false;
   const { identities, areSomeLost } = await running;
   expect(identities.map(({ height }) => height)).toEqual([1, 2, 3]);

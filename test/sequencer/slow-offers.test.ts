@@ -114,6 +114,7 @@ it("an offer has time for its size, less in it after each that was late, and mor
   expect(sizes).toEqual([512, 256, 128, 64, 32, 16, 16, 16]);
   // One that cannot be halved has more time instead.
   expect([pace.timeoutMs(10), pace.timeoutMs(20 * mebibyte)]).toEqual([60_000, 80_000]);
+  for (let nth = 0; nth < 100; nth++) pace.unanswered();
   pace.answered(100);
   expect(pace.maxBytes).toBe(32 * 1024);
   pace.answered(500);
@@ -121,4 +122,7 @@ it("an offer has time for its size, less in it after each that was late, and mor
   // It moved all the time, and others waited behind it.
   pace.answered(1_100);
   expect(pace.maxBytes).toBe(16 * 1024);
+  // However long it was away, a few answers make it a peer like others again.
+  for (let nth = 0; nth < 4; nth++) pace.answered(100);
+  expect([pace.maxBytes, pace.timeoutMs(10)]).toEqual([256 * 1024, 1_000]);
 });
