@@ -191,6 +191,19 @@ const brokenParts = [
     caughtAs: lostMemory,
   },
   {
+    id: "disk-without-checksums",
+    breaks: "a disk whose flipped bits nobody notices",
+    parts: () => ({
+      ...soundParts,
+      crash: (store, written) => {
+        const found = soundParts.crash(store, written);
+        found.readDamagedAs(altered);
+        return found;
+      },
+    }),
+    caughtAs: ["logs match"],
+  },
+  {
     id: "deaf-host",
     breaks: "a host that misses a delivery",
     parts: () => ({
