@@ -37,6 +37,8 @@ export interface CycleTools {
   readonly logs: LogReader;
   readonly view: () => ClusterView;
   readonly dice: Dice;
+  /** Transactions of clients, so far. */
+  readonly acknowledgedCount: () => number;
   readonly longMs: number;
   readonly start: (node: LocalNode) => Promise<void>;
   readonly diskOf: (node: LocalNode) => Disk;
@@ -51,6 +53,8 @@ const electionLimitMs = 30_000;
 const skippedShareMax = 0.05;
 const pollMs = 50;
 const blocksAfter = 3;
+/** Blocks alone may be empty ones. */
+const acknowledgedAfter = 3;
 
 export async function runCycle(fault: FaultName, tools: CycleTools): Promise<CycleResult> {
   const { cluster, network, logs, view, dice, longMs, start, diskOf } = tools;
@@ -70,8 +74,11 @@ export async function runCycle(fault: FaultName, tools: CycleTools): Promise<Cyc
   // A leader that cannot lead is followed by another while the fault lasts.
   if (deposes) await until(tools, areAllFollowed, electionLimitMs);
   await end(scene);
+  const acknowledgedBefore = tools.acknowledgedCount();
   const isWholeAgain = () =>
-    isWhole(view(), blocksBehindMax) && logs.height >= heightBefore + blocksAfter;
+    isWhole(view(), blocksBehindMax) &&
+    logs.height >= heightBefore + blocksAfter &&
+    tools.acknowledgedCount() >= acknowledgedBefore + acknowledgedAfter;
   if (!(await until(tools, () => isWholeAgain() && areAllFollowed(), wholeLimitMs))) {
     tools.onViolation(`not whole within ${wholeLimitMs / 1000} s after ${what}`);
   }

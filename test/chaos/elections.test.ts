@@ -129,7 +129,7 @@ it("undetected elections and many skipped cycles are violations, and no figure s
     height: 1,
     acknowledged: 1,
     unanswered: 0,
-    registers: { keys: 0, writes: 0, unanswered: 0, reads: 0, staleReads: 0 },
+    registers: { keys: 0, writes: 0, refused: 0, unanswered: 0, reads: 0, staleReads: 0 },
     cycles: run([{ fault: "drop", losses: 1, undetected: 1, electionMs: 70 }]),
     violations: [],
   });

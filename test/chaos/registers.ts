@@ -35,6 +35,8 @@ export interface RegisterCounts {
   readonly staleReads: number;
   /** Keys that were judged. */
   readonly keys: number;
+  /** Writes that a node said it did not keep. */
+  readonly refused: number;
   /** Writes of which nobody knows. */
   readonly unanswered: number;
 }
@@ -66,7 +68,7 @@ export class RegisterClients {
   readonly #registers: Register[];
   /** Full, with operations under way. */
   readonly #retired = new Set<Register>();
-  readonly #counts = { writes: 0, reads: 0, staleReads: 0, keys: 0, unanswered: 0 };
+  readonly #counts = { writes: 0, reads: 0, staleReads: 0, keys: 0, refused: 0, unanswered: 0 };
   #made = 0;
 
   constructor(options: RegisterOptions) {
@@ -160,6 +162,7 @@ export class RegisterClients {
       this.#counts.writes += 1;
       history.writeEnded(write);
     } else if (notKeptSchema.safeParse(answer?.body).success) {
+      this.#counts.refused += 1;
       history.writeRefused(write);
     } else {
       this.#counts.unanswered += 1;

@@ -38,8 +38,8 @@ export function describeReport(report: ChaosReport): string {
 }
 
 function describeRegisters(counts: RegisterCounts): string {
-  const { keys, writes, unanswered, reads, staleReads } = counts;
-  return `${keys} registers judged: ${writes} writes (${unanswered} more without an answer), ${reads} linearizable reads, ${staleReads} stale ones`;
+  const { keys, writes, refused, unanswered, reads, staleReads } = counts;
+  return `${keys} registers judged: ${writes} writes (${refused} more not kept, ${unanswered} without an answer), ${reads} linearizable reads, ${staleReads} stale ones`;
 }
 
 /** One line, as soon as it is over. */

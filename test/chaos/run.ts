@@ -74,9 +74,15 @@ export async function runChaos(options: ChaosOptions & ChaosSurroundings): Promi
   }
 }
 
+/** Most faults are over before the defaults are: no client would ever hear that its transaction was not kept. */
+const shortWaits = {
+  "cluster.wait_for_leader_timeout": "500ms",
+  "cluster.tx_commit_timeout": "1s",
+};
+
 function settingsOf({ blockTimeMs, rttMs, farRttMs }: ChaosOptions): Record<string, string> {
   const longestMs = Math.max(rttMs, farRttMs);
-  const settings = { "node.block_time": `${blockTimeMs}ms` };
+  const settings = { "node.block_time": `${blockTimeMs}ms`, ...shortWaits };
   return longestMs === 0 ? settings : { ...settings, "raft.rtt_max": `${longestMs}ms` };
 }
 
@@ -161,6 +167,9 @@ class Chaos {
       await this.#stopAll();
     }
     this.#violations.push(...violationsOf(results));
+    if (this.#load.failed > 0) {
+      this.#violations.push(`${this.#load.failed} transactions were not committed at the end`);
+    }
     const { writes, reads } = this.#registers.counts;
     if (writes === 0 || reads === 0) this.#violations.push("no register was written and read");
     return this.#report(results);
@@ -176,6 +185,7 @@ class Chaos {
       logs: this.#logs,
       view: () => this.#watch.view,
       dice: this.#dice,
+      acknowledgedCount: () => this.#audit.acknowledgedCount + this.#registers.counts.writes,
       longMs: this.#longMs(),
       start: (node) => this.#start(node),
       diskOf: (node) => this.#diskOf(node),
