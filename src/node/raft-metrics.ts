@@ -10,6 +10,7 @@ import type { PeerHealth } from "../observability/state-gauge.ts";
 import type { PeerStatus } from "../raft/status.ts";
 import type { TransportEvent } from "../transport/tcp-transport.ts";
 import { healthOf, healthOfSilent } from "./cluster-view.ts";
+import { WorstLoopDelay } from "./worst-loop-delay.ts";
 
 export interface RaftMetricsOptions {
   readonly heartbeatTimeoutMs: number;
@@ -31,6 +32,7 @@ export class RaftMetrics {
   readonly #narrator: Narrator;
   readonly #log: Logger;
   readonly #failures = new Map<string, number>();
+  readonly #loopDelay: WorstLoopDelay;
 
   constructor(
     options: RaftMetricsOptions,
@@ -44,15 +46,13 @@ export class RaftMetrics {
     this.#metrics = dependencies.metrics;
     this.#narrator = dependencies.narrator;
     this.#log = dependencies.log.child("raft");
+    this.#loopDelay = new WorstLoopDelay(dependencies.metrics);
   }
 
   record(measurements: Measurements, appliedIndex: number): void {
     const { status, loopDelay } = measurements;
     const { leaderLeaseTimeoutMs } = this.#options;
-    const delay = this.#metrics.process.eventLoopDelay;
-    delay.set({ thread: "consensus", stat: "p50" }, loopDelay.p50Ms / 1000);
-    delay.set({ thread: "consensus", stat: "p99" }, loopDelay.p99Ms / 1000);
-    delay.set({ thread: "consensus", stat: "max" }, loopDelay.maxMs / 1000);
+    this.#loopDelay.measured(loopDelay);
     const voters = status.configuration.servers.filter(({ suffrage }) => suffrage === "voter");
     recordRaftReport(
       {

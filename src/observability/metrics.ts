@@ -53,7 +53,12 @@ export function createMetrics({ namespace, chainId, nodeId, version }: MetricsOp
  * Counters with known labels show from the start, or Prometheus would miss the first step, from nothing
  * to 1; and a gauge of which nothing is known yet says so: with NaN no comparison is true.
  */
-function beginSeries({ raft, execution, p2p }: Pick<Metrics, "raft" | "execution" | "p2p">): void {
+function beginSeries({
+  raft,
+  sequencer,
+  execution,
+  p2p,
+}: Pick<Metrics, "raft" | "sequencer" | "execution" | "p2p">): void {
   for (const kind of ["vote", "pre_vote"]) raft.votesRefused.inc({ kind }, 0);
   for (const outcome of ["done", "timeout", "aborted", "refused"]) {
     raft.leadershipTransfers.inc({ outcome }, 0);
@@ -64,6 +69,9 @@ function beginSeries({ raft, execution, p2p }: Pick<Metrics, "raft" | "execution
   for (const kind of ["connection", "request"]) p2p.refused.inc({ kind }, 0);
   raft.leaseAge.set(Number.NaN);
   raft.lastContact.set(Number.NaN);
+  sequencer.height.set(Number.NaN);
+  sequencer.earliestHeight.set(Number.NaN);
+  sequencer.lastBlockTimestamp.set(Number.NaN);
   execution.healthy.set(1);
 }
 
@@ -238,7 +246,7 @@ function processMetrics({ gauge, counter }: MetricMaker) {
     buildInfo: gauge("build_info", "1 for the running version", ["version"]),
     eventLoopDelay: gauge(
       "event_loop_delay_seconds",
-      "How late timers ran since the last scrape, by thread (main, consensus) and stat (p50, p99, max)",
+      "How late timers ran since the last scrape, by thread (main, consensus) and stat (p50, p99, max); of the consensus thread each is that of its worst 200 ms",
       ["thread", "stat"],
     ),
     diskFreeBytes: gauge(

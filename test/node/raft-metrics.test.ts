@@ -44,6 +44,21 @@ async function observed(): Promise<string | undefined> {
   return count?.split(" ").at(-1);
 }
 
+it("of several reports between two scrapes the worst delay of the event loop is shown, once", async () => {
+  const shown = async () => {
+    const lines = (await metrics.render()).split("\n");
+    const labels = ['thread="consensus"', 'stat="max"'];
+    const line = lines.find((text) => labels.every((label) => text.includes(label)));
+    return Number(line?.split(" ").at(-1));
+  };
+  await shown();
+  for (const maxMs of [2, 700, 3]) {
+    const loopDelay = { p50Ms: 1, p99Ms: 2, maxMs };
+    reporter.record({ ...report(new Map()), loopDelay }, 0);
+  }
+  expect([await shown(), await shown()]).toEqual([0.7, 0]);
+});
+
 it("a follower's leader that is silent is not healthy", async () => {
   const healths = async (leaderSilentMs: number) => {
     const measured = report(new Map());
