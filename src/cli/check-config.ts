@@ -12,6 +12,7 @@ import {
   resolveJwtSecret,
   resolvePassphrase,
 } from "../config/secrets.ts";
+import { evnodeProblems } from "./evnode-remains.ts";
 import { sequencerProblem } from "./require-sequencer.ts";
 
 export function problemsAtStart(
@@ -21,7 +22,12 @@ export function problemsAtStart(
   const { problems, isReadable } = inspected;
   // With a broken file every further finding would rest on defaults that nobody chose.
   if (!isReadable) return problems;
-  return [...problems, ...roleProblems(inspected), ...secretProblems(inspected, environment)];
+  return [
+    ...problems,
+    ...roleProblems(inspected),
+    ...evnodeProblems(inspected),
+    ...secretProblems(inspected, environment),
+  ];
 }
 
 /** Unless it is told already: of a value that cannot be read, or of a member that is no sequencer. */

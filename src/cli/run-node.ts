@@ -9,6 +9,7 @@ import { openHome } from "../node/open-home.ts";
 import { createLogger, type RootLogger } from "../observability/logger.ts";
 import { type CliContext, loadContextConfig } from "./context.ts";
 import { CliError } from "./errors.ts";
+import { refuseEvnodeRemains } from "./evnode-remains.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { describeFailure, exitCodeOf } from "./report-error.ts";
 import { requireSequencer } from "./require-sequencer.ts";
@@ -26,6 +27,7 @@ export async function runNode(context: CliContext): Promise<void> {
   const loaded = loadContextConfig(context);
   const { config, warnings } = loaded;
   requireSequencer(loaded);
+  refuseEvnodeRemains(loaded);
   const passphrase = requirePassphrase(config, context.environment);
   const adminToken = resolveAdminToken(config, context.environment);
   const jwtSecret =
