@@ -204,7 +204,7 @@ export class Node {
     const pruner = createPruner(context, { store, kv, consensus });
     pruner?.start();
     this.#began("pruning", async () => pruner?.stop());
-    await this.#startMetrics({ sequencer, blocks: store, p2p: host });
+    this.#readGauges({ sequencer, blocks: store, p2p: host });
     context.log.info(
       {
         node: context.nodeId,
@@ -230,6 +230,7 @@ export class Node {
     const { config, home } = options;
     const lock = await lockDirectory(config.dbPath);
     this.#began("data directory", () => lock.release());
+    await this.#startMetrics();
     const execution = createExecution(this.#context);
     const { executor, wallets } = execution;
     this.#began("wallets", async () => wallets?.close());
@@ -258,16 +259,21 @@ export class Node {
     return untilAvailable(this.#context, this.#stopping.signal, ask);
   }
 
-  async #startMetrics(sources: Pick<ScrapeSources, "sequencer" | "blocks" | "p2p">): Promise<void> {
+  /** Before all that takes its time: what the node waits for is to be seen, too. */
+  async #startMetrics(): Promise<void> {
+    if (!this.#context.options.config.instrumentation.prometheus) return;
+    const server = createMetricsServer(this.#context);
+    await server.start();
+    this.#began("metrics", () => server.stop());
+  }
+
+  #readGauges(sources: Pick<ScrapeSources, "sequencer" | "blocks" | "p2p">): void {
     const { options, metrics, log, raftDir } = this.#context;
     const { instrumentation, dbPath } = options.config;
     if (!instrumentation.prometheus) return;
     const directories = { data: dbPath, raft: raftDir };
     const stopReading = readOnScrape(metrics, { ...sources, log, directories });
     this.#began("gauges", async () => stopReading());
-    const server = createMetricsServer(this.#context);
-    await server.start();
-    this.#began("metrics", () => server.stop());
   }
 
   get #running(): Parts {

@@ -9,6 +9,7 @@ import { ExecutionError } from "../execution/errors.ts";
 import type { Executor } from "../execution/executor.ts";
 import { KvExecutor } from "../execution/kv.ts";
 import type { NodeContext } from "./context.ts";
+import { createStartingServer } from "./wire-servers.ts";
 
 export interface Execution {
   readonly executor: Executor;
@@ -68,19 +69,43 @@ function createEngine({ options, log, metrics }: NodeContext): EngineExecutor {
   );
 }
 
-/** What `ask` answers, once the executor is there to answer. Throws what no wait can mend, or once `signal` aborts. */
+/**
+ * What `ask` answers, once the executor is there to answer; meanwhile this node says so to whoever asks it. Throws what no
+ * wait can mend, or once `signal` aborts.
+ */
 export async function untilAvailable<T>(
-  { log }: NodeContext,
+  context: NodeContext,
+  signal: AbortSignal,
+  ask: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (!isTransient(error) || signal.aborted) throw error;
+  }
+  const server = createStartingServer(context);
+  await server.start();
+  try {
+    return await whenItAnswers(context, signal, ask);
+  } finally {
+    await server.stop();
+  }
+}
+
+async function whenItAnswers<T>(
+  { log, metrics }: NodeContext,
   signal: AbortSignal,
   ask: () => Promise<T>,
 ): Promise<T> {
   let toldAtMs = Number.NEGATIVE_INFINITY;
   for (;;) {
     try {
-      return await ask();
+      const answer = await ask();
+      metrics.execution.healthy.set(1);
+      return answer;
     } catch (error) {
-      const isTransient = error instanceof ExecutionError && error.code === "EXECUTION_UNAVAILABLE";
-      if (!isTransient || signal.aborted) throw error;
+      if (!isTransient(error) || signal.aborted) throw error;
+      metrics.execution.healthy.set(0);
       if (performance.now() - toldAtMs >= tellEveryMs) {
         toldAtMs = performance.now();
         log.warn({ reason: error.message }, "waiting for the execution client");
@@ -88,4 +113,8 @@ export async function untilAvailable<T>(
       await sleep(retryMs, signal);
     }
   }
+}
+
+function isTransient(error: unknown): error is ExecutionError {
+  return error instanceof ExecutionError && error.code === "EXECUTION_UNAVAILABLE";
 }

@@ -1,18 +1,30 @@
 /** What operators and clients talk to: HTTP, and the metrics' own port. */
 
 import { parseSocketAddress } from "../config/address.ts";
+import type { NodeConfig } from "../config/schema.ts";
 import { MetricsServer } from "../observability/metrics-server.ts";
 import { createRpcServer, type RpcServer } from "../rpc/server.ts";
+import { StartingServer } from "../rpc/starting-server.ts";
 import { asError, type NodeContext } from "./context.ts";
 import type { NodeView } from "./node-view.ts";
 import { rpcMetrics } from "./rpc-metrics.ts";
 
 const jsonRpcFrameBytes = 1024;
 
+/** For as long as `createRpc`'s cannot answer. */
+export function createStartingServer({ options }: NodeContext): StartingServer {
+  const reason = "it waits for its execution client, and its log says why";
+  return new StartingServer({ ...rpcAddressOf(options.config), reason });
+}
+
+function rpcAddressOf({ rpc }: NodeConfig): { readonly host: string; readonly port: number } {
+  const address = parseSocketAddress(rpc.address);
+  return address.ok ? address.value : { host: "0.0.0.0", port: 26657 };
+}
+
 export function createRpc(context: NodeContext, view: NodeView): RpcServer {
   const { config, adminToken } = context.options;
-  const address = parseSocketAddress(config.rpc.address);
-  const { host, port } = address.ok ? address.value : { host: "0.0.0.0", port: 26657 };
+  const { host, port } = rpcAddressOf(config);
   const perSecond = config.rpc.txRateLimit;
   return createRpcServer(
     {
