@@ -1,7 +1,11 @@
-import { readFileSync } from "node:fs";
-import { describe, expect, it } from "vitest";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it, onTestFinished } from "vitest";
 
 interface LockedPackage {
+  readonly dev?: boolean;
   readonly version?: string;
   readonly optionalDependencies?: Readonly<Record<string, string>>;
   readonly optional?: boolean;
@@ -35,6 +39,24 @@ describe("package-lock.json", () => {
       ([, { optional, engines }]) => optional === true && !allows(engines?.node ?? "*"),
     );
     expect(leftOut.map(([location, { engines }]) => `${location} (${engines?.node})`)).toEqual([]);
+  });
+});
+
+describe("npm-shrinkwrap.json", () => {
+  it("has the lockfile's versions, nothing of the development's, and no registry", () => {
+    const directory = mkdtempSync(join(tmpdir(), "shrinkwrap-"));
+    onTestFinished(() => rmSync(directory, { recursive: true }));
+    const path = join(directory, "npm-shrinkwrap.json");
+    execFileSync(process.execPath, ["scripts/shrinkwrap.ts", path]);
+    const text = readFileSync(path, "utf8");
+    const { packages: packed } = JSON.parse(text) as { readonly packages: typeof packages };
+    const expected = Object.entries(packages).filter(([, { dev }]) => dev !== true);
+    const versions = (of: readonly (readonly [string, LockedPackage])[]) =>
+      of.map(([location, { version }]) => `${location} ${version}`);
+    expect(versions(Object.entries(packed))).toEqual(versions(expected));
+    expect(packed[""]).not.toHaveProperty("devDependencies");
+    expect(text).not.toContain("resolved");
+    expect(text).not.toMatch(/"https?:[^"]*\.tgz/);
   });
 });
 

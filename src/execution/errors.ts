@@ -143,7 +143,7 @@ export function unsuitable(url: string, problem: string): ExecutionError {
 export function newer(path: string, version: number): ExecutionError {
   return new ExecutionError(
     { code: "EXECUTION_NEWER", path, version },
-    `${path} has format ${version}, which a newer release wrote. Run that release, or wipe the data ` +
-      "directory to fetch the chain again",
+    `${path} has format ${version}, which a newer release wrote. Run that release. Never wipe more than ` +
+      "one member to go back",
   );
 }

@@ -99,6 +99,6 @@ export function wrongVersion(path: string, foundVersion: number): StorageError {
   return new StorageError(
     { code: "STORAGE_VERSION", path, foundVersion },
     `${path} has format version ${foundVersion}, which this program does not read. ` +
-      "Run the version of the program that wrote it, or move the file away.",
+      "Run the version of the program that wrote it. Never wipe more than one member to go back.",
   );
 }

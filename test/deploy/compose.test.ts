@@ -42,8 +42,10 @@ function runSetup(): void {
 
 /** What a service's shell would run, one word an argument; compose makes one dollar of two. */
 function wordsOf(service: string, command: string): { words: string[]; environment: string } {
-  const { hostname, command: lines } = services[service];
-  const script = String(lines[0]).replaceAll("$$", "$").replaceAll("/homes", homes);
+  const { hostname, command: lines, volumes } = services[service];
+  const script = String(lines[0])
+    .replaceAll("$$", "$")
+    .replaceAll("/data", onHost(volumes, "/data"));
   const shown = `${command}() { printf '%s\\n' "$@" "$EVNODE_P2P_PEERS"; exit; }\n`;
   const output = execFileSync("sh", ["-c", shown + script.replaceAll(`exec ${command}`, command)], {
     env: { HOSTNAME: hostname, PATH: process.env["PATH"] },
@@ -51,6 +53,12 @@ function wordsOf(service: string, command: string): { words: string[]; environme
   });
   const words = output.trimEnd().split("\n");
   return { words: words.slice(0, -1), environment: words.at(-1) ?? "" };
+}
+
+/** Where this test has the volume that a service sees at `path`. */
+function onHost(volumes: readonly string[], path: string): string {
+  const found = volumes.find((volume) => volume.split(":")[1] === path);
+  return join(homes, found?.split(":")[0] ?? "no such volume");
 }
 
 describe("deploy/compose.yaml", () => {
@@ -67,7 +75,11 @@ describe("deploy/compose.yaml", () => {
     const { config, warnings } = loadConfig({
       home: flags.home,
       flags,
-      environment: { EVNODE_P2P_PEERS: environment, EV_SIGNER_PASSPHRASE: passphrase },
+      environment: {
+        EVNODE_HOME: onHost(services[`node-${n}`].volumes, "/data"),
+        EVNODE_P2P_PEERS: environment,
+        EV_SIGNER_PASSPHRASE: passphrase,
+      },
       workingDirectory: root,
     });
     expect(warnings).toEqual([]);
@@ -75,8 +87,10 @@ describe("deploy/compose.yaml", () => {
     expect(config.evm).toMatchObject({
       ethUrl: `http://geth-${n}:8545`,
       engineUrl: `http://geth-${n}:8551`,
-      jwtSecretFile: join(homes, `jwt-${n}`, "jwt.hex"),
+      jwtSecretFile: "/jwt/jwt.hex",
     });
+    expect(config.home).toBe(join(homes, `node-${n}`));
+    expect(services[`node-${n}`].volumes).toEqual([`node-${n}:/data`, `jwt-${n}:/jwt:ro`]);
     expect(config.raft.nodeId).toBe(`node-${n}`);
     const others = numbers.filter((other) => other !== n);
     expect(config.raft.peers.map(({ address }) => address)).toEqual(
@@ -98,6 +112,15 @@ describe("deploy/compose.yaml", () => {
     for (const secret of secrets) expect(secret).toMatch(/^[0-9a-f]{64}$/);
   });
 
+  it("the image's home and user are those of compose", () => {
+    const image = readFileSync(repository("deploy/Dockerfile"), "utf8");
+    expect(image).toMatch(/^USER node$/m);
+    expect(image).toMatch(/^ENV EVNODE_HOME=\/data$/m);
+    expect(image).toMatch(/^VOLUME \/data$/m);
+    expect(image).toContain("http://127.0.0.1:26657/health/live");
+    for (const n of numbers) expect(services[`node-${n}`].restart).toBe("unless-stopped");
+  });
+
   it("set up again, everything stays as it is", () => {
     const before = readFileSync(join(homes, "node-1/config/signer.json"), "utf8");
     runSetup();
@@ -107,9 +130,13 @@ describe("deploy/compose.yaml", () => {
   it.each(numbers)("geth-%i has its node's secret, and takes blocks from nobody else", (n) => {
     const { command, hostname, volumes } = services[`geth-${n}`];
     const text = String(command[0]).replaceAll("$$", "$");
-    expect(text).toContain(`--authrpc.jwtsecret=/homes/jwt-$\{HOSTNAME#geth-}/jwt.hex`);
+    expect(text).toContain("--authrpc.jwtsecret=/jwt/jwt.hex");
     expect(hostname).toBe(`geth-${n}`);
     expect(text).toMatch(/--syncmode=full .*--maxpeers=0 --nodiscover/s);
-    expect(volumes).toContain(`geth-${n}:/data`);
+    expect(volumes).toEqual([
+      `jwt-${n}:/jwt:ro`,
+      `geth-${n}:/data`,
+      "../config/evm-genesis.json:/genesis.json:ro",
+    ]);
   });
 });

@@ -16,7 +16,8 @@ const valuesOf = (setting: string) =>
 describe("the systemd unit", () => {
   it.each([
     ["ExecStart", `${executable} start --home /var/lib/ev-sequencer`],
-    ["Restart", "on-failure"],
+    ["Restart", "always"],
+    ["StartLimitIntervalSec", "0"],
     ["RestartPreventExitStatus", "64 70 78"],
     ["TimeoutStopSec", "30"],
     ["KillMode", "mixed"],
