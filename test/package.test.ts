@@ -47,7 +47,7 @@ describe("npm-shrinkwrap.json", () => {
     const directory = mkdtempSync(join(tmpdir(), "shrinkwrap-"));
     onTestFinished(() => rmSync(directory, { recursive: true }));
     const path = join(directory, "npm-shrinkwrap.json");
-    execFileSync(process.execPath, ["scripts/shrinkwrap.ts", path]);
+    execFileSync(process.execPath, ["deploy/shrinkwrap.ts", path]);
     const text = readFileSync(path, "utf8");
     const { packages: packed } = JSON.parse(text) as { readonly packages: typeof packages };
     const expected = Object.entries(packages).filter(([, { dev }]) => dev !== true);
