@@ -8,6 +8,7 @@ import { EventLoopDelay } from "../observability/event-loop-delay.ts";
 import type { RaftEvent } from "../raft/event.ts";
 import { payloadBytes } from "../raft/log.ts";
 import type { ConfigurationCodec } from "../raft/membership.ts";
+import type { Message } from "../raft/message.ts";
 import type { Entry, Readiness } from "../raft/types.ts";
 import { openRaftStore } from "../storage/open-raft-store.ts";
 import type { RaftStore } from "../storage/raft-store.ts";
@@ -127,13 +128,13 @@ export class ConsensusThread {
           this.#post({ kind: "events", events: [{ event, atMs: Date.now() }] });
           if (event.kind === "surveyWaits") this.#post({ kind: "role", report: waitingRole });
         },
-        onDone: () => this.#begin(store),
+        onDone: (waiting) => this.#begin(store, waiting),
         onFailed: (error) => this.fail(error),
       },
     );
   }
 
-  #begin(store: RaftStore): void {
+  #begin(store: RaftStore, waiting: readonly Message[]): void {
     if (this.#isStopped) return;
     const { baseHeight } = store.origin;
     // Blocks older than this log bear the indexes of another one.
@@ -143,6 +144,7 @@ export class ConsensusThread {
     this.#post({ kind: "begun", beginning: { appliedIndex, baseHeight } });
     this.#driver.setReadiness(this.#readiness);
     this.#driver.start();
+    for (const message of waiting) this.#driver.receive(message);
   }
 
   async stop(): Promise<void> {

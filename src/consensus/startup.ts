@@ -35,8 +35,8 @@ export interface StartupDependencies {
   readonly codec: ConfigurationCodec;
   readonly send: (message: Message) => void;
   readonly onEvent: (event: RaftEvent) => void;
-  /** The store holds what the driver goes on from. */
-  readonly onDone: () => void;
+  /** The store holds what the driver goes on from; `waiting` came while that was written, and is the driver's to answer. */
+  readonly onDone: (waiting: readonly Message[]) => void;
   readonly onFailed: (error: Error) => void;
 }
 
@@ -44,6 +44,8 @@ export interface StartupDependencies {
 const settleElectionTimeouts = 4;
 /** What is awaited is said at first when the survey has settled, and then so often. */
 const tellEveryMs = 5_000;
+/** Messages that wait for one write; a disk that stalls must not fill the memory. */
+const waitingMax = 1_000;
 
 export class Startup {
   readonly #options: StartupOptions;
@@ -55,6 +57,8 @@ export class Startup {
   #tellAtMs: number;
   #waitsFor = "the other members are asked how this node, whose raft_dir is empty, may begin";
   #isOver = false;
+  /** Came while the outcome is written: an answer now could contradict it. null while nothing is. */
+  #waiting: Message[] | null = null;
 
   constructor(options: StartupOptions, dependencies: StartupDependencies) {
     const { id, voters, electionTimeoutMs, firstHeight, readiness } = options;
@@ -76,7 +80,7 @@ export class Startup {
     const { store, onDone, onEvent } = this.#dependencies;
     if (!store.isEmpty) {
       this.#isOver = true;
-      return onDone();
+      return onDone([]);
     }
     const { others } = this.#survey;
     if (others.length > 0) onEvent({ kind: "surveyBegan", peers: others });
@@ -93,7 +97,14 @@ export class Startup {
       if (!this.#isOver) this.#heard(message);
       return;
     }
-    // Also while the outcome is written: a request without an answer would hold up those behind it.
+    if (message.kind === "appendEntriesRequest" && !this.#isOver) {
+      this.#survey.wasSent(message.term, message.prev.index);
+    }
+    if (this.#waiting !== null && this.#waiting.length < waitingMax) {
+      this.#waiting.push(message);
+      return;
+    }
+    // A request without an answer would hold up those behind it.
     const answer = this.#answerTo(message);
     if (answer !== null) this.#dependencies.send(answer);
   }
@@ -141,13 +152,15 @@ export class Startup {
     const { store, onDone, onEvent, onFailed } = this.#dependencies;
     const persist = this.#persistOf(outcome);
     this.#isOver = true;
+    const waiting: Message[] = [];
+    this.#waiting = waiting;
     store.persist(persist, (error) => {
       if (error !== null) return onFailed(error);
       if (outcome.kind === "bootstrap") {
         const { term, baseHeight } = outcome;
         onEvent({ kind: "bootstrapped", term, baseHeight });
       }
-      onDone();
+      onDone(waiting);
     });
   }
 

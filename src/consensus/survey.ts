@@ -12,7 +12,7 @@
 
 import { bootstrapIndex } from "../raft/membership.ts";
 import { majorityOf } from "../raft/quorum.ts";
-import type { LogIndex, Recovery, ServerId, Standing, Term } from "../raft/types.ts";
+import type { EntryId, LogIndex, Recovery, ServerId, Standing, Term } from "../raft/types.ts";
 
 export interface SurveyOptions {
   readonly id: ServerId;
@@ -47,6 +47,8 @@ export class Survey {
   readonly #latest = new Map<ServerId, SurveyAnswer>();
   /** Those that have said in this survey that they never took part in an election. */
   readonly #pristine = new Set<ServerId>();
+  /** The last entry that a leader of the highest term may count on this server's lost copy of. */
+  #counted: EntryId = { term: 0, index: 0 };
 
   constructor(options: SurveyOptions) {
     this.#options = options;
@@ -65,6 +67,13 @@ export class Survey {
     if (known !== undefined && known.askedMs > answer.askedMs) return;
     this.#latest.set(from, answer);
     if (isPristine(answer)) this.#pristine.add(from);
+  }
+
+  /** A leader of `term` has sent what follows entry `index`: those up to it this server may have acknowledged. */
+  wasSent(term: Term, index: LogIndex): void {
+    const { term: highestTerm, index: highestIndex } = this.#counted;
+    if (term < highestTerm || (term === highestTerm && index <= highestIndex)) return;
+    this.#counted = { term, index };
   }
 
   outcome(nowMs: number): SurveyOutcome {
@@ -106,9 +115,11 @@ export class Survey {
 
   #regainOrWait(withLog: readonly ServerId[], nowMs: number): SurveyOutcome {
     if (this.#witnesses().length >= this.#witnessesNeeded && this.#hasSettled(nowMs)) {
+      const minTerm = this.#highestTerm();
+      const countedIndex = this.#counted.term === minTerm ? this.#counted.index : 0;
       return {
         kind: "recover",
-        recovery: { minTerm: this.#highestTerm(), untilIndex: this.#highestIndex() },
+        recovery: { minTerm, untilIndex: Math.max(this.#highestIndex(), countedIndex) },
         baseHeight: this.#highestBase(),
       };
     }

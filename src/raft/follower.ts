@@ -2,7 +2,7 @@
 
 import { assert } from "../base/assert.ts";
 import type { AppendEntriesRequest, HeartbeatRequest, InstallSnapshotRequest } from "./message.ts";
-import { regain } from "./recovery.ts";
+import { mindLostCopies, regain } from "./recovery.ts";
 import type { RaftServer } from "./server.ts";
 import type { Entry, LogIndex, ServerId, Term } from "./types.ts";
 
@@ -77,6 +77,7 @@ export function handleAppendEntries(server: RaftServer, request: AppendEntriesRe
   if (!acceptLeader(server, request.from, request.term)) {
     return answer({ success: false, lastLogIndex, mismatch: false });
   }
+  mindLostCopies(server, request);
   const conflict = conflictBefore(server, request);
   if (conflict !== null) {
     return answer({ success: false, lastLogIndex: conflict.hint, mismatch: true });

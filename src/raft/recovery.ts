@@ -29,6 +29,17 @@ export function regain(
   server.emit({ kind: "recovered", term, lastIndex: matchIndex });
 }
 
+/**
+ * Called for a request of the leader before it is answered. A leader first sends what follows the entries that this server
+ * once acknowledged to it, so these end before `prev`; one of hashicorp's goes on counting the lost copies of them.
+ */
+export function mindLostCopies(server: RaftServer, { term, prev }: AppendEntriesRequest): void {
+  const { origin } = server;
+  const { recovery } = origin;
+  if (recovery === null || term > recovery.minTerm || prev.index <= recovery.untilIndex) return;
+  server.setOrigin({ ...origin, recovery: { ...recovery, untilIndex: prev.index } });
+}
+
 export function standingOf({ origin, log, readiness }: RaftServer): Standing {
   return {
     memory: origin.recovery === null ? "whole" : "partial",

@@ -202,7 +202,7 @@ export class RaftServer {
     this.#queue(message, this.#hardStateSequence);
   }
 
-  /** Leaves once currentTerm, votedFor and the log, as they are now, are durable. */
+  /** Leaves once currentTerm, votedFor, the origin and the log, as they are now, are durable. */
   sendAfterLog(message: Unaddressed): void {
     this.#queue(message, Math.max(this.#hardStateSequence, this.#logSequence));
   }
@@ -235,7 +235,10 @@ export class RaftServer {
 
   setOrigin(origin: Origin): void {
     this.origin = origin;
-    this.#persisting().origin = origin;
+    const persist = this.#persisting();
+    persist.origin = origin;
+    // What an answer to a leader makes that forget must be known here after a crash.
+    this.#logSequence = persist.sequence;
   }
 
   appendEntries(entries: readonly Entry[]): void {

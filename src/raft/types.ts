@@ -49,7 +49,7 @@ export interface HardState {
 export interface Recovery {
   /** The highest term that enough of the others were in. */
   readonly minTerm: Term;
-  /** The highest last index that any of them reported. */
+  /** The highest last index that any of them reported, or that the leader of that term showed to have counted on. */
   readonly untilIndex: LogIndex;
 }
 

@@ -38,6 +38,45 @@ function outcomeOf(
   return survey.outcome(nowMs);
 }
 
+it.each([
+  ["as far as the leader has counted on it", [[5, 70]], 70],
+  [
+    "as far as it was seen to",
+    [
+      [5, 70],
+      [5, 0],
+    ],
+    70,
+  ],
+  ["not what a leader of an older term had", [[4, 900]], 0],
+  [
+    "nor what it had where there was a later one",
+    [
+      [4, 900],
+      [5, 7],
+    ],
+    7,
+  ],
+])(
+  "what Go peers have is told by nobody: a lost copy is regained %s",
+  (_case, sent, untilIndex) => {
+    const survey = new Survey({
+      id: "n1",
+      voters: ["n1", "n2", "n3"],
+      height: 0,
+      firstHeight: 1,
+      startedMs: 0,
+      settleMs,
+    });
+    for (const [term = 0, index = 0] of sent) survey.wasSent(term, index);
+    for (const id of ["n2", "n3"]) survey.heard(id, goPeer(5));
+    expect(survey.outcome(settled)).toMatchObject({
+      kind: "recover",
+      recovery: { minTerm: 5, untilIndex },
+    });
+  },
+);
+
 describe("an empty disk, and nobody with a log", () => {
   it.each<[string, number, Record<string, Answer>, { nowMs?: number; height?: number }, object]>([
     ["a single sequencer begins at once", 1, {}, { nowMs: 0 }, { term: 1, baseHeight: 0 }],

@@ -185,13 +185,13 @@ export class Life implements Process {
         codec,
         send: (message) => this.host.send(message),
         onEvent: (event) => this.host.events([event]),
-        onDone: () => this.#begin(),
+        onDone: (waiting) => this.#begin(waiting),
         onFailed: (error) => this.host.failed(error),
       },
     );
   }
 
-  #begin(): void {
+  #begin(waiting: readonly Message[]): void {
     const { id, store } = this.node;
     const { baseHeight } = store.origin;
     const appliedIndex = this.host.appliedAtBegin(baseHeight);
@@ -218,5 +218,6 @@ export class Life implements Process {
     this.host.begun(appliedIndex, baseHeight);
     this.driver.setReadiness(this.readiness);
     this.driver.start();
+    for (const message of waiting) this.driver.receive(message);
   }
 }

@@ -5,7 +5,7 @@ import type { ConfigurationCodec } from "../../../src/raft/membership.ts";
 import type { Message } from "../../../src/raft/message.ts";
 import type { Persist, ProposalAnswer, ReadAnswer } from "../../../src/raft/ready.ts";
 import type { RaftStatus } from "../../../src/raft/status.ts";
-import type { Configuration, Entry, EntryId } from "../../../src/raft/types.ts";
+import type { Configuration, Entry, EntryId, Origin } from "../../../src/raft/types.ts";
 
 /** Configurations as text: `1 2 3 4(nonvoter)`. Their real encoding is the transport's business. */
 export const textCodec: ConfigurationCodec = {
@@ -52,7 +52,7 @@ export function persistText(persist: Persist) {
   if (hardState !== null) {
     parts.push(`term=${hardState.currentTerm} vote=${hardState.votedFor ?? "-"}`);
   }
-  if (origin !== undefined) parts.push(origin.recovery === null ? "regained" : "recovering");
+  if (origin !== undefined) parts.push(originWord(origin));
   if (snapshot !== null) parts.push(`snapshot=${idText(snapshot.last)}`);
   if (truncateFrom !== null) parts.push(`truncate from ${truncateFrom}`);
   if (entries.length > 0) parts.push(entriesText(entries));
@@ -144,4 +144,8 @@ export function statusText(status: RaftStatus): string {
   const log = lastIndex < firstIndex ? "empty" : `${firstIndex}..${lastIndex}`;
   const peers = status.peers.map((p) => ` ${p.id}:${p.pace}@${p.matchIndex}`).join("");
   return `${id}: ${role} term=${term} leader=${leaderId ?? "-"} log=${log} commit=${commitIndex}${peers}`;
+}
+
+function originWord({ recovery }: Origin): string {
+  return recovery === null ? "regained" : `recovering until=${recovery.untilIndex}`;
 }
