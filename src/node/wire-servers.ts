@@ -14,6 +14,7 @@ export function createRpc(context: NodeContext, view: NodeView): RpcServer {
   const address = parseSocketAddress(config.rpc.address);
   const { host, port } = address.ok ? address.value : { host: "0.0.0.0", port: 26657 };
   const perSecond = config.rpc.txRateLimit;
+  const { waitForLeaderTimeoutMs, txCommitTimeoutMs } = config.cluster;
   return createRpcServer(
     {
       host,
@@ -23,8 +24,7 @@ export function createRpc(context: NodeContext, view: NodeView): RpcServer {
       limits: {
         // In hexadecimal it is twice as long, and there is something around it.
         bodyMaxBytes: 2 * config.rpc.txMaxBytes + jsonRpcFrameBytes,
-        connectionTimeoutMs:
-          2 * (config.cluster.waitForLeaderTimeoutMs + config.cluster.txCommitTimeoutMs) + 60_000,
+        connectionTimeoutMs: Math.ceil(2 * (waitForLeaderTimeoutMs + txCommitTimeoutMs)) + 60_000,
       },
       log: context.log.child("rpc"),
       observer: rpcMetrics(context.metrics),

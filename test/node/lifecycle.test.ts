@@ -30,11 +30,14 @@ async function createHome(): Promise<string> {
   return cluster.node("node-1").place.home;
 }
 
-async function nodeOf(home: string): Promise<Node> {
+async function nodeOf(
+  home: string,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Node> {
   const { config } = loadConfig({
     home,
     flags: { settings: [], problems: [] },
-    environment: {},
+    environment,
     workingDirectory: directory,
   });
   const options = {
@@ -67,6 +70,22 @@ it("stopping twice waits for the one stop", async () => {
   const next = await nodeOf(home);
   await next.start();
   await next.stop();
+});
+
+it("a time limit may have a fraction of a millisecond", async () => {
+  const node = await nodeOf(await createHome(), {
+    EVNODE_CLUSTER_TX_COMMIT_TIMEOUT: "20000.25ms",
+    EVNODE_CLUSTER_WAIT_FOR_LEADER_TIMEOUT: "20000.125ms",
+  });
+  await node.start();
+  const { host, port } = node.rpcAddress ?? { host: "", port: 0 };
+  // Unavailable until it leads; then it says that there is no such key.
+  await until("it reads", async () => {
+    const { status } = await fetch(`http://${host}:${port}/state/key`);
+    expect([503, 404]).toContain(status);
+    return status === 404;
+  });
+  await node.stop();
 });
 
 it("a member without others has nobody to wait for when it is drained", async () => {
