@@ -75,8 +75,9 @@ export function malformed(url: string, method: string, problem: string): EngineE
   );
 }
 
-/** JSON-RPC's own code, and one of the Engine API. */
+/** JSON-RPC's own code, and two of the Engine API. */
 export const methodNotFound = -32601;
+export const unknownPayload = -38001;
 export const unsupportedFork = -38005;
 
 export function refused(method: string, rpcCode: number, said: string): EngineError {
