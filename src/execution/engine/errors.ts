@@ -31,6 +31,8 @@ export class EngineError extends CodedError<
       readonly transactions: number;
     }
   | { readonly code: "ENGINE_CLOSED" }
+  /** Whoever asked no longer wants the answer: nothing is wrong with the client. */
+  | { readonly code: "ENGINE_ABANDONED"; readonly method: string }
 > {}
 
 export function unreachable(url: string, cause: unknown): EngineError {
@@ -140,6 +142,13 @@ export function closed(): EngineError {
   return new EngineError(
     { code: "ENGINE_CLOSED" },
     "the connection to the execution client is closed: the node is stopping",
+  );
+}
+
+export function abandoned(method: string): EngineError {
+  return new EngineError(
+    { code: "ENGINE_ABANDONED", method },
+    `nobody waits any more for the execution client's answer to ${method}`,
   );
 }
 
