@@ -88,6 +88,23 @@ it("a time limit may have a fraction of a millisecond", async () => {
   await node.stop();
 });
 
+it.each([
+  ["a lease longer than the heartbeat", { EVNODE_RAFT_LEADER_LEASE_TIMEOUT: "10s" }],
+  ["no heartbeat", { EVNODE_RAFT_HEARTBEAT_TIMEOUT: "-1s", EVNODE_RAFT_ELECTION_TIMEOUT: "-1s" }],
+  ["days", { EVNODE_RAFT_HEARTBEAT_TIMEOUT: "700h", EVNODE_RAFT_ELECTION_TIMEOUT: "700h" }],
+])(
+  "a single sequencer makes nothing of raft.*, which is not checked for it: %s",
+  async (_what, environment) => {
+    const node = await nodeOf(await createHome(), { ...environment, EVNODE_RAFT_ENABLE: "false" });
+    await node.start();
+    await until("it leads", async () => {
+      const { host, port } = node.rpcAddress ?? { host: "", port: 0 };
+      return (await fetch(`http://${host}:${port}/health/leader`)).status === 200;
+    });
+    await node.stop();
+  },
+);
+
 it("a member without others has nobody to wait for when it is drained", async () => {
   const node = await nodeOf(await createHome());
   await node.start();
