@@ -2,6 +2,9 @@
 
 export type Task = (signal: AbortSignal) => Promise<void>;
 
+/** The longest that a timer waits; a longer one would end after a millisecond. */
+const timerMaxMs = 2 ** 31 - 1;
+
 /** Resolves after `delayMs`, or at once when `signal` aborts; never rejects. */
 export function sleep(delayMs: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
@@ -11,7 +14,14 @@ export function sleep(delayMs: number, signal?: AbortSignal): Promise<void> {
       signal?.removeEventListener("abort", finish);
       resolve();
     };
-    const timer = setTimeout(finish, delayMs);
+    let timer: ReturnType<typeof setTimeout>;
+    let leftMs = delayMs;
+    const wait = () => {
+      const stepMs = Math.min(leftMs, timerMaxMs);
+      leftMs -= stepMs;
+      timer = setTimeout(leftMs > 0 ? wait : finish, stepMs);
+    };
+    wait();
     signal?.addEventListener("abort", finish, { once: true });
   });
 }

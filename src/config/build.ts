@@ -2,7 +2,10 @@
 
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
+import { assert } from "../base/assert.ts";
 import { isWildcardHost, parseMultiaddr, parseSocketAddress } from "./address.ts";
+import type { Key } from "./key.ts";
+import { raftKeys } from "./keys/raft.ts";
 import {
   allKeys,
   fieldNameOf,
@@ -71,7 +74,7 @@ function resolveRaft(
   raft: NodeConfig["raft"],
   isSet: (name: string) => boolean,
 ): NodeConfig["raft"] {
-  const timed = { ...raft, ...timeoutsFromRtt(raft, isSet) };
+  const timed = { ...raft, ...(raft.enable ? timeoutsFromRtt(raft, isSet) : soloTimeouts()) };
   return {
     ...timed,
     peers: raft.peers.filter(({ id }) => id !== raft.nodeId),
@@ -80,6 +83,22 @@ function resolveRaft(
     snapshotThreshold: raft.snapshotThreshold || libraryDefaults.snapshotThreshold,
     trailingLogs: raft.trailingLogs || libraryDefaults.trailingLogs,
   };
+}
+
+/** A single sequencer's log has timeouts, too, and waits for nobody: the file's are neither checked nor used. */
+function soloTimeouts(): Partial<NodeConfig["raft"]> {
+  return {
+    heartbeatTimeoutMs: initialOf(raftKeys.heartbeat_timeout),
+    electionTimeoutMs: initialOf(raftKeys.election_timeout),
+    leaderLeaseTimeoutMs: initialOf(raftKeys.leader_lease_timeout),
+    sendTimeoutMs: initialOf(raftKeys.send_timeout),
+  };
+}
+
+function initialOf({ parse, initial }: Pick<Key<number>, "parse" | "initial">): number {
+  const parsed = parse(initial);
+  assert(parsed.ok, "a default can be read", { initial });
+  return parsed.value;
 }
 
 /** The four timeouts that follow from the longest round trip; one that is set itself wins. */

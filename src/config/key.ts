@@ -1,7 +1,7 @@
 /** What one setting is: its type, default and reason. `schema.ts` is the table of them. */
 
 import { parseMultiaddr, parseSocketAddress } from "./address.ts";
-import { parseDuration } from "./duration.ts";
+import { formatDuration, parseDuration } from "./duration.ts";
 import { fail, ok, type Parsed } from "./parsed.ts";
 import { parsePeers, type RaftPeer, splitList } from "./peers.ts";
 import { Secret } from "./secret.ts";
@@ -186,9 +186,30 @@ export function fraction(initial: number, about: string) {
   return key({ type: "float", initial: String(initial), about, parse, unit: "" });
 }
 
-/** Go syntax; the value is in milliseconds. */
-export function duration(initial: string, about: string, options?: KeyOptions) {
-  return key({ type: "duration", initial, about, parse: parseDuration, unit: "Ms" }, options);
+type DurationOptions = KeyOptions & { readonly minMs?: number; readonly maxMs?: number };
+
+/** Go syntax; the value is in milliseconds. Bounds that hang on other settings are rules. */
+export function duration(
+  initial: string,
+  about: string,
+  {
+    minMs = Number.NEGATIVE_INFINITY,
+    maxMs = Number.POSITIVE_INFINITY,
+    ...options
+  }: DurationOptions = {},
+) {
+  const parse = (value: string): Parsed<number> => {
+    const parsed = parseDuration(value);
+    if (!parsed.ok) return parsed;
+    if (parsed.value < minMs) {
+      return fail(`"${value}" is too short; write at least ${formatDuration(minMs)}`);
+    }
+    if (parsed.value > maxMs) {
+      return fail(`"${value}" is too long; write at most ${formatDuration(maxMs)}`);
+    }
+    return parsed;
+  };
+  return key({ type: "duration", initial, about, parse, unit: "Ms" }, options);
 }
 
 /** Empty means not set. */

@@ -232,7 +232,8 @@ export class NodeView implements NodeApi {
         const reason = "no majority confirmed a leader, so the newest value cannot be known";
         return { kind: "unavailable", reason };
       }
-      const timeoutMs = this.#facts.config.cluster.txCommitTimeoutMs;
+      // A duration may have a fraction, a signal's timer none.
+      const timeoutMs = Math.ceil(this.#facts.config.cluster.txCommitTimeoutMs);
       const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
       await this.#sequencer.whenApplied(index, limit);
       if (signal.aborted) return { kind: "unavailable", reason: "the client went away" };

@@ -38,26 +38,42 @@ export async function applySoloLog(
   const raftStore = await openRaftStore({ directory, allowVolatile });
   try {
     const from = store.head.height;
-    const entries = entriesAbove(from, raftStore.log);
-    const last = entries.at(-1);
-    if (last === undefined) return;
+    const blocks = blocksAbove(from, raftStore.log);
+    const [first, last] = [blocks.at(0), blocks.at(-1)];
+    if (first === undefined || last === undefined) return;
+    if (first.height > from + 1) {
+      const facts = { log: directory, height: from, firstHeight: first.height };
+      context.log.warn(facts, beginsAbove);
+      return;
+    }
+    const entries = blocks.map(({ entry }) => entry);
     await apply(context, { store, executor }, entries, signal);
     await store.flushed();
-    const facts = { from, to: store.head.height, index: last.index };
+    const facts = { from, to: store.head.height, index: last.entry.index };
     context.log.info(facts, "blocks of the single sequencer's log applied");
   } finally {
     await raftStore.close();
   }
 }
 
-/** Those of the blocks above `height`. The log has one voter: what it holds is committed. */
-function entriesAbove(height: Height, log: LogReader): readonly Entry[] {
-  const above: Entry[] = [];
+/** It is a leftover: this member's blocks and its raft_dir were moved away later, for a damaged disk or to begin anew. */
+const beginsAbove =
+  "the single sequencer's log begins above this node's blocks: it is left alone, and other members have the blocks between";
+
+interface LoggedBlock {
+  readonly height: Height;
+  readonly entry: Entry;
+}
+
+/** Those above `height`. The log has one voter: what it holds is committed. */
+function blocksAbove(height: Height, log: LogReader): readonly LoggedBlock[] {
+  const above: LoggedBlock[] = [];
   for (let index = log.lastIndex; index >= log.firstIndex; index--) {
     const [entry] = log.entries(index, index, Number.MAX_SAFE_INTEGER);
     if (entry === undefined || entry.kind !== "command" || entry.data === null) continue;
-    if (decodeBlockPayload(entry.data).height <= height) break;
-    above.unshift(entry);
+    const block = { height: decodeBlockPayload(entry.data).height, entry };
+    if (block.height <= height) break;
+    above.unshift(block);
   }
   return above;
 }
@@ -99,7 +115,7 @@ async function apply(
   signal.throwIfAborted();
 }
 
-/** A log that was compacted no further than its blocks were stored has none missing below it. */
+/** The log continues the blocks, so none is missing below it. */
 const noPeers = {
   blocks: () => {
     throw new Error("a single sequencer's log begins above its blocks");

@@ -26,6 +26,7 @@ export function createRpc(context: NodeContext, view: NodeView): RpcServer {
   const { config, adminToken } = context.options;
   const { host, port } = rpcAddressOf(config);
   const perSecond = config.rpc.txRateLimit;
+  const { waitForLeaderTimeoutMs, txCommitTimeoutMs } = config.cluster;
   return createRpcServer(
     {
       host,
@@ -35,8 +36,7 @@ export function createRpc(context: NodeContext, view: NodeView): RpcServer {
       limits: {
         // In hexadecimal it is twice as long, and there is something around it.
         bodyMaxBytes: 2 * config.rpc.txMaxBytes + jsonRpcFrameBytes,
-        connectionTimeoutMs:
-          2 * (config.cluster.waitForLeaderTimeoutMs + config.cluster.txCommitTimeoutMs) + 60_000,
+        connectionTimeoutMs: Math.ceil(2 * (waitForLeaderTimeoutMs + txCommitTimeoutMs)) + 60_000,
       },
       log: context.log.child("rpc"),
       observer: rpcMetrics(context.metrics),

@@ -1,11 +1,10 @@
 /** Frames over a libp2p stream, with a limit on each wait and each size. */
 
 import type { Stream, StreamCloseEvent, StreamMessageEvent } from "@libp2p/interface";
-import { malformed } from "../block/errors.ts";
 import { encodeFrame, FrameDecoder } from "../block/framing.ts";
 import type { OnReceived } from "./motion.ts";
 
-/** The stream was reset, or its connection lost: no answer, and nobody's proven fault. */
+/** The stream was reset or cut, or its connection lost: no answer, and nobody's proven fault. */
 export class StreamLost extends Error {
   override readonly name = "StreamLost";
 }
@@ -22,8 +21,8 @@ export interface ReadLimits {
 
 /**
  * Hands each frame to `onFrame` until that has enough, or the peer has closed its side. Frames are
- * taken as they arrive, so nothing piles up behind them. Throws BlockError for a frame that is too long
- * or cut, StreamLost, the signal's reason, and whatever `onFrame` throws.
+ * taken as they arrive, so nothing piles up behind them. Throws BlockError for a frame that is too long,
+ * StreamLost, the signal's reason, and whatever `onFrame` throws.
  */
 export function readFrames(
   stream: Stream,
@@ -65,7 +64,10 @@ export function readFrames(
       // A reset ends a stream before it closes it.
       if (stream.status === "reset" || stream.status === "aborted") return fail(wasReset());
       if (!hasPeerClosed) return fail(new StreamLost("the connection was lost"));
-      if (decoder.isInsideFrame) return fail(malformed("framed message"));
+      // A process that is told to stop ends the streams of its answers wherever they are.
+      if (decoder.isInsideFrame) {
+        return fail(new StreamLost("the stream ended within a message"));
+      }
       settle(resolve);
     };
     const onClose = ({ error }: StreamCloseEvent) => {

@@ -96,6 +96,8 @@ export interface EthereumClient {
   }): Promise<
     | { readonly kind: "answered"; readonly json: string }
     | { readonly kind: "unavailable"; readonly error: Error }
+    /** `signal` aborted first. */
+    | { readonly kind: "abandoned" }
   >;
 }
 

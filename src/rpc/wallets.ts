@@ -84,8 +84,11 @@ export class Wallets {
     const json = JSON.stringify({ jsonrpc: "2.0", id, method, params });
     const outcome = await ethereum.pass({ method, json, signal: clientSignal(request) });
     if (outcome.kind === "answered") return outcome.json;
-    const reason = outcome.error.message;
-    log.every("wallets", strangerLogIntervalMs)?.warn({ reason }, "a wallet's call has no answer");
+    if (outcome.kind === "unavailable") {
+      const reason = outcome.error.message;
+      const logger = log.every("wallets", strangerLogIntervalMs);
+      logger?.warn({ reason }, "a wallet's call has no answer");
+    }
     throw new Refusal(
       { code: "UNAVAILABLE", retry_after_ms: retryAfterMs },
       "The execution client of this node has given no answer. Ask again, or another node.",

@@ -41,6 +41,7 @@ export interface ExecutionListener {
   /** How long something took that is done once a block. */
   timed(operation: BlockOperation, durationMs: number): void;
   executionFailed(height: number, error: Error): void;
+  /** It answers: it has run the block, or says where it is, which may be all that it is asked for a while. */
   executed(height: number): void;
 }
 
@@ -168,7 +169,9 @@ export class ChainWriter {
   async executedHeight(signal: AbortSignal): Promise<Height | null> {
     for (let retryMs = retryMinMs; !signal.aborted; retryMs = Math.min(retryMaxMs, 2 * retryMs)) {
       try {
-        return (await this.#executor.head()).height;
+        const { height } = await this.#executor.head();
+        this.#listener.executed(height);
+        return height;
       } catch (error) {
         if (!isTransient(error)) throw error;
         this.#listener.executionFailed(this.#head.height, error);

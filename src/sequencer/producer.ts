@@ -62,6 +62,11 @@ const buildRetryMinMs = 50;
 const buildRetryMaxMs = 2_000;
 /** And so is a log that takes no block. */
 const offerRetryMaxMs = 250;
+/**
+ * The executor begins with a block so long before it is due, at most: geth goes on filling what it began for 12 s, and has
+ * nothing else for a block of the same time.
+ */
+const prepareAheadMs = 10_000;
 /** By how much a timer may be late without the block's time showing it. */
 const timerLatenessMaxMs = 50;
 
@@ -77,7 +82,7 @@ export async function produceBlocks(
   let failures = 0;
   let setbacks = 0;
   while (!signal.aborted) {
-    const preparing = prepare(term, options, dependencies);
+    const preparing = prepare(term, options, dependencies, signal);
     // What is wrong is heard where the block is built, which is later, or never.
     preparing.catch(() => {});
     const dueMs = await untilDue(term, options, dependencies, signal);
@@ -121,13 +126,20 @@ async function prepare(
   term: number,
   options: ProducerOptions,
   dependencies: ProducerDependencies,
+  signal: AbortSignal,
 ): Promise<void> {
   const { executor, pool, unixMs } = dependencies;
-  // When the next block is due in lazy mode, nobody knows before there is a transaction.
-  if (options.lazyBlockIntervalMs !== null && pool.size === 0) return;
-  const waitMs = Math.max(0, delayMs(options.blockTimeMs, options, dependencies));
-  const block = nextBlock(term, unixMs() + waitMs, options, dependencies);
-  await unlessUnavailable(executor.prepare(block));
+  while (!signal.aborted) {
+    // When the next block is due in lazy mode, nobody knows before there is a transaction.
+    if (options.lazyBlockIntervalMs !== null && pool.size === 0) return;
+    const waitMs = Math.max(0, delayMs(options.blockTimeMs, options, dependencies));
+    if (waitMs <= prepareAheadMs) {
+      const block = nextBlock(term, unixMs() + waitMs, options, dependencies);
+      await unlessUnavailable(executor.prepare(block));
+      return;
+    }
+    await sleep(Math.min(waitMs - prepareAheadMs, longestSleepMs), signal);
+  }
 }
 
 function tellGenesis(options: ProducerOptions, dependencies: ProducerDependencies): void {

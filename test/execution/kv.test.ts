@@ -287,6 +287,18 @@ describe("transactions", () => {
   });
 });
 
+it.each([
+  ["no bytes", 0],
+  ["one byte more than a key may have", keyMaxBytes + 1],
+  ["more bytes than LMDB takes for a key", 5_000],
+  ["many", 1_000_000],
+])("a key of %s was never written, and says nothing of the file", async (_name, sizeBytes) => {
+  const executor = await begin();
+  const key = new Uint8Array(sizeBytes).fill(0x6b);
+  expect(executor.get(key)).toBeNull();
+  expect(executor.read(key)).toEqual({ value: null, height: 0 });
+});
+
 describe("the file", () => {
   it("of another program is refused", async () => {
     const directory = freshDirectory();

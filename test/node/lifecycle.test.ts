@@ -30,11 +30,14 @@ async function createHome(): Promise<string> {
   return cluster.node("node-1").place.home;
 }
 
-async function nodeOf(home: string): Promise<Node> {
+async function nodeOf(
+  home: string,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Node> {
   const { config } = loadConfig({
     home,
     flags: { settings: [], problems: [] },
-    environment: {},
+    environment,
     workingDirectory: directory,
   });
   const options = {
@@ -68,6 +71,39 @@ it("stopping twice waits for the one stop", async () => {
   await next.start();
   await next.stop();
 });
+
+it("a time limit may have a fraction of a millisecond", async () => {
+  const node = await nodeOf(await createHome(), {
+    EVNODE_CLUSTER_TX_COMMIT_TIMEOUT: "20000.25ms",
+    EVNODE_CLUSTER_WAIT_FOR_LEADER_TIMEOUT: "20000.125ms",
+  });
+  await node.start();
+  const { host, port } = node.rpcAddress ?? { host: "", port: 0 };
+  // Unavailable until it leads; then it says that there is no such key.
+  await until("it reads", async () => {
+    const { status } = await fetch(`http://${host}:${port}/state/key`);
+    expect([503, 404]).toContain(status);
+    return status === 404;
+  });
+  await node.stop();
+});
+
+it.each([
+  ["a lease longer than the heartbeat", { EVNODE_RAFT_LEADER_LEASE_TIMEOUT: "10s" }],
+  ["no heartbeat", { EVNODE_RAFT_HEARTBEAT_TIMEOUT: "-1s", EVNODE_RAFT_ELECTION_TIMEOUT: "-1s" }],
+  ["days", { EVNODE_RAFT_HEARTBEAT_TIMEOUT: "700h", EVNODE_RAFT_ELECTION_TIMEOUT: "700h" }],
+])(
+  "a single sequencer makes nothing of raft.*, which is not checked for it: %s",
+  async (_what, environment) => {
+    const node = await nodeOf(await createHome(), { ...environment, EVNODE_RAFT_ENABLE: "false" });
+    await node.start();
+    await until("it leads", async () => {
+      const { host, port } = node.rpcAddress ?? { host: "", port: 0 };
+      return (await fetch(`http://${host}:${port}/health/leader`)).status === 200;
+    });
+    await node.stop();
+  },
+);
 
 it("a member without others has nobody to wait for when it is drained", async () => {
   const node = await nodeOf(await createHome());

@@ -9,8 +9,10 @@ import { loadConfig } from "../../src/config/load.ts";
 import { LocalCluster } from "../../src/devnet/local-cluster.ts";
 import { Node } from "../../src/node/node.ts";
 import { openHome } from "../../src/node/open-home.ts";
+import type { LogSink } from "../../src/observability/log-sink.ts";
 import { createLogger } from "../../src/observability/logger.ts";
 import { until } from "../e2e/harness/until.ts";
+import { MemorySink } from "../observability/memory-sink.ts";
 
 let directory: string;
 let home: string;
@@ -24,11 +26,18 @@ beforeEach(async () => {
 
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
-async function nodeOf({ isMember }: { readonly isMember: boolean }): Promise<Node> {
+interface Wish {
+  readonly isMember: boolean;
+  /** How much of the log stays; all of it unless it is given. */
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly sink?: LogSink;
+}
+
+async function nodeOf({ isMember, environment = {}, sink }: Wish): Promise<Node> {
   const { config } = loadConfig({
     home,
     flags: { settings: [], problems: [] },
-    environment: { EVNODE_RAFT_ENABLE: String(isMember) },
+    environment: { ...environment, EVNODE_RAFT_ENABLE: String(isMember) },
     workingDirectory: directory,
   });
   const options = {
@@ -38,12 +47,15 @@ async function nodeOf({ isMember }: { readonly isMember: boolean }): Promise<Nod
     adminToken: null,
     jwtSecret: null,
   };
-  const log = createLogger({ level: "error", format: "text" });
+  const log =
+    sink === undefined
+      ? createLogger({ level: "error", format: "text" })
+      : createLogger({ level: "warn", format: "text" }, { sink });
   return new Node(options, { log, onFailure: (error) => expect.fail(String(error)) });
 }
 
 /** Runs until the chain is above `target`; answers its height then. */
-async function run(wish: { readonly isMember: boolean }, target: number): Promise<number> {
+async function run(wish: Wish, target: number): Promise<number> {
   const node = await nodeOf(wish);
   await node.start();
   await until(`it is above ${target}`, async () => (await heightOf(node)) > target);
@@ -63,10 +75,7 @@ async function heightOf({ rpcAddress }: Node): Promise<number> {
 }
 
 /** What the store holds up to `height`. */
-async function hashesOf(
-  wish: { readonly isMember: boolean },
-  height: number,
-): Promise<readonly string[]> {
+async function hashesOf(wish: Wish, height: number): Promise<readonly string[]> {
   const node = await nodeOf(wish);
   await node.start();
   const { host, port } = node.rpcAddress ?? { host: "", port: 0 };
@@ -95,4 +104,18 @@ it("begins above the blocks that are in its own log alone", async () => {
   copyFiles(directory, data);
   await run({ isMember: true }, height);
   expect(await hashesOf({ isMember: true }, height)).toEqual(before);
+});
+
+it("leaves a log alone that begins above the blocks: they were moved away, and come from other members", async () => {
+  const environment = { EVNODE_RAFT_SNAPSHOT_THRESHOLD: "10", EVNODE_RAFT_TRAILING_LOGS: "5" };
+  await run({ isMember: false, environment }, 60);
+  const data = join(home, "data");
+  for (const name of readdirSync(data).filter((file) => /^(blocks|kv)\.mdb/.test(file))) {
+    rmSync(join(data, name));
+  }
+  const sink = new MemorySink();
+  await run({ isMember: true, sink }, 3);
+  expect(sink.lines.filter((line) => line.includes("solo-raft"))).toEqual([
+    expect.stringMatching(/WRN .*the single sequencer's log begins above .* height=0 first/),
+  ]);
 });

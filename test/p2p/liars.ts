@@ -123,11 +123,6 @@ export const lies: readonly Lie[] = [
     answer: (blocks) => ({ bytes: headersOf(blocks.map(({ height }) => blockAt(forked, height))) }),
   },
   {
-    name: "a stream that ends within a message",
-    kind: "headers",
-    answer: (blocks) => ({ bytes: headersOf(blocks).subarray(0, -20) }),
-  },
-  {
     name: "an endless stream",
     kind: "headers",
     answer: (blocks) => ({ bytes: concatBytes(Array(80).fill(headersOf(blocks.slice(0, 1)))) }),
@@ -206,6 +201,11 @@ export const weaknesses: readonly Lie[] = [
     name: "sends half an answer and falls silent",
     kind: "data",
     answer: (blocks) => ({ bytes: dataOf(blocks).subarray(0, 30), andThen: "silence" }),
+  },
+  {
+    name: "ends the stream within a message",
+    kind: "headers",
+    answer: (blocks) => ({ bytes: headersOf(blocks).subarray(0, -20) }),
   },
   {
     name: "sends one item at a time",

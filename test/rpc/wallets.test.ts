@@ -141,7 +141,7 @@ describe("any other call", () => {
     await client.start();
   });
 
-  it("is given up when its wallet goes away", async () => {
+  it("is given up when its wallet goes away, and the log says nothing of the client", async () => {
     const arrived = Promise.withResolvers<void>();
     const gone = Promise.withResolvers<void>();
     client.handler = (_asked, response) => {
@@ -158,6 +158,9 @@ describe("any other call", () => {
     wallet.abort();
     await expect(asked).rejects.toThrow();
     await gone.promise;
+    client.handler = () => "well";
+    expect(await ask(call("eth_blockNumber"))).toMatchObject({ result: "well" });
+    expect(harness.log).toEqual([]);
   });
 });
 

@@ -74,6 +74,22 @@ describe("a client that fails", () => {
     await until(() => chain.executor.get(bytes("a")) !== null);
   });
 
+  it("before there is a block makes the node unready for no longer than it fails (P5)", async () => {
+    await sequencer.stop();
+    const head = chain.executor.head.bind(chain.executor);
+    const down = async () => {
+      throw unavailable(0, new Error("down"));
+    };
+    chain.executor.head = down;
+    ({ sequencer, recorded } = startSequencer(chain, log, { unreadyAfterMs: 300 }));
+    await until(() => isReady() === false && sequencer.failingMs > 300);
+    expect(sequencer.unreadyReason).toBe("the execution client fails");
+    chain.executor.head = head;
+    await until(() => isReady() === true);
+    expect(sequencer.failingMs).toBe(0);
+    expect(sequencer.head.height).toBe(0);
+  });
+
   it("makes the node unready while its one call hangs, before that has failed (P5)", async () => {
     lead(1);
     await until(() => isReady() === true);

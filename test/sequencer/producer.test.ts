@@ -19,10 +19,15 @@ function lead(nowMs: number) {
   const log = new TestLog();
   const clock = { nowMs, looks: 0 };
   const told: number[] = [];
+  const prepared: number[] = [];
   const stop = new AbortController();
   const dependencies: ProducerDependencies = {
     pool: new TxPool({ maxTxs: 10, maxBytes: 1_000, maxOffers: 2 }),
-    executor: chain.executor,
+    executor: {
+      timestampStepNs: chain.executor.timestampStepNs,
+      build: (block) => chain.executor.build(block),
+      prepare: async () => void prepared.push(clock.nowMs),
+    },
     consensus: log,
     produced() {},
     buildFailed() {},
@@ -46,7 +51,8 @@ function lead(nowMs: number) {
     blockTimeMs: 100,
     lazyBlockIntervalMs: null,
   };
-  return { log, clock, told, ended: produceBlocks(1, options, dependencies, stop.signal) };
+  const ended = produceBlocks(1, options, dependencies, stop.signal);
+  return { log, clock, told, prepared, ended };
 }
 
 it("before the genesis it says until when it waits, and begins though the clock jumps to that time", async () => {
@@ -76,4 +82,16 @@ it("of a moment's wait it says nothing", async () => {
   clock.nowMs = genesisMs;
   await ended;
   expect(told).toEqual([]);
+});
+
+it("has the executor begin at most 10 s before a block is due: clients fill what they began for 12 s", async () => {
+  const { clock, prepared, ended } = lead(genesisMs - 15_000);
+  const { looks } = clock;
+  await until(() => clock.looks > looks + 1);
+  expect(prepared).toEqual([]);
+  clock.nowMs = genesisMs - 9_990;
+  await until(() => prepared.length > 0);
+  clock.nowMs = genesisMs;
+  await ended;
+  expect(prepared).toEqual([genesisMs - 9_990]);
 });

@@ -22,6 +22,7 @@ export const executionKeys = {
   unready_after: duration(
     "3s",
     "An execution client that fails for this long makes the node not ready: it hands leadership over.",
+    { minMs: 0 },
   ),
 };
 
@@ -54,7 +55,7 @@ export const evmKeys = {
   tx_lifetime: duration(
     "3h",
     "A transaction that no block has taken for this long is dropped, as execution clients do.",
-    { isUnsetByDefault: true },
+    { minMs: 1, isUnsetByDefault: true },
   ),
   fee_recipient: optionalText("Address that receives the fees.", {
     example: "0x0000000000000000000000000000000000000001",

@@ -86,15 +86,25 @@ export const raftKeys = {
   }),
 };
 
+/** No client waits longer, and no timer much longer. */
+const waitMaxMs = 24 * 3_600_000;
+
 export const clusterKeys = {
-  wait_for_leader_timeout: duration("15s", "How long a transaction waits for a leader."),
+  wait_for_leader_timeout: duration("15s", "How long a transaction waits for a leader.", {
+    minMs: 0,
+    maxMs: waitMaxMs,
+  }),
   commit_retries: whole(1, "How often a transaction is offered again after a change of leaders.", {
     max: 100,
   }),
-  commit_retry_delay: duration("200ms", "Pause before it is offered again."),
+  commit_retry_delay: duration("200ms", "Pause before it is offered again.", {
+    minMs: 0,
+    maxMs: waitMaxMs,
+  }),
   tx_commit_timeout: duration(
     "10s",
     "How long a transaction waits for its block, in all, while there is a leader.",
+    { minMs: 1, maxMs: waitMaxMs },
   ),
   tx_identity_window: whole(
     10000,

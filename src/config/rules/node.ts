@@ -6,6 +6,7 @@ import { type Finding, finding, type Rule, type RuleContext } from "./rule.ts";
 
 export const nodeRules: readonly Rule[] = [
   checkRole,
+  checkDirectories,
   checkBlockTimes,
   checkPruning,
   checkQueue,
@@ -56,6 +57,13 @@ function checkRole({ config, text }: RuleContext): readonly Finding[] {
     );
   }
   return findings;
+}
+
+/** Each directory is locked by whoever opens it: for the other one it would be in use, by this very process. */
+function checkDirectories({ config: { raft, dbPath } }: RuleContext): readonly Finding[] {
+  if (!raft.enable || raft.raftDir !== dbPath) return [];
+  const message = `is the same directory as db_path (${dbPath}); give each one of its own`;
+  return [finding("error", ["raft.raft_dir", "db_path"], message)];
 }
 
 function checkBlockTimes({ config: { node } }: RuleContext): readonly Finding[] {

@@ -6,6 +6,12 @@ import { type Finding, finding, type Rule, type RuleContext } from "./rule.ts";
 /** hashicorp/raft's bound: below it the scheduling of a busy machine looks like a dead leader. */
 const timeoutMinMs = 5;
 
+/** Hundreds of them must fit a timer: what is beyond it would end at once, not never. */
+const timeoutMaxMs = 600_000;
+
+/** The election timeout that follows is 16 times as long. */
+const rttLimitMs = timeoutMaxMs / 16;
+
 const lease = "raft.leader_lease_timeout";
 const heartbeat = "raft.heartbeat_timeout";
 const election = "raft.election_timeout";
@@ -15,7 +21,8 @@ export const timingRules: readonly Rule[] = [
   (context) => {
     const { enable, rttMaxMs } = context.config.raft;
     // What follows from a wrong round trip is wrong as well, and not worth a word.
-    return enable && (rttMaxMs === null || rttMaxMs > 0) ? checkTimeouts(context) : [];
+    const isFit = rttMaxMs === null || (rttMaxMs > 0 && rttMaxMs <= rttLimitMs);
+    return enable && isFit ? checkTimeouts(context) : [];
   },
   ({ config: { raft } }) =>
     raft.enable && raft.rttMaxMs !== null && raft.rttMaxMs <= 0
@@ -26,6 +33,10 @@ export const timingRules: readonly Rule[] = [
             "must be positive; write the longest round trip, such as 25ms",
           ),
         ]
+      : [],
+  ({ config: { raft } }) =>
+    raft.enable && raft.rttMaxMs !== null && raft.rttMaxMs > rttLimitMs
+      ? [tooLong("raft.rtt_max", raft.rttMaxMs, rttLimitMs)]
       : [],
 ];
 
@@ -41,18 +52,26 @@ function checkTimeouts({ config: { raft } }: RuleContext): readonly Finding[] {
       const advice = "remove the line for the default, or set raft.rtt_max";
       findings.push(finding("error", [name], `${words} must be positive; ${advice}`));
     } else if (valueMs < timeoutMinMs && name !== send) findings.push(tooShort(name, valueMs));
+    else if (valueMs > timeoutMaxMs) findings.push(tooLong(name, valueMs, timeoutMaxMs));
   }
   const electionMs = raft.electionTimeoutMs;
   if (electionMs < 0) {
     const message = `election timeout (${formatDuration(electionMs)}) must be >= 0; write 0s for the default, 1s`;
     findings.push(finding("error", [election], message));
   } else if (electionMs < timeoutMinMs) findings.push(tooShort(election, electionMs));
+  else if (electionMs > timeoutMaxMs) findings.push(tooLong(election, electionMs, timeoutMaxMs));
   // Each is wrong by itself already: how they relate can wait.
   return findings.length > 0 ? findings : compareTimeouts(raft);
 }
 
 function tooShort(name: string, valueMs: number): Finding {
   return finding("error", [name], `${formatDuration(valueMs)} is below 5ms; write at least 5ms`);
+}
+
+function tooLong(name: string, valueMs: number, maxMs: number): Finding {
+  const limit = formatDuration(maxMs);
+  const message = `${formatDuration(valueMs)} is above ${limit}; write at most ${limit}`;
+  return finding("error", [name, "raft.rtt_max"], message);
 }
 
 function compareTimeouts(raft: RuleContext["config"]["raft"]): readonly Finding[] {

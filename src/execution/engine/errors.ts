@@ -31,6 +31,8 @@ export class EngineError extends CodedError<
       readonly transactions: number;
     }
   | { readonly code: "ENGINE_CLOSED" }
+  /** Whoever asked no longer wants the answer: nothing is wrong with the client. */
+  | { readonly code: "ENGINE_ABANDONED"; readonly method: string }
 > {}
 
 export function unreachable(url: string, cause: unknown): EngineError {
@@ -75,8 +77,9 @@ export function malformed(url: string, method: string, problem: string): EngineE
   );
 }
 
-/** JSON-RPC's own code, and one of the Engine API. */
+/** JSON-RPC's own code, and two of the Engine API. */
 export const methodNotFound = -32601;
+export const unknownPayload = -38001;
 export const unsupportedFork = -38005;
 
 export function refused(method: string, rpcCode: number, said: string): EngineError {
@@ -139,6 +142,13 @@ export function closed(): EngineError {
   return new EngineError(
     { code: "ENGINE_CLOSED" },
     "the connection to the execution client is closed: the node is stopping",
+  );
+}
+
+export function abandoned(method: string): EngineError {
+  return new EngineError(
+    { code: "ENGINE_ABANDONED", method },
+    `nobody waits any more for the execution client's answer to ${method}`,
   );
 }
 

@@ -7,7 +7,7 @@
 import * as http from "node:http";
 import * as https from "node:https";
 import { concatBytes } from "../../base/bytes.ts";
-import { closed, EngineError, malformed, timeout, unreachable } from "./errors.ts";
+import { abandoned, closed, EngineError, malformed, timeout, unreachable } from "./errors.ts";
 
 export interface HttpEndpointOptions {
   readonly url: string;
@@ -71,6 +71,7 @@ export class HttpEndpoint {
         return await this.#postOnce(request, signal, sent);
       } catch (error) {
         if (this.#closing.signal.aborted) throw closed();
+        if (request.signal?.aborted) throw abandoned(method);
         if (timer.aborted) throw timeout(this.url, method, timeoutMs);
         if (error instanceof EngineError) throw error;
         const wasIdle = sent.request?.reusedSocket === true && !isRepeated;

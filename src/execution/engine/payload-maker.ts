@@ -9,7 +9,7 @@ import type { BlockToBuild, BlockToExecute, IdentifiedTx } from "../executor.ts"
 import type { BuiltPayload, ClientBlock } from "./answers.ts";
 import { attributesOf, type BlockMaker, type MakerTools, secondsOf } from "./block-maker.ts";
 import type { Submission } from "./engine-api.ts";
-import { EngineError, malformed } from "./errors.ts";
+import { EngineError, isRefusal, malformed, unknownPayload } from "./errors.ts";
 import { encodePayload } from "./payload-block.ts";
 import { PoolOffers } from "./pool-offers.ts";
 
@@ -58,9 +58,12 @@ export class PayloadMaker implements BlockMaker {
       ? this.#building
       : await this.#start(block, parent);
     this.#building = building;
-    const elapsedMs = performance.now() - building.sinceMs;
-    if (elapsedMs < buildMinMs && this.#emptyBlocks === 0) await sleep(buildMinMs - elapsedMs);
-    const built = await engine.getPayload(building.payloadId);
+    const built = await this.#fetch(building).catch(async (error: unknown) => {
+      if (!isRefusal(error, unknownPayload)) throw error;
+      // A client drops what nobody has fetched for a while: it begins once more.
+      this.#building = await this.#start(block, parent);
+      return await this.#fetch(this.#building);
+    });
     const { parentHash, blockNumber, timestamp } = built.executionPayload;
     const isAsked =
       parentHash === parent.hash &&
@@ -71,6 +74,12 @@ export class PayloadMaker implements BlockMaker {
       throw malformed(engine.url, "engine_getPayload", `another block than was asked for: ${got}`);
     }
     return this.#encode(built);
+  }
+
+  async #fetch({ payloadId, sinceMs }: Building): Promise<BuiltPayload> {
+    const elapsedMs = performance.now() - sinceMs;
+    if (elapsedMs < buildMinMs && this.#emptyBlocks === 0) await sleep(buildMinMs - elapsedMs);
+    return await this.#tools.engine.getPayload(payloadId);
   }
 
   #encode(built: BuiltPayload): readonly IdentifiedTx[] {

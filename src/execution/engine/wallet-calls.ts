@@ -10,7 +10,9 @@ import { HttpEndpoint } from "./http-endpoint.ts";
 export type WalletAnswer =
   /** The client's JSON-RPC answer, with a result or an error, letter for letter. */
   | { readonly kind: "answered"; readonly json: string }
-  | { readonly kind: "unavailable"; readonly error: EngineError };
+  | { readonly kind: "unavailable"; readonly error: EngineError }
+  /** The wallet has gone: there is nobody to answer. */
+  | { readonly kind: "abandoned" };
 
 export interface WalletCall {
   readonly method: string;
@@ -49,8 +51,9 @@ export class WalletCalls {
         ? malformed(url, method, "no JSON-RPC answer")
         : httpStatus(url, answer.status, text);
     } catch (error) {
-      if (error instanceof EngineError) return { kind: "unavailable", error };
-      throw error;
+      if (!(error instanceof EngineError)) throw error;
+      const isAbandoned = error.detail.code === "ENGINE_ABANDONED";
+      return isAbandoned ? { kind: "abandoned" } : { kind: "unavailable", error };
     }
   }
 

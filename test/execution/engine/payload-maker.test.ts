@@ -8,7 +8,7 @@ import { EthApi } from "../../../src/execution/engine/eth-api.ts";
 import { JsonRpcClient } from "../../../src/execution/engine/json-rpc.ts";
 import { PayloadMaker } from "../../../src/execution/engine/payload-maker.ts";
 import { genesis } from "./chain-driver.ts";
-import { type Handler, ScriptedServer } from "./scripted-server.ts";
+import { type Handler, Refusal, ScriptedServer } from "./scripted-server.ts";
 
 const closers: (() => unknown)[] = [];
 afterEach(async () => {
@@ -48,7 +48,7 @@ async function makerFor(handler: Handler): Promise<PayloadMaker> {
 const attributesSchema = z.object({ timestamp: z.string() }).nullish();
 
 /** As geth: each payload is named by what was asked for, empty at first, and full a while later. */
-function clientWhosePoolIsFull(): Handler {
+function clientWithPool(transactionCount: number): Handler {
   const sinceMs = new Map<string, number>();
   return ({ method, params }) => {
     if (method.startsWith("engine_forkchoiceUpdated")) {
@@ -64,23 +64,47 @@ function clientWhosePoolIsFull(): Handler {
       blockHash: zeroHash,
       blockNumber: "0x1",
       timestamp,
-      transactions: isFull ? Array<string>(100_000).fill("0x02f8") : [],
+      transactions: isFull ? Array<string>(transactionCount).fill("0x02f8") : [],
     };
     return { executionPayload, blockValue: "0x0" };
   };
 }
 
+function blockAt(maker: PayloadMaker, nth: number) {
+  return {
+    height: 1,
+    timestampNs: genesis.genesisTimeNs + BigInt(nth) * maker.timestampStepNs,
+    waiting: () => [],
+    isKnownTx: () => false,
+  };
+}
+
+it("begins once more if the client has dropped what was begun", async () => {
+  const client = clientWithPool(2);
+  const methods: string[] = [];
+  const maker = await makerFor((asked, response) => {
+    methods.push(asked.method.replace(/V\d$/, ""));
+    const isDropped = asked.method.startsWith("engine_getPayload") && methods.length === 2;
+    return isDropped ? new Refusal(-38001, "Unknown payload") : client(asked, response);
+  });
+  const block = blockAt(maker, 1);
+  await maker.prepare(block, parent);
+  // The payload itself, and the two.
+  expect(await maker.build(block, parent)).toHaveLength(3);
+  expect(methods).toEqual([
+    "engine_forkchoiceUpdated",
+    "engine_getPayload",
+    "engine_forkchoiceUpdated",
+    "engine_getPayload",
+  ]);
+});
+
 it("goes on with empty blocks where the client's are too large", async () => {
-  const maker = await makerFor(clientWhosePoolIsFull());
+  const maker = await makerFor(clientWithPool(100_000));
   const outcomes: string[] = [];
   // Each attempt is of a later second. A machine that stands still makes an empty one full, as any may be.
   for (let nth = 1; nth <= 100 && !outcomes.includes("1 transactions"); nth++) {
-    const block = {
-      height: 1,
-      timestampNs: genesis.genesisTimeNs + BigInt(nth) * maker.timestampStepNs,
-      waiting: () => [],
-      isKnownTx: () => false,
-    };
+    const block = blockAt(maker, nth);
     await maker.prepare(block, parent);
     outcomes.push(
       await maker.build(block, parent).then(
