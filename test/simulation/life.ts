@@ -207,13 +207,14 @@ export class Life implements Process {
     const { id, store } = this.node;
     const { baseHeight } = store.origin;
     const appliedIndex = this.host.appliedAtBegin(baseHeight);
-    const { timeouts, snapshotEvery, trailingEntries } = this.#world.plan;
+    const { timeouts, snapshotEvery, trailingEntries, commitNoticeMs } = this.#world.plan;
     this.driver = new Driver(
       {
         id,
         heartbeatTimeoutMs: timeouts.heartbeatMs,
         electionTimeoutMs: timeouts.electionMs,
         leaderLeaseTimeoutMs: timeouts.leaseMs,
+        commitNoticeDelayMs: commitNoticeMs,
         appliedIndex,
         snapshotThreshold: snapshotEvery,
         trailingLogs: trailingEntries,

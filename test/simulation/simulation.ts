@@ -2,6 +2,7 @@
 
 import { Calm, patienceMs } from "./calm.ts";
 import { Checkers } from "./checkers/checkers.ts";
+import { CommitNotices } from "./checkers/commit-notices.ts";
 import { Commits } from "./checkers/commits.ts";
 import { Deliveries } from "./checkers/deliveries.ts";
 import { HandOvers } from "./checkers/hand-overs.ts";
@@ -178,6 +179,7 @@ function watch(world: World, cluster: Cluster, coverage: Coverage, parts: Parts)
     new PreVotes(plan),
     new QuorumChecks(plan),
     new HandOvers(nodes),
+    new CommitNotices(plan),
     ...parts.checkers({ cluster, world, ledger, leases }),
     coverage,
     cluster,

@@ -252,4 +252,16 @@ export const replicationMutants: readonly Mutant[] = [
     ],
     caughtAs: ["progress"],
   }),
+  mutant({
+    id: "commit-notice-without-timer",
+    breaks: "a commit that no entry carries is told when something else comes up",
+    edits: [
+      {
+        file: "raft/replication.ts",
+        find: "Math.min(pace.dueMs, commitNoticeMs);",
+        replace: "pace.dueMs;",
+      },
+    ],
+    caughtAs: ["commits are told in time"],
+  }),
 ];
