@@ -6,6 +6,7 @@ import { CommitNotices } from "./checkers/commit-notices.ts";
 import { Commits } from "./checkers/commits.ts";
 import { Deliveries } from "./checkers/deliveries.ts";
 import { HandOvers } from "./checkers/hand-overs.ts";
+import { InFlight } from "./checkers/in-flight.ts";
 import { LeaderCompleteness } from "./checkers/leader-completeness.ts";
 import { Leases } from "./checkers/leases.ts";
 import { Ledger } from "./checkers/ledger.ts";
@@ -180,6 +181,7 @@ function watch(world: World, cluster: Cluster, coverage: Coverage, parts: Parts)
     new QuorumChecks(plan),
     new HandOvers(nodes),
     new CommitNotices(plan),
+    new InFlight(),
     ...parts.checkers({ cluster, world, ledger, leases }),
     coverage,
     cluster,
