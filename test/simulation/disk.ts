@@ -94,6 +94,10 @@ export class SimulatedDisk implements DriverStore {
     this.#write();
   }
 
+  get isSlowedDown(): boolean {
+    return this.#world.schedule.nowMs < this.#slowUntilMs;
+  }
+
   slowDown(forMs: number): void {
     this.#slowUntilMs = this.#world.schedule.nowMs + forMs;
   }
@@ -145,7 +149,7 @@ export class SimulatedDisk implements DriverStore {
   }
 
   #writeMs(): number {
-    const { schedule, conditions, plan, checkers } = this.#world;
+    const { conditions, plan, checkers } = this.#world;
     const { dice, diskWriteMs } = this.life.node;
     if (diskWriteMs !== null) {
       checkers.disturbed("write slowed");
@@ -154,7 +158,7 @@ export class SimulatedDisk implements DriverStore {
     const { writeMs, stallRate, stallMs } = conditions.disk;
     const isStalled = stallRate > 0 && dice.chance(stallRate);
     const { low, high } = isStalled ? stallMs : writeMs;
-    const isSlow = schedule.nowMs < this.#slowUntilMs;
+    const isSlow = this.isSlowedDown;
     if (isStalled) checkers.disturbed("write stalled");
     if (isSlow) checkers.disturbed("write slowed");
     return dice.between(low, high) + (isSlow ? dice.between(0, plan.timeouts.heartbeatMs) : 0);
