@@ -15,6 +15,7 @@ import type { Cluster } from "./cluster.ts";
 import type { Dice } from "./dice.ts";
 import type { SimulatedNode } from "./node.ts";
 import { calmOf, type Plan } from "./plan.ts";
+import { Promptness } from "./promptness.ts";
 import { Violation } from "./violation.ts";
 import type { World } from "./world.ts";
 
@@ -27,6 +28,12 @@ export function patienceMs({ timeouts }: Plan): number {
   const hangingMs = rpcTimeoutMs("installSnapshotRequest", 0, sendMs);
   const wellMs = wellAfterMs({ electionTimeoutMs: electionMs });
   return 20 * electionMs + 20 * heartbeatMs + hangingMs + wellMs;
+}
+
+export interface Recovery {
+  readonly tookMs: number;
+  /** Of the time that a leader and a first commit may take (`Promptness`). */
+  readonly failoverShare: number;
 }
 
 /** The checkers that also know what is still owed. */
@@ -58,17 +65,15 @@ export class Calm {
     this.#diskDice = world.dice.fork("disks in the calm");
   }
 
-  /**
-   * Runs until the majority has recovered, event by event; returns after how long. Throws a Violation if it
-   * does not.
-   */
-  *run(): Generator<void, number> {
+  /** Runs until the majority has recovered, event by event. Throws a Violation if it does not. */
+  *run(): Generator<void, Recovery> {
     const { schedule, plan } = this.#world;
     this.#world.conditions = calmOf(plan);
     const healthy = this.#heal();
     this.#world.checkers.calmed();
     const beganMs = schedule.nowMs;
     const committedBefore = this.#checks.proposals.committedCount;
+    const promptness = new Promptness(plan, this.#cluster.nodes, healthy);
     this.#clients.begin();
     for (;;) {
       const checkMs = schedule.nowMs + plan.timeouts.heartbeatMs / 4;
@@ -81,10 +86,12 @@ export class Calm {
       // And a leader with a slow disk has to write to know that.
       const leads = healthy.some(({ status }) => status?.role === "leader");
       if (hasProgressed && isWhole && leads) this.#clients.pause();
+      promptness.look(tookMs, hasProgressed);
+      if (leads && !hasProgressed) this.#clients.propose();
       const missing = hasProgressed ? this.#missing(healthy) : "a new command is committed";
       if (missing === null) {
         for (const node of this.#cluster.nodes) node.troubleDisk(null);
-        return tookMs;
+        return { tookMs, failoverShare: promptness.share };
       }
       if (tookMs < patienceMs(plan)) continue;
       const what = `after ${tookMs.toFixed(0)} ms of calm it is not true that ${missing}`;

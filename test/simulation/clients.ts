@@ -35,6 +35,11 @@ export class Clients {
     this.#isActive = false;
   }
 
+  /** Somebody has a command now. */
+  propose(): void {
+    if (this.#world.conditions.client.proposeEveryMs < Number.POSITIVE_INFINITY) this.#propose();
+  }
+
   /** Asks again after a while how busy clients are now: waiting has no memory, so that is the same. */
   #loop(everyMs: (client: ClientConditions) => number, act: () => void): void {
     const { schedule, conditions, plan } = this.#world;

@@ -27,6 +27,8 @@ export interface ConnectionOptions {
 export interface ConnectionObserver {
   /** The request has reached the other machine. */
   arrived(call: Call): void;
+  /** It has done so a second time. */
+  duplicated(call: Call): void;
   answered(call: Call, answer: ResponseMessage): void;
   failed(call: Call): void;
   /** The connection has ended, for whatever reason; `undelivered` would still have reached the peer. */
@@ -81,7 +83,7 @@ export class Connection {
     if (duplicateRate > 0 && this.#dice.chance(duplicateRate)) {
       this.#there.push(
         sizeBytes,
-        () => this.#observer.arrived(call),
+        () => this.#observer.duplicated(call),
         () => {},
       );
     }

@@ -5,11 +5,13 @@ import type { ProposalOutcome } from "../../src/consensus/driver.ts";
 import type { RaftEvent } from "../../src/raft/event.ts";
 import type { Message } from "../../src/raft/message.ts";
 import type { ReadAnswer } from "../../src/raft/ready.ts";
-import type { Checker, Disturbance } from "./checkers/checker.ts";
+import type { Checker } from "./checkers/checker.ts";
+import type { Disturbance } from "./disturbance.ts";
 import type { SimulatedNode } from "./node.ts";
 
 export class Coverage implements Checker {
   readonly #counts = new Map<string, number>();
+  #isCalm = false;
 
   get counts(): ReadonlyMap<string, number> {
     return this.#counts;
@@ -31,8 +33,17 @@ export class Coverage implements Checker {
     this.#count("wiped");
   }
 
-  disturbed(_node: SimulatedNode, what: Disturbance): void {
-    this.#count(what);
+  /** Trouble that the calm leaves to some does not stand for what the faults of the chaos are to do. */
+  disturbed(what: Disturbance): void {
+    this.#count(this.#isCalm ? `${what} in the calm` : what);
+  }
+
+  calmed(): void {
+    this.#isCalm = true;
+  }
+
+  judge(): void {
+    this.#isCalm = false;
   }
 
   receiving(_node: SimulatedNode, message: Message): void {

@@ -94,6 +94,10 @@ export class SimulatedDisk implements DriverStore {
     this.#write();
   }
 
+  get isSlowedDown(): boolean {
+    return this.#world.schedule.nowMs < this.#slowUntilMs;
+  }
+
   slowDown(forMs: number): void {
     this.#slowUntilMs = this.#world.schedule.nowMs + forMs;
   }
@@ -110,7 +114,9 @@ export class SimulatedDisk implements DriverStore {
 
   #write(): void {
     if (this.#isWriting || this.store.unflushedCount === 0) return;
-    if (this.life.node.diskWriteMs === Number.POSITIVE_INFINITY) return;
+    if (this.life.node.diskWriteMs === Number.POSITIVE_INFINITY) {
+      return this.#world.checkers.disturbed("write withheld");
+    }
     this.#isWriting = true;
     const count = this.store.unflushedCount;
     this.#world.schedule.after(this.#writeMs(), () => {
@@ -125,6 +131,7 @@ export class SimulatedDisk implements DriverStore {
 
   /** What is on disk is not known then: some of it is, perhaps. */
   #fail(): void {
+    this.#world.checkers.disturbed(this.#isBroken ? "disk broken" : "disk full");
     this.store.flush(this.life.node.dice.integer(0, this.store.unflushedCount - 1));
     this.store.fail();
     // The driver hears of it only if a write of its own was among those that failed.
@@ -142,13 +149,18 @@ export class SimulatedDisk implements DriverStore {
   }
 
   #writeMs(): number {
-    const { schedule, conditions, plan } = this.#world;
+    const { conditions, plan, checkers } = this.#world;
     const { dice, diskWriteMs } = this.life.node;
-    if (diskWriteMs !== null) return diskWriteMs * dice.between(1, 1.5);
+    if (diskWriteMs !== null) {
+      checkers.disturbed("write slowed");
+      return diskWriteMs * dice.between(1, 1.5);
+    }
     const { writeMs, stallRate, stallMs } = conditions.disk;
     const isStalled = stallRate > 0 && dice.chance(stallRate);
     const { low, high } = isStalled ? stallMs : writeMs;
-    const isSlow = schedule.nowMs < this.#slowUntilMs;
+    const isSlow = this.isSlowedDown;
+    if (isStalled) checkers.disturbed("write stalled");
+    if (isSlow) checkers.disturbed("write slowed");
     return dice.between(low, high) + (isSlow ? dice.between(0, plan.timeouts.heartbeatMs) : 0);
   }
 }

@@ -60,7 +60,7 @@ export class Faults implements Checker {
     const name = `short-reign-${event.term}`;
     const dice = this.#dice.fork(name);
     if (!dice.chance(this.#world.plan.faults.shortReignShare)) return;
-    if (this.#world.tape.admits(name)) node.life?.dieAtCall(dice.integer(1, 100));
+    if (this.#world.tape.admits(name)) node.life?.dieAtCall(dice.integer(1, 100), "short reign");
   }
 
   /** Each has a name, times and dice that do not depend on whether the others happen. */
@@ -228,7 +228,11 @@ export class Faults implements Checker {
   #reportFalsely(dice: Dice): void {
     const node = this.#cluster.anyUp(dice);
     const leader = this.#cluster.saidLeader();
-    if (node !== null && leader !== null) node.life?.processGone(leader.id);
+    if (node === null || leader === null) return;
+    const wasHeard = node.status?.leaderId === leader.id;
+    node.life?.processGone(leader.id);
+    const isHeard = node.status?.leaderId === leader.id;
+    if (wasHeard && !isHeard) this.#world.checkers.disturbed("gone told falsely");
   }
 
   #transfer(dice: Dice): void {

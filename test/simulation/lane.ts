@@ -4,11 +4,13 @@
  */
 
 import type { Dice } from "./dice.ts";
+import type { Disturbance } from "./disturbance.ts";
 import type { NetworkConditions } from "./plan.ts";
 import type { Schedule } from "./schedule.ts";
 
 interface Passage {
   readonly readyMs: number;
+  readonly isLost: boolean;
   readonly arrive: () => void;
   readonly lose: () => void;
 }
@@ -17,6 +19,7 @@ export interface LaneOptions {
   readonly isOrdered: boolean;
   readonly isCut: () => boolean;
   readonly conditions: () => NetworkConditions;
+  readonly disturbed: (what: Disturbance) => void;
 }
 
 export class Lane {
@@ -39,13 +42,14 @@ export class Lane {
     const travelMs = this.#travelMs(conditions) + sizeBytes / conditions.bytesPerMs;
     const isLost = conditions.lossRate > 0 && this.#dice.chance(conditions.lossRate);
     if (!this.#options.isOrdered) {
-      const pass = () => (isLost || this.#options.isCut() ? lose() : arrive());
-      this.#schedule.after(travelMs, pass);
+      const readyMs = this.#schedule.nowMs + travelMs;
+      const passage = { readyMs, isLost, arrive, lose };
+      this.#schedule.at(readyMs, () => (this.#options.isCut() ? lose() : this.#end(passage)));
       return;
     }
     const readyMs = Math.max(this.#lastReadyMs, this.#schedule.nowMs + travelMs);
     this.#lastReadyMs = readyMs;
-    this.#waiting.push({ readyMs, arrive: isLost ? lose : arrive, lose });
+    this.#waiting.push({ readyMs, isLost, arrive, lose });
     this.#schedule.at(readyMs, () => this.#pass());
   }
 
@@ -53,7 +57,7 @@ export class Lane {
   close(): (() => void)[] {
     const waiting = this.#waiting;
     this.#waiting = [];
-    return waiting.map(({ arrive }) => arrive);
+    return waiting.filter(({ isLost }) => !isLost).map(({ arrive }) => arrive);
   }
 
   #pass(): void {
@@ -62,8 +66,14 @@ export class Lane {
       if (head === undefined || head.readyMs > this.#schedule.nowMs) return;
       if (this.#options.isCut()) return this.#retryLater();
       this.#waiting.shift();
-      head.arrive();
+      this.#end(head);
     }
+  }
+
+  #end({ isLost, arrive, lose }: Passage): void {
+    if (!isLost) return arrive();
+    this.#options.disturbed("message lost");
+    lose();
   }
 
   /** TCP sends again what was not acknowledged. */
@@ -78,6 +88,7 @@ export class Lane {
 
   #travelMs({ latencyMs, delayRate, delayMs }: NetworkConditions): number {
     const isDelayed = delayRate > 0 && this.#dice.chance(delayRate);
+    if (isDelayed) this.#options.disturbed("message delayed");
     const { low, high } = isDelayed ? delayMs : latencyMs;
     return this.#dice.between(low, high);
   }

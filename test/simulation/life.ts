@@ -10,6 +10,7 @@ import { decodeConfiguration, encodeConfiguration } from "../../src/transport/co
 import { NodeClock } from "./clock.ts";
 import { describeMessage } from "./describe.ts";
 import type { SimulatedDisk } from "./disk.ts";
+import type { Disturbance } from "./disturbance.ts";
 import type { SimulatedHost } from "./host.ts";
 import type { Network, Process } from "./network.ts";
 import type { SimulatedNode } from "./node.ts";
@@ -39,6 +40,8 @@ export class Life implements Process {
   #isRunning = true;
   /** Calls out of the driver until the process dies in the middle of a step. */
   #callsLeft = Number.POSITIVE_INFINITY;
+  /** What that death is to be called, if not only what it cuts off. */
+  #deathBy: Disturbance | null = null;
   #isAsleep = false;
   /** By its own clock. */
   #wokeMs = Number.NEGATIVE_INFINITY;
@@ -98,12 +101,13 @@ export class Life implements Process {
   run(kind: EventKind, event: () => void): void {
     if (!this.#isRunning) return;
     if (this.#isAsleep) {
+      this.#world.checkers.disturbed("waited for a sleeper");
       this.#inbox.push({ kind, run: event });
       return;
     }
     this.#parts.within(this, this.#world, event);
     if (this.#world.violation !== null) throw this.#world.violation;
-    if (this.#callsLeft <= 0) return this.node.crash("process");
+    if (this.#callsLeft <= 0) return this.#die();
     if (this.#isRunning) this.#world.checkers.stepped(this.node);
   }
 
@@ -114,8 +118,9 @@ export class Life implements Process {
   }
 
   /** The process dies at the `count`th call that its driver makes from now on. */
-  dieAtCall(count: number): void {
+  dieAtCall(count: number, what: Disturbance | null = null): void {
     this.#callsLeft = count;
+    this.#deathBy = what;
   }
 
   end(): void {
@@ -123,6 +128,13 @@ export class Life implements Process {
     this.#startup.stop();
     this.driver?.stop();
     this.host.ended();
+  }
+
+  #die(): void {
+    const { checkers } = this.#world;
+    if (this.#deathBy !== null) checkers.disturbed(this.#deathBy);
+    if (this.#callsLeft < 0) checkers.disturbed("died within a step");
+    this.node.crash("process");
   }
 
   sleep(): void {
@@ -195,13 +207,14 @@ export class Life implements Process {
     const { id, store } = this.node;
     const { baseHeight } = store.origin;
     const appliedIndex = this.host.appliedAtBegin(baseHeight);
-    const { timeouts, snapshotEvery, trailingEntries } = this.#world.plan;
+    const { timeouts, snapshotEvery, trailingEntries, commitNoticeMs } = this.#world.plan;
     this.driver = new Driver(
       {
         id,
         heartbeatTimeoutMs: timeouts.heartbeatMs,
         electionTimeoutMs: timeouts.electionMs,
         leaderLeaseTimeoutMs: timeouts.leaseMs,
+        commitNoticeDelayMs: commitNoticeMs,
         appliedIndex,
         snapshotThreshold: snapshotEvery,
         trailingLogs: trailingEntries,

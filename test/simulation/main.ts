@@ -62,7 +62,8 @@ async function runMany(options: Extract<Wish, { kind: "many" }>): Promise<boolea
   print(
     `${summary.seeds} seeds, ${summary.withWipes} with wiped disks, ${summary.failures} failed, ${(summary.seeds / seconds).toFixed(1)} seeds/s, ` +
       `${summary.steps} steps, ${(summary.simulatedMs / 3_600_000).toFixed(2)} simulated hours, ` +
-      `slowest recovery ${percent(summary.slowest?.recoveryShare ?? 0)} of its limit (seed ${summary.slowest?.seed ?? "none"})`,
+      `slowest recovery ${percent(summary.slowest?.recoveryShare ?? 0)} of its limit (seed ${summary.slowest?.seed ?? "none"}), ` +
+      `slowest failover ${percent(summary.slowestFailover?.failoverShare ?? 0)} (seed ${summary.slowestFailover?.seed ?? "none"})`,
   );
   for (const seed of failing.slice(0, shrunkMax)) {
     await showShrunk(unreduced(seed, options), () => null, null);

@@ -11,6 +11,7 @@ import type { ServerId } from "../../src/raft/types.ts";
 import { backoffMs } from "../../src/transport/deadlines.ts";
 import { type Call, Connection } from "./connection.ts";
 import type { Dice } from "./dice.ts";
+import type { Disturbance } from "./disturbance.ts";
 import { Lane } from "./lane.ts";
 import { Links } from "./links.ts";
 import type { World } from "./world.ts";
@@ -130,6 +131,19 @@ export class Network {
     const { from, to, purpose } = channel;
     this.#world.transcript.note("network", () => `reset ${from.nodeId}-${to} ${purpose}`);
     channel.connection?.end();
+    if (channel.connection === null) this.#disturbed("connection reset");
+  }
+
+  #disturbed(what: Disturbance): void {
+    this.#world.checkers.disturbed(what);
+  }
+
+  /** Asked where a message would pass. */
+  #holds(from: ServerId, to: ServerId): boolean {
+    if (!this.links.isCut(from, to)) return false;
+    const isOneWay = !this.links.isCut(to, from);
+    this.#disturbed(isOneWay ? "held by a cut one way" : "held by a cut");
+    return true;
   }
 
   #call(from: Process, purpose: Purpose, request: RequestMessage): void {
@@ -162,7 +176,16 @@ export class Network {
     const dice = this.#dice.fork(`${way} ${count}`);
     const conditions = () => this.#world.conditions.network;
     const lane = (a: ServerId, b: ServerId) =>
-      new Lane({ isOrdered, conditions, isCut: () => this.links.isCut(a, b) }, schedule, dice);
+      new Lane(
+        {
+          isOrdered,
+          conditions,
+          isCut: () => this.#holds(a, b),
+          disturbed: (what) => this.#disturbed(what),
+        },
+        schedule,
+        dice,
+      );
     channel.target = null;
     const connection: Connection = new Connection(
       {
@@ -172,6 +195,10 @@ export class Network {
       },
       {
         arrived: (call) => this.#arrived(channel, connection, call),
+        duplicated: (call) => {
+          this.#disturbed("request arrived twice");
+          this.#arrived(channel, connection, call);
+        },
         answered: (call, answer) => this.#answered(channel, call, answer),
         failed: ({ request }) => this.#fail(from, request),
         ended: (undelivered) => this.#connectionEnded(channel, connection, undelivered),
@@ -186,7 +213,9 @@ export class Network {
     const target = this.#processes.get(channel.to);
     if (target === undefined) {
       // The kernel refuses for a process that is gone; a dark host says nothing.
-      if (!this.#dark.has(channel.to)) connection.end();
+      const isDark = this.#dark.has(channel.to);
+      this.#disturbed(isDark ? "swallowed by a dark host" : "refused by a dead process");
+      if (!isDark) connection.end();
       return;
     }
     if (channel.connection === connection) {
@@ -230,7 +259,10 @@ export class Network {
     const target = channel.target;
     this.#world.schedule.after(this.#dice.between(0, 2 * heartbeatMs), () => {
       if (target === null || this.#processes.get(channel.to) !== target) return;
-      for (const arrive of undelivered) arrive();
+      for (const arrive of undelivered) {
+        this.#disturbed("request arrived late");
+        arrive();
+      }
     });
   }
 

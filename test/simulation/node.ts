@@ -4,6 +4,7 @@ import type { RaftStatus } from "../../src/raft/status.ts";
 import type { Readiness, ServerId } from "../../src/raft/types.ts";
 import { type AppliedState, nothingApplied } from "./applied-state.ts";
 import type { Dice } from "./dice.ts";
+import type { Disturbance } from "./disturbance.ts";
 import { Life } from "./life.ts";
 import { LogImage } from "./log-image.ts";
 import { MemoryRaftStore } from "./memory-raft-store.ts";
@@ -95,7 +96,7 @@ export class SimulatedNode {
 
   start(): void {
     if (this.life !== null) return;
-    if (this.store.isDamageFound) this.#replaceLog("finds its log damaged");
+    if (this.store.isDamageFound) this.#replaceLog("finds its log damaged", "damage read");
     this.#world.transcript.note(this.id, () => `starts, applied ${this.saved.index}`);
     this.#checkDisk();
     this.written = this.durable.copy();
@@ -112,12 +113,20 @@ export class SimulatedNode {
     if (life === null) return;
     this.life = null;
     life.end();
-    const written = this.dice.integer(0, this.store.unflushedCount);
+    const given = this.store.unflushedCount;
+    const written = this.dice.integer(0, given);
     this.#world.transcript.note(this.id, () => `dies (${ending}), last writes kept: ${written}`);
     this.store = this.#parts.crash(this.store, written);
+    if (written < given) this.#lost(ending, written);
     this.durable.snapshotTaken(this.store.log.snapshotLast);
     this.#network.ended(life, ending);
     this.#world.checkers.ended(this);
+  }
+
+  #lost(ending: Ending, written: number): void {
+    const { checkers } = this.#world;
+    checkers.disturbed(ending === "power" ? "writes lost with power" : "writes lost");
+    if (written > 0) checkers.disturbed("writes torn");
   }
 
   /** Its Raft disk is replaced by an empty one; what it has executed is on another, which may be lost too. */
@@ -136,7 +145,7 @@ export class SimulatedNode {
     if (firstIndex > lastIndex) return;
     const index = dice.integer(firstIndex, lastIndex);
     this.#world.transcript.note(this.id, () => `a bit flips in entry ${index}`);
-    this.#world.checkers.disturbed(this, "bit flipped");
+    this.#world.checkers.disturbed("bit flipped");
     this.store.damage(index);
   }
 
@@ -145,18 +154,19 @@ export class SimulatedNode {
     if (isFull === this.isDiskFull) return;
     this.isDiskFull = isFull;
     this.#world.transcript.note(this.id, () => `its disk ${isFull ? "is full" : "has room"}`);
-    if (isFull) this.#world.checkers.disturbed(this, "disk full");
   }
 
   /** Its operator looks for damage, as after so many faults. */
   inspectDisk(): void {
-    if (this.store.isDamaged) this.#replaceLog("its log is found to be damaged");
+    if (this.store.isDamaged) {
+      this.#replaceLog("its log is found to be damaged", "damage looked for");
+    }
   }
 
   /** What an operator does with a damaged log: away with it, the others have it (P6). */
-  #replaceLog(why: string): void {
+  #replaceLog(why: string, what: Disturbance): void {
     this.#world.transcript.note(this.id, () => why);
-    this.#world.checkers.disturbed(this, "damage found");
+    this.#world.checkers.disturbed(what);
     this.wipe(false);
   }
 

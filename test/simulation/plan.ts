@@ -119,6 +119,8 @@ export interface Plan {
   readonly snapshotBytes: number;
   /** All disks are empty at first, as in a new cluster. */
   readonly beginsEmpty: boolean;
+  /** How long a commit waits for an entry to tell of it. Production's is 2. */
+  readonly commitNoticeMs: number;
   readonly chaos: Conditions;
   readonly faults: FaultPlan;
 }
@@ -128,6 +130,7 @@ export function planOf(seed: number): Plan {
   const timeouts = timeoutsOf(dice);
   const { heartbeatMs } = timeouts;
   const isOrdered = dice.chance(0.7);
+  const notices = dice.fork("commit notices");
   return {
     seed,
     clusterSize: dice.pick([1, 2, 3, 3, 3, 3, 3, 4, 5, 5, 5, 7]),
@@ -140,6 +143,7 @@ export function planOf(seed: number): Plan {
     trailingEntries: dice.pick([0, dice.integer(0, 10), dice.integer(0, 50)]),
     snapshotBytes: dice.chance(0.5) ? stateBytes : Math.floor(dice.magnitude(10_000, 2_000_000)),
     beginsEmpty: dice.chance(0.2),
+    commitNoticeMs: notices.pick([0, 2, 2, heartbeatMs * 1.2]),
     chaos: {
       network: networkOf(dice, heartbeatMs, isOrdered),
       disk: diskOf(dice, heartbeatMs),
@@ -156,6 +160,8 @@ export function wholePlanOf(seed: number): Plan {
   const { chaos, faults, clusterSize } = plan;
   return {
     ...plan,
+    // Blocks come all the time: with a longer notice nobody would ever have heard of the last one.
+    commitNoticeMs: Math.min(plan.commitNoticeMs, 2),
     chaos: { ...chaos, client: { ...chaos.client, proposeEveryMs: never } },
     faults: { ...faults, readinessEveryMs: never },
     // One member or two have no minority that could be lost.

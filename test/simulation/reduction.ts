@@ -21,6 +21,7 @@ const troubles = {
   snapshots: (plan) => ({ ...plan, snapshotEvery: Number.POSITIVE_INFINITY }),
   drift: (plan) => ({ ...plan, clockDrift: 0 }),
   "empty-start": (plan) => ({ ...plan, beginsEmpty: false }),
+  "commit-notices": (plan) => ({ ...plan, commitNoticeMs: 0 }),
   "big-snapshots": (plan) => ({ ...plan, snapshotBytes: stateBytes }),
   delays: (plan) => withNetwork(plan, { delayRate: 0 }),
   losses: (plan) => withNetwork(plan, { lossRate: 0 }),

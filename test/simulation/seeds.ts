@@ -20,6 +20,7 @@ export interface SeedReport {
   readonly steps: number;
   readonly simulatedMs: number;
   readonly recoveryShare: number;
+  readonly failoverShare: number;
   readonly message: string | null;
   readonly counts: ReadonlyMap<string, number>;
 }
@@ -33,6 +34,8 @@ export interface Summary {
   simulatedMs: number;
   /** The seed whose recovery came nearest to its limit. */
   slowest: Pick<SeedReport, "seed" | "recoveryShare"> | null;
+  /** And the one whose failover did. */
+  slowestFailover: Pick<SeedReport, "seed" | "failoverShare"> | null;
   readonly coverage: Coverage;
 }
 
@@ -73,12 +76,13 @@ export async function reportOf(
   const full = unreduced(seed, { isWhole });
   const hash = new TranscriptHash();
   const result = await runReduced(full, null, isTwice ? hash.listen : null);
-  const { steps, simulatedMs, violation, coverage, recoveryShare } = result;
+  const { steps, simulatedMs, violation, coverage, recoveryShare, failoverShare } = result;
   const isItself = !isTwice || hash.digest() === (await transcriptOf(full));
   const message = isItself
     ? (violation?.message ?? null)
     : "it does something else the second time";
-  return { seed, steps, simulatedMs, recoveryShare, message, counts: coverage.counts };
+  const { counts } = coverage;
+  return { seed, steps, simulatedMs, recoveryShare, failoverShare, message, counts };
 }
 
 /** A hash over every event. */
@@ -99,6 +103,7 @@ export async function runSeeds(
     steps: 0,
     simulatedMs: 0,
     slowest: null,
+    slowestFailover: null,
     coverage: new Coverage(),
   };
   const take = (report: SeedReport) => {
@@ -107,6 +112,9 @@ export async function runSeeds(
     summary.steps += report.steps;
     summary.simulatedMs += report.simulatedMs;
     if (report.recoveryShare > (summary.slowest?.recoveryShare ?? 0)) summary.slowest = report;
+    if (report.failoverShare > (summary.slowestFailover?.failoverShare ?? 0)) {
+      summary.slowestFailover = report;
+    }
     summary.coverage.add(report.counts);
     if (report.message === null) return;
     summary.failures++;

@@ -26,7 +26,7 @@ async function shrunkBy(
 }
 
 describe("a failing seed", () => {
-  it.each(["votes-forged", "lossy-host"])("of %s is shrunk", { timeout }, async (id) => {
+  it.each(["votes-forged", "matches-forged"])("of %s is shrunk", { timeout }, async (id) => {
     const { shrunk, parts } = await shrunkBy(id);
     const { before, after, reduction, violation } = shrunk;
     expect(after.nodes).toBeLessThanOrEqual(before.nodes);

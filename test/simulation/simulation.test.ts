@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import { Coverage } from "./coverage.ts";
+import { calmDisturbances, disturbances } from "./disturbance.ts";
 import { simulate } from "./simulation.ts";
 import { TranscriptHash } from "./transcript.ts";
 
@@ -35,14 +36,13 @@ const mustHappen = [
   "read stale",
   "window full",
   "wiped",
-  "disk full",
-  "bit flipped",
-  "damage found",
   "bootstrapped",
   "recovering",
   "recovered",
   "matchForgotten",
-] as const;
+  ...disturbances,
+  ...calmDisturbances.map((what) => `${what} in the calm`),
+];
 
 function hashOf(seed: number): string {
   const hash = new TranscriptHash();

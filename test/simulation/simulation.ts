@@ -1,10 +1,12 @@
 /** One seed, from its plan to its end. */
 
-import { Calm, patienceMs } from "./calm.ts";
+import { Calm, patienceMs, type Recovery } from "./calm.ts";
 import { Checkers } from "./checkers/checkers.ts";
+import { CommitNotices } from "./checkers/commit-notices.ts";
 import { Commits } from "./checkers/commits.ts";
 import { Deliveries } from "./checkers/deliveries.ts";
 import { HandOvers } from "./checkers/hand-overs.ts";
+import { InFlight } from "./checkers/in-flight.ts";
 import { LeaderCompleteness } from "./checkers/leader-completeness.ts";
 import { Leases } from "./checkers/leases.ts";
 import { Ledger } from "./checkers/ledger.ts";
@@ -52,6 +54,8 @@ export interface SimulationResult {
   readonly faults: readonly string[];
   /** The longest that a healed majority took, as a share of what it may take (`patienceMs`). */
   readonly recoveryShare: number;
+  /** The longest that a sound one took to have a leader and to commit, as a share of what that may take. */
+  readonly failoverShare: number;
 }
 
 export function simulate(seed: number, options: SimulationOptions = {}): SimulationResult {
@@ -65,8 +69,8 @@ export class Simulation {
   readonly #seed: number;
   readonly #world: World;
   readonly #coverage = new Coverage();
-  readonly #playing: Generator<void, number>;
-  #slowestMs = 0;
+  readonly #playing: Generator<void, Recovery>;
+  #slowest: Recovery = { tookMs: 0, failoverShare: 0 };
   #violation: Violation | null = null;
 
   constructor(seed: number, options: SimulationOptions = {}) {
@@ -93,7 +97,7 @@ export class Simulation {
     if (this.#violation !== null) return false;
     try {
       const { done, value } = this.#playing.next();
-      if (done === true) this.#slowestMs = value;
+      if (done === true) this.#slowest = value;
       return done !== true;
     } catch (error) {
       this.#fail(error);
@@ -117,7 +121,8 @@ export class Simulation {
       violation: this.#violation,
       coverage: this.#coverage,
       faults: tape.names,
-      recoveryShare: this.#slowestMs / patienceMs(plan),
+      recoveryShare: this.#slowest.tookMs / patienceMs(plan),
+      failoverShare: this.#slowest.failoverShare,
     };
   }
 
@@ -127,8 +132,8 @@ export class Simulation {
   }
 }
 
-/** Yields after each event; returns how long the slowest recovery took. */
-function* play(world: World, coverage: Coverage, parts: Parts): Generator<void, number> {
+/** Yields after each event; returns the worst of its recoveries. */
+function* play(world: World, coverage: Coverage, parts: Parts): Generator<void, Recovery> {
   const { plan, schedule, transcript } = world;
   transcript.note("plan", () => JSON.stringify(plan));
   const cluster = new Cluster(parts, world);
@@ -138,7 +143,7 @@ function* play(world: World, coverage: Coverage, parts: Parts): Generator<void, 
   world.checkers.add(faults);
   const calm = new Calm(cluster, clients, checks, world);
   cluster.start();
-  let slowestMs = 0;
+  let slowest: Recovery = { tookMs: 0, failoverShare: 0 };
   for (let round = 0; round < plan.rounds; round++) {
     transcript.note("chaos", () => `round ${round + 1}`);
     world.conditions = plan.chaos;
@@ -147,12 +152,16 @@ function* play(world: World, coverage: Coverage, parts: Parts): Generator<void, 
     const untilMs = schedule.nowMs + plan.chaosMs;
     while (schedule.step(untilMs)) yield;
     faults.end();
-    slowestMs = Math.max(slowestMs, yield* calm.run());
+    const { tookMs, failoverShare } = yield* calm.run();
+    slowest = {
+      tookMs: Math.max(slowest.tookMs, tookMs),
+      failoverShare: Math.max(slowest.failoverShare, failoverShare),
+    };
     world.checkers.judge();
     faults.end();
     cluster.release();
   }
-  return slowestMs;
+  return slowest;
 }
 
 function watch(world: World, cluster: Cluster, coverage: Coverage, parts: Parts) {
@@ -178,6 +187,8 @@ function watch(world: World, cluster: Cluster, coverage: Coverage, parts: Parts)
     new PreVotes(plan),
     new QuorumChecks(plan),
     new HandOvers(nodes),
+    new CommitNotices(plan),
+    new InFlight(),
     ...parts.checkers({ cluster, world, ledger, leases }),
     coverage,
     cluster,

@@ -18,6 +18,7 @@ export type Property =
   | "proposals are answered truly"
   | "one entry a block"
   | "no match is forgotten"
+  | "commits are told in time"
   | "the ready lead"
   | "no campaign without pre-votes"
   | "a leader without a majority steps down"

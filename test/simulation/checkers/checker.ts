@@ -7,17 +7,16 @@ import type { Persist, ReadAnswer } from "../../../src/raft/ready.ts";
 import type { RaftStatus } from "../../../src/raft/status.ts";
 import type { Entry, LogIndex, Term } from "../../../src/raft/types.ts";
 import type { AppliedState } from "../applied-state.ts";
+import type { Disturbance } from "../disturbance.ts";
 import type { SimulatedNode } from "../node.ts";
-
-export type Disturbance = "disk full" | "bit flipped" | "damage found";
 
 export interface Checker {
   started?(node: SimulatedNode): void;
   ended?(node: SimulatedNode): void;
   /** Its log is lost, and its promises with it; perhaps what it has executed, too. */
   wiped?(node: SimulatedNode, losesState: boolean): void;
-  /** Something was done to its disk, or to what is on it, that no other hook tells of. */
-  disturbed?(node: SimulatedNode, what: Disturbance): void;
+  /** A fault has had an effect that no other hook tells of. */
+  disturbed?(what: Disturbance): void;
   /** Before `node.written` shows it. */
   writing?(node: SimulatedNode, persist: Persist): void;
   /** `request`: what a response answers. */

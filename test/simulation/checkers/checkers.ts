@@ -6,8 +6,9 @@ import type { Message, RequestMessage } from "../../../src/raft/message.ts";
 import type { Persist, ReadAnswer } from "../../../src/raft/ready.ts";
 import type { Entry, LogIndex, Term } from "../../../src/raft/types.ts";
 import type { AppliedState } from "../applied-state.ts";
+import type { Disturbance } from "../disturbance.ts";
 import type { SimulatedNode } from "../node.ts";
-import type { Checker, Disturbance } from "./checker.ts";
+import type { Checker } from "./checker.ts";
 
 export class Checkers {
   readonly #checkers: Checker[] = [];
@@ -35,8 +36,8 @@ export class Checkers {
     for (const checker of this.#checkers) checker.wiped?.(node, losesState);
   }
 
-  disturbed(node: SimulatedNode, what: Disturbance): void {
-    for (const checker of this.#checkers) checker.disturbed?.(node, what);
+  disturbed(what: Disturbance): void {
+    for (const checker of this.#checkers) checker.disturbed?.(what);
   }
 
   writing(node: SimulatedNode, persist: Persist): void {

@@ -264,4 +264,30 @@ export const electionMutants: readonly Mutant[] = [
     ],
     caughtAs: ["leadership is handed to the caught up"],
   }),
+  mutant({
+    id: "patient-followers",
+    breaks: "a silent leader is waited for ten times as long as it should be",
+    edits: [
+      {
+        file: "raft/follower.ts",
+        find: "patience * server.spread(server.options.heartbeatTimeoutMs)",
+        replace: "10 * patience * server.spread(server.options.heartbeatTimeoutMs)",
+      },
+    ],
+    caughtAs: ["progress"],
+    seedsMax: 500,
+  }),
+  mutant({
+    id: "wide-spread",
+    breaks: "timeouts are drawn from ten times the spread",
+    edits: [
+      {
+        file: "raft/server.ts",
+        find: "durationMs * (1 + this.dependencies.random())",
+        replace: "durationMs * (1 + 10 * this.dependencies.random())",
+      },
+    ],
+    caughtAs: ["progress"],
+    seedsMax: 500,
+  }),
 ];

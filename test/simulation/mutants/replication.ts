@@ -252,4 +252,42 @@ export const replicationMutants: readonly Mutant[] = [
     ],
     caughtAs: ["progress"],
   }),
+  mutant({
+    id: "appends-without-limit",
+    breaks: "a follower is sent however many AppendEntries it has not answered (P8)",
+    edits: [
+      {
+        file: "raft/progress.ts",
+        find: "this.pace.inFlight.length < appendsInFlightMax &&",
+        replace: "",
+      },
+    ],
+    caughtAs: ["bounded memory"],
+    seedsMax: 500,
+  }),
+  mutant({
+    id: "bytes-without-limit",
+    breaks: "a follower is sent however many bytes it has not answered (P8)",
+    edits: [
+      {
+        file: "raft/progress.ts",
+        find: "&& this.pace.inFlightBytes < bytesInFlightMax",
+        replace: "",
+      },
+    ],
+    caughtAs: ["bounded memory"],
+    seedsMax: 500,
+  }),
+  mutant({
+    id: "commit-notice-without-timer",
+    breaks: "a commit that no entry carries is told when something else comes up",
+    edits: [
+      {
+        file: "raft/replication.ts",
+        find: "Math.min(pace.dueMs, commitNoticeMs);",
+        replace: "pace.dueMs;",
+      },
+    ],
+    caughtAs: ["commits are told in time"],
+  }),
 ];
