@@ -167,13 +167,16 @@ export class ChainWriter {
 
   /** Up to where the executor is. Waits for an answer; null only if `signal` aborts first. */
   async executedHeight(signal: AbortSignal): Promise<Height | null> {
+    let hasFailed = false;
     for (let retryMs = retryMinMs; !signal.aborted; retryMs = Math.min(retryMaxMs, 2 * retryMs)) {
       try {
         const { height } = await this.#executor.head();
-        this.#listener.executed(height);
+        // What failed otherwise, such as a block that could not be built, is not mended by this answer.
+        if (hasFailed) this.#listener.executed(height);
         return height;
       } catch (error) {
         if (!isTransient(error)) throw error;
+        hasFailed = true;
         this.#listener.executionFailed(this.#head.height, error);
         await sleep(retryMs, signal);
       }
