@@ -55,7 +55,7 @@ export const soundParts: Parts = {
   within: (_life, _world, event) => event(),
   ailment: null,
   checkers: ({ ledger, leases, world }) => [
-    new Snapshots(ledger),
+    new Snapshots(ledger, { holdHashes: true }),
     new Histories(leases, world.dice.fork("registers")),
   ],
 };

@@ -159,4 +159,24 @@ export const wholeMutants: readonly Mutant[] = [
     caughtAs: ["a node that stops builds nothing"],
     isWhole: true,
   }),
+  mutant({
+    id: "snapshot-before-fsync",
+    breaks: "a snapshot is taken of blocks that are not on disk yet, and their log removed (P7)",
+    edits: [{ file: "sequencer/snapshot.ts", find: "await store.flushed();", replace: "" }],
+    caughtAs: ["snapshots stand for the log"],
+    isWhole: true,
+  }),
+  mutant({
+    id: "own-time",
+    breaks: "a block is executed at the time of the node's clock, not at its own (P1)",
+    edits: [
+      {
+        file: "sequencer/chain-writer.ts",
+        find: "timestampNs: timeNs,",
+        replace: "timestampNs: BigInt(Math.floor(Date.now())) * 1_000_000n,",
+      },
+    ],
+    caughtAs: ["nothing happens before commit", "one block at a height"],
+    isWhole: true,
+  }),
 ];

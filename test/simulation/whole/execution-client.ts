@@ -1,6 +1,7 @@
 /**
  * The execution client of a node, a process of its own: slow, now and then gone or hung for a while, and sometimes
- * killed, with the loss of its last blocks. Its state is a hash over all transactions that it has run.
+ * killed, with the loss of its last blocks. Its state is a hash over all blocks that it has run: their heights, times
+ * and transactions, since a transaction may read all of these.
  */
 
 import { equalBytes } from "../../../src/base/bytes.ts";
@@ -20,7 +21,8 @@ import type { Dice } from "../dice.ts";
 import type { World } from "../world.ts";
 
 interface Executed {
-  readonly txs: Uint8Array;
+  /** Of everything that the block said. */
+  readonly content: Uint8Array;
   readonly appHash: Uint8Array;
 }
 
@@ -44,12 +46,13 @@ export class ExecutionClient {
     this.#executed.splice(Math.max(0, this.#executed.length - count));
   }
 
-  run({ height, txs, prevAppHash }: BlockToExecute): ExecutionResult {
-    const content = sha256(...txs);
+  run(block: BlockToExecute): ExecutionResult {
+    const { height, prevAppHash } = block;
+    const content = contentOf(block);
     const known = this.#executed[height - 1];
     if (known !== undefined) {
-      if (equalBytes(known.txs, content)) return known;
-      throw diverged({ height, field: "transactions", executed: known.txs, offered: content });
+      if (equalBytes(known.content, content)) return known;
+      throw diverged({ height, field: "transactions", executed: known.content, offered: content });
     }
     const { head } = this;
     if (height > head.height + 1) throw gap(height, head.height + 1);
@@ -58,9 +61,19 @@ export class ExecutionClient {
       throw diverged({ height, field: "state before the block", executed, offered });
     }
     const appHash = sha256(prevAppHash, content);
-    this.#executed.push({ txs: content, appHash });
+    this.#executed.push({ content, appHash });
     return { appHash };
   }
+}
+
+/** What execution may depend on, as one hash. */
+export function contentOf({
+  height,
+  timestampNs,
+  txs,
+}: Pick<BlockToExecute, "height" | "timestampNs" | "txs">): Uint8Array {
+  const place = new TextEncoder().encode(`block ${height} at ${timestampNs} ns: `);
+  return sha256(place, ...txs);
 }
 
 /** A call without an answer is given up after so long. */

@@ -6,7 +6,7 @@
 import { sleep } from "../../../src/base/task-group.ts";
 import { privateKeyFromSeed } from "../../../src/block/ed25519.ts";
 import { BlockSigner, SignatureChecker } from "../../../src/block/sign.ts";
-import type { SubmitOutcome } from "../../../src/block/submit.ts";
+import type { SubmitOutcome, SubmitRequest } from "../../../src/block/submit.ts";
 import type { Header, SignedHeader } from "../../../src/block/types.ts";
 import type { ProposalOutcome, RoleReport } from "../../../src/consensus/driver.ts";
 import type { BlockToExecute, ExecutionResult } from "../../../src/execution/executor.ts";
@@ -145,9 +145,8 @@ export class SequencerHost extends SimulatedHost {
     this.#whole.watch.count(isLeading() ? "stopped as leader" : "stopped");
   }
 
-  submit(key: string, tx: Uint8Array, wait: "commit" | "accept"): Promise<SubmitOutcome> {
-    const { signal } = new AbortController();
-    return this.#sequencer.submit({ tx, idempotencyKey: key, wait, signal });
+  submit(request: SubmitRequest): Promise<SubmitOutcome> {
+    return this.#sequencer.submit(request);
   }
 
   takeOffer(body: Uint8Array): number {
@@ -285,7 +284,10 @@ export class SequencerHost extends SimulatedHost {
           applied: ({ block, source }) => {
             this.#world.transcript.note(node.id, () => `block ${block.height} from ${source}`);
             watch.count(`block from ${source}`);
-            guarded(() => watch.applied(node, block));
+            guarded(() => {
+              watch.applied(node, block);
+              this.#whole.copies.applied(block);
+            });
           },
           refused: (entry, _payload, reason) => {
             watch.count(`refused, ${reason.replaceAll(/(0x)?[0-9a-f]*\d[0-9a-f]*/g, "#")}`);

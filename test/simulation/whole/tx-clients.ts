@@ -18,6 +18,8 @@ export class TxClients {
   readonly #world: World;
   readonly #dice: Dice;
   readonly #recent: string[] = [];
+  /** How often each was sent. */
+  readonly #sent = new Map<string, number>();
   #count = 0;
 
   constructor(whole: Whole, cluster: Cluster, world: World) {
@@ -51,10 +53,12 @@ export class TxClients {
     const node = this.#cluster.anyUp(this.#dice);
     const host = node?.life?.host;
     if (node === null || !(host instanceof SequencerHost)) return;
+    const { signal } = this.#patience(host);
+    this.#sent.set(key, (this.#sent.get(key) ?? 0) + 1);
     host.run(() => {
       this.#world.transcript.note(node.id, () => `${key}, wait=${wait}`);
       const tx = new TextEncoder().encode(`${key}=1`);
-      host.submit(key, tx, wait).then(
+      host.submit({ tx, idempotencyKey: key, wait, signal }).then(
         (outcome) => this.#answered(node, key, outcome),
         (error: unknown) => {
           // The client is told that this node cannot, and the node will end by it.
@@ -65,12 +69,39 @@ export class TxClients {
     });
   }
 
+  /** Some clients go away before they have an answer. */
+  #patience(host: SequencerHost): AbortController {
+    const { schedule, plan } = this.#world;
+    const controller = new AbortController();
+    if (this.#dice.chance(0.3)) {
+      const afterMs = this.#dice.wait(plan.timeouts.heartbeatMs / 4);
+      schedule.after(afterMs, () => host.run(() => controller.abort()));
+    }
+    return controller;
+  }
+
   #answered(node: SimulatedNode, key: string, outcome: SubmitOutcome): void {
     this.#world.transcript.note(node.id, () => `${key}: ${outcome.kind}`);
-    this.#whole.watch.count(`transaction ${outcome.kind}`);
     const { watch } = this.#whole;
-    if (outcome.kind === "accepted") watch.accepted(node, outcome.txId);
-    if (outcome.kind !== "committed") return;
-    this.#whole.guard(() => watch.acknowledged(node, outcome.txId, outcome.location));
+    watch.count(`transaction ${outcome.kind}`);
+    switch (outcome.kind) {
+      case "accepted":
+        return watch.accepted(node, outcome.txId);
+      case "committed":
+        return this.#whole.guard(() => watch.acknowledged(node, outcome.txId, outcome.location));
+      case "unavailable":
+        if (!outcome.mayCommit) this.#refused(node, key, outcome.txId);
+        return;
+      default:
+        return;
+    }
+  }
+
+  /** What was sent twice may be on its way to a block from elsewhere; the rest is not sent again. */
+  #refused(node: SimulatedNode, key: string, txId: Uint8Array): void {
+    if (this.#sent.get(key) !== 1) return;
+    const at = this.#recent.indexOf(key);
+    if (at !== -1) this.#recent.splice(at, 1);
+    this.#whole.guard(() => this.#whole.watch.refused(node, txId));
   }
 }

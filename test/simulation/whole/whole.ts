@@ -4,6 +4,7 @@ import { unreachable } from "../../../src/base/assert.ts";
 import type { PeerReply } from "../../../src/sequencer/ports.ts";
 import { nothingApplied } from "../applied-state.ts";
 import type { Checker } from "../checkers/checker.ts";
+import { Snapshots } from "../checkers/snapshots.ts";
 import type { Cluster } from "../cluster.ts";
 import { Dice } from "../dice.ts";
 import type { Life } from "../life.ts";
@@ -12,6 +13,7 @@ import { type Parts, soundParts } from "../parts.ts";
 import type { Plan } from "../plan.ts";
 import { violationOf } from "../violation.ts";
 import type { World } from "../world.ts";
+import { BlockCopies } from "./block-copies.ts";
 import { ChainDisk } from "./chain-disk.ts";
 import { ChainWatch } from "./chain-watch.ts";
 import { ExecutionClient } from "./execution-client.ts";
@@ -39,6 +41,7 @@ export class WholeNode {
 
 export class Whole implements Checker {
   readonly watch = new ChainWatch();
+  readonly copies = new BlockCopies((node) => this.nodeOf(node).disk);
   readonly blockTimeMs: number;
   /** In lazy mode, the time after which an empty block is due; else null. */
   readonly lazyBlockIntervalMs: number | null;
@@ -80,12 +83,13 @@ export class Whole implements Checker {
         },
       },
       within: (life, world, event) => this.#time.within(this.#timeOf(life, world), event),
-      checkers: ({ cluster, world }) => {
+      checkers: ({ cluster, world, ledger }) => {
         this.#cluster = cluster;
+        this.copies.begin(cluster.nodes);
         this.#world = world;
         new TxClients(this, cluster, world).begin();
         this.#trouble(cluster, world);
-        return [this.watch, this];
+        return [new Snapshots(ledger, { holdHashes: false }), this, this.watch, this.copies];
       },
     };
   }
