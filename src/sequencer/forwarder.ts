@@ -88,9 +88,11 @@ export class Forwarder {
       if (waiting.length === 0) return true;
       const batch = this.#isEarly ? [] : waiting;
       const absentThrough = this.#dependencies.searchedThrough();
+      for (const pending of batch) pending.isBeingOffered = true;
       const reply = await this.#ask(leader, encodeTxBatch({ absentThrough, txs: batch }));
-      if (reply === null || mayHaveTaken(reply)) {
-        for (const pending of batch) markOffered(pending, leader.term);
+      for (const pending of batch) {
+        pending.isBeingOffered = false;
+        if (reply === null || mayHaveTaken(reply)) markOffered(pending, leader.term);
       }
       if (reply === null) continue;
       if (reply.kind === "failed") return false;

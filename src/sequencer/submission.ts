@@ -116,7 +116,7 @@ export class Submissions {
   foundUnidentified({ height, data }: UnidentifiedBlock): void {
     const suspects = new Map<string, PendingTx[]>();
     for (const pending of this.#pool) {
-      const mayBeIn = pending.isRestored || pending.offers > 0;
+      const mayBeIn = pending.isRestored || mayBeWithLeader(pending);
       if (!mayBeIn || pending.origin === "peer") continue;
       const name = this.#digestOf(pending);
       const equals = suspects.get(name);
@@ -229,10 +229,16 @@ export class Submissions {
   }
 
   #giveUp(pending: PendingTx, waiters: readonly Waiter[], reason: string): void {
-    const mayCommit = pending.offers > 0 || pending.isDurable || this.#isShared(pending.tx);
+    const hasOtherKeepers = pending.origin !== "client" || pending.waiters.size > waiters.length;
+    const staysHere = pending.isDurable || hasOtherKeepers;
+    const mayCommit = staysHere || mayBeWithLeader(pending) || this.#isShared(pending.tx);
     for (const waiter of waiters) waiter.settle({ kind: "unavailable", reason, mayCommit });
     if (!pending.isDurable && pending.waiters.size === 0) this.#pool.release(pending, "client");
   }
+}
+
+function mayBeWithLeader({ offers, isBeingOffered }: PendingTx): boolean {
+  return offers > 0 || isBeingOffered;
 }
 
 /** Two equal transactions without a key are two transactions; a retry within the cluster is not. */

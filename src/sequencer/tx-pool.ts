@@ -38,6 +38,8 @@ export interface PendingTx {
   offeredTerm: number | null;
   /** Leaders it was offered to so far. */
   offers: number;
+  /** An offer of it is under way: the leader may have it, or may not. */
+  isBeingOffered: boolean;
   /** The term of the last leader that said it has it. */
   takenTerm: number | null;
 }
@@ -105,6 +107,7 @@ export class TxPool {
       addedAtMs: performance.now(),
       offeredTerm: null,
       offers: 0,
+      isBeingOffered: false,
       takenTerm: null,
     };
     const pending: PendingTx = { ...tx, waiters: new Set<Waiter>(), ...untried };

@@ -73,7 +73,11 @@ export class TestLog implements ConsensusPort {
   hasLease = true;
   /** What becomes of a proposal. */
   fate: "commit" | "lose" | "hold" | "garble" = "commit";
-  replyToOffer: PeerReply = { kind: "answered", status: 200, body: new Uint8Array(0) };
+  replyToOffer: PeerReply | Promise<PeerReply> = {
+    kind: "answered",
+    status: 200,
+    body: new Uint8Array(0),
+  };
   onCommitted: (entries: readonly CommittedEntry[], commitIndex: number) => void = () => {};
   #held: (() => void)[] = [];
 
@@ -232,6 +236,36 @@ export function startSequencer(
   sequencer.start(chain.store.keptTxs());
   sequencer.begin({ appliedIndex: chain.store.head.raftIndex, baseHeight });
   return { sequencer, recorded };
+}
+
+/** The sequencer's node leads from now on. */
+export function leads(sequencer: Sequencer, log: TestLog, term: number): void {
+  log.commit(term, null, "noop");
+  sequencer.onRole({
+    role: "leader",
+    term,
+    leaderId: "a",
+    hasJoined: true,
+    isRecovering: false,
+    commitIndex: log.entries.length,
+  });
+}
+
+export function follows(
+  sequencer: Sequencer,
+  log: TestLog,
+  term: number,
+  leaderId: string | null,
+): void {
+  const commitIndex = log.entries.length;
+  sequencer.onRole({
+    role: "follower",
+    term,
+    leaderId,
+    hasJoined: leaderId !== null,
+    isRecovering: false,
+    commitIndex,
+  });
 }
 
 export function bytes(text: string): Uint8Array {

@@ -9,7 +9,9 @@ import { idOfKey } from "../../src/sequencer/submission.ts";
 import { encodeTxBatch, offerStatus } from "../../src/sequencer/tx-batch.ts";
 import {
   bytes,
+  follows,
   genesis,
+  leads,
   openChain,
   type Recorded,
   signer,
@@ -37,29 +39,8 @@ afterEach(async () => {
 
 const never = new AbortController().signal;
 
-function lead(term: number): void {
-  log.commit(term, null, "noop");
-  sequencer.onRole({
-    role: "leader",
-    term,
-    leaderId: "a",
-    hasJoined: true,
-    isRecovering: false,
-    commitIndex: log.entries.length,
-  });
-}
-
-function follow(term: number, leaderId: string | null): void {
-  const commitIndex = log.entries.length;
-  sequencer.onRole({
-    role: "follower",
-    term,
-    leaderId,
-    hasJoined: leaderId !== null,
-    isRecovering: false,
-    commitIndex,
-  });
-}
+const lead = (term: number) => leads(sequencer, log, term);
+const follow = (term: number, leaderId: string | null) => follows(sequencer, log, term, leaderId);
 
 function submit(text: string, idempotencyKey: string | null = null) {
   return sequencer.submit({ tx: bytes(text), idempotencyKey, wait: "commit", signal: never });
