@@ -179,4 +179,30 @@ export const wholeMutants: readonly Mutant[] = [
     caughtAs: ["nothing happens before commit", "one block at a height"],
     isWhole: true,
   }),
+  mutant({
+    id: "reads-before-applied",
+    breaks: "a linearizable read does not wait until what is committed is applied",
+    edits: [
+      {
+        file: "node/state-reads.ts",
+        find: "await this.#sequencer.whenApplied(index, limit);",
+        replace: "",
+      },
+    ],
+    caughtAs: ["histories are linearizable"],
+    isWhole: true,
+  }),
+  mutant({
+    id: "lease-never-ends",
+    breaks: "a main thread trusts the lease of its term although the time of it is over",
+    edits: [
+      {
+        file: "consensus/shared-lease.ts",
+        find: "Atomics.load(this.#slots, termSlot) === BigInt(term) && process.hrtime.bigint() < untilNs",
+        replace: "Atomics.load(this.#slots, termSlot) === BigInt(term) && untilNs !== 0n",
+      },
+    ],
+    caughtAs: ["one lease at a time"],
+    isWhole: true,
+  }),
 ];

@@ -38,6 +38,8 @@ export class BlockCopies implements Checker {
     // Whoever is the first to apply a block has it from the log.
     if (height !== this.#entries.length + 1) return;
     this.#entries.push({ index, term });
+    // Their logs may have held it before anybody knew it to be committed.
+    for (const node of this.#nodes) if (node.lacksMemory) this.#lostThrough.set(node, height);
     this.#check("it was applied");
   }
 

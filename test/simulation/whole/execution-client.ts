@@ -24,7 +24,14 @@ interface Executed {
   /** Of everything that the block said. */
   readonly content: Uint8Array;
   readonly appHash: Uint8Array;
+  /** What each register holds afterwards; 0 where nothing was written. */
+  readonly registers: readonly number[];
 }
+
+/** The keys that transactions write, `r0=17`, with a value of its own each. */
+export const registerCount = 4;
+
+const noRegisters: readonly number[] = Array.from({ length: registerCount }, () => 0);
 
 export const genesisAppHash = sha256(new TextEncoder().encode("nothing is executed"));
 
@@ -39,6 +46,14 @@ export class ExecutionClient {
   get head(): ExecutionHead {
     const height = this.#executed.length;
     return { height, appHash: this.#executed.at(-1)?.appHash ?? genesisAppHash };
+  }
+
+  /** As `KvExecutor.read` does. */
+  read(key: Uint8Array): { readonly value: Uint8Array | null; readonly height: Height } {
+    const register = Number(new TextDecoder().decode(key).slice(1));
+    const value = this.#executed.at(-1)?.registers[register] ?? 0;
+    const bytes = value === 0 ? null : new TextEncoder().encode(String(value));
+    return { value: bytes, height: this.head.height };
   }
 
   /** It was killed, and had not stored its last blocks. */
@@ -61,9 +76,16 @@ export class ExecutionClient {
       throw diverged({ height, field: "state before the block", executed, offered });
     }
     const appHash = sha256(prevAppHash, content);
-    this.#executed.push({ content, appHash });
+    const before = this.#executed.at(-1)?.registers ?? noRegisters;
+    this.#executed.push({ content, appHash, registers: block.txs.reduce(written, before) });
     return { appHash };
   }
+}
+
+/** The registers after a transaction. */
+function written(registers: readonly number[], tx: Uint8Array): readonly number[] {
+  const [, register, value] = /^r(\d)=(\d+)$/.exec(new TextDecoder().decode(tx)) ?? [];
+  return registers.with(Number(register), Number(value));
 }
 
 /** What execution may depend on, as one hash. */

@@ -6,6 +6,7 @@ import type { Cluster } from "../cluster.ts";
 import type { Dice } from "../dice.ts";
 import type { SimulatedNode } from "../node.ts";
 import type { World } from "../world.ts";
+import { registerOf } from "./register-histories.ts";
 import { SequencerHost } from "./sequencer-host.ts";
 import type { Whole } from "./whole.ts";
 
@@ -17,9 +18,9 @@ export class TxClients {
   readonly #cluster: Cluster;
   readonly #world: World;
   readonly #dice: Dice;
-  readonly #recent: string[] = [];
+  readonly #recent: number[] = [];
   /** How often each was sent. */
-  readonly #sent = new Map<string, number>();
+  readonly #sent = new Map<number, number>();
   #count = 0;
 
   constructor(whole: Whole, cluster: Cluster, world: World) {
@@ -44,9 +45,9 @@ export class TxClients {
 
   #send(): void {
     const isAgain = this.#recent.length > 0 && this.#dice.chance(0.4);
-    const key = isAgain ? this.#dice.pick(this.#recent) : `tx ${++this.#count}`;
+    const value = isAgain ? this.#dice.pick(this.#recent) : ++this.#count;
     if (!isAgain) {
-      this.#recent.push(key);
+      this.#recent.push(value);
       if (this.#recent.length > remembered) this.#recent.shift();
     }
     const wait = this.#dice.chance(0.7) ? "commit" : "accept";
@@ -54,12 +55,13 @@ export class TxClients {
     const host = node?.life?.host;
     if (node === null || !(host instanceof SequencerHost)) return;
     const { signal } = this.#patience(host);
-    this.#sent.set(key, (this.#sent.get(key) ?? 0) + 1);
+    this.#sent.set(value, (this.#sent.get(value) ?? 0) + 1);
     host.run(() => {
-      this.#world.transcript.note(node.id, () => `${key}, wait=${wait}`);
-      const tx = new TextEncoder().encode(`${key}=1`);
-      host.submit({ tx, idempotencyKey: key, wait, signal }).then(
-        (outcome) => this.#answered(node, key, outcome),
+      this.#world.transcript.note(node.id, () => `tx ${value}, wait=${wait}`);
+      this.#whole.histories.writeBegan(value, `a client of ${node.id}`);
+      const tx = new TextEncoder().encode(`r${registerOf(value)}=${value}`);
+      host.submit({ tx, idempotencyKey: `tx ${value}`, wait, signal }).then(
+        (outcome) => this.#answered(node, value, outcome),
         (error: unknown) => {
           // The client is told that this node cannot, and the node will end by it.
           if (host.store.hasFailed && error instanceof StorageError) return;
@@ -80,17 +82,18 @@ export class TxClients {
     return controller;
   }
 
-  #answered(node: SimulatedNode, key: string, outcome: SubmitOutcome): void {
-    this.#world.transcript.note(node.id, () => `${key}: ${outcome.kind}`);
-    const { watch } = this.#whole;
+  #answered(node: SimulatedNode, value: number, outcome: SubmitOutcome): void {
+    this.#world.transcript.note(node.id, () => `tx ${value}: ${outcome.kind}`);
+    const { watch, histories } = this.#whole;
     watch.count(`transaction ${outcome.kind}`);
     switch (outcome.kind) {
       case "accepted":
         return watch.accepted(node, outcome.txId);
       case "committed":
+        histories.writeEnded(value);
         return this.#whole.guard(() => watch.acknowledged(node, outcome.txId, outcome.location));
       case "unavailable":
-        if (!outcome.mayCommit) this.#refused(node, key, outcome.txId);
+        if (!outcome.mayCommit) this.#refused(node, value, outcome.txId);
         return;
       default:
         return;
@@ -98,10 +101,11 @@ export class TxClients {
   }
 
   /** What was sent twice may be on its way to a block from elsewhere; the rest is not sent again. */
-  #refused(node: SimulatedNode, key: string, txId: Uint8Array): void {
-    if (this.#sent.get(key) !== 1) return;
-    const at = this.#recent.indexOf(key);
+  #refused(node: SimulatedNode, value: number, txId: Uint8Array): void {
+    if (this.#sent.get(value) !== 1) return;
+    const at = this.#recent.indexOf(value);
     if (at !== -1) this.#recent.splice(at, 1);
+    this.#whole.histories.writeRefused(value);
     this.#whole.guard(() => this.#whole.watch.refused(node, txId));
   }
 }
