@@ -65,6 +65,11 @@ export class BlockCopies implements Checker {
 
   /** The log may have held blocks that were not on the other disk yet. */
   wiped(node: SimulatedNode): void {
+    this.lost(node);
+  }
+
+  /** It has lost its blocks, its log, or both. */
+  lost(node: SimulatedNode): void {
     this.#lostThrough.set(node, this.#entries.length);
     this.#check(`${node.id} has lost its disk`);
   }

@@ -257,6 +257,8 @@ export class SequencerHost extends SimulatedHost {
         const stallMs = Math.max(0, this.#node.storeStallsUntilMs - this.#world.schedule.nowMs);
         this.#world.schedule.after(stallMs + life.node.dice.between(low, high), () => {
           life.run("io", () => {
+            // A full disk is full for both.
+            if (life.node.isDiskFull) return this.store.fail();
             done();
             this.#node.saved(life.node);
           });

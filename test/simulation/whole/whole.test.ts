@@ -29,6 +29,8 @@ const mustHappen = [
   "stopped",
   "store-stalls",
   "store-fails",
+  "blocks lost",
+  "disk full",
   "ended by its disk",
   "lazy mode",
   "signing before commit",

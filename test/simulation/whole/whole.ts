@@ -1,6 +1,7 @@
 /** Whole nodes: what outlives their processes besides the Raft log, how they reach one another, and their clients. */
 
 import { unreachable } from "../../../src/base/assert.ts";
+import { majorityOf } from "../../../src/raft/quorum.ts";
 import type { PeerReply } from "../../../src/sequencer/ports.ts";
 import { nothingApplied } from "../applied-state.ts";
 import type { Checker } from "../checkers/checker.ts";
@@ -105,6 +106,7 @@ export class Whole implements Checker {
           this.nodeOf(node).client.goneUntilMs = 0;
         },
       },
+      lacksState: (node) => this.copies.lacksBlocks(node),
       within: (life, world, event) => this.#time.within(this.#timeOf(life, world), event),
       checkers: ({ cluster, world, ledger }) => {
         this.#cluster = cluster;
@@ -151,9 +153,7 @@ export class Whole implements Checker {
   }
 
   wiped(node: SimulatedNode, losesState: boolean): void {
-    if (!losesState) return;
-    this.nodeOf(node).disk.wipe();
-    this.watch.forgotten(node);
+    if (losesState) this.#forget(node);
   }
 
   /** What was told to stop is gone, or back: a stop comes to an end. */
@@ -269,6 +269,22 @@ export class Whole implements Checker {
     look();
   }
 
+  /** The disk of the blocks is replaced by an empty one, of a minority at a time; the log is on another, and stays. */
+  #loseBlocks(node: SimulatedNode, { nodes }: Cluster): void {
+    const lacking = nodes.filter((other) => other !== node && other.mayLackMemory).length;
+    if (lacking + 1 > nodes.length - majorityOf(nodes.length)) return;
+    node.crash("process");
+    this.watch.count("blocks lost");
+    this.#forget(node);
+    this.copies.lost(node);
+  }
+
+  #forget(node: SimulatedNode): void {
+    this.nodeOf(node).disk.wipe();
+    node.saved = nothingApplied;
+    this.watch.forgotten(node);
+  }
+
   #strike(
     kind: TroubleOfWholes,
     node: SimulatedNode,
@@ -301,6 +317,8 @@ export class Whole implements Checker {
         if (host instanceof SequencerHost) host.run(() => host.failStore());
         return;
       }
+      case "blocks-lost":
+        return this.#loseBlocks(node, cluster);
       case "rolling-restart":
         return this.#restartInTurn(cluster.nodes, world);
       default:
@@ -318,6 +336,7 @@ const troubles = [
   "store-stalls",
   "store-fails",
   "rolling-restart",
+  "blocks-lost",
 ] as const;
 
 type TroubleOfWholes = (typeof troubles)[number];
