@@ -203,6 +203,20 @@ export const wholeMutants: readonly Mutant[] = [
       },
     ],
     caughtAs: ["one lease at a time"],
+    seedsMax: 100,
+    isWhole: true,
+  }),
+  mutant({
+    id: "credit-held-back",
+    breaks: "the consensus thread is told of what is applied only when the window fills (P8)",
+    edits: [
+      {
+        file: "consensus/apply-credit.ts",
+        find: "heldBackMaxBytes && heldBackEntries",
+        replace: "heldBackMaxBytes || heldBackEntries",
+      },
+    ],
+    caughtAs: ["progress"],
     isWhole: true,
   }),
 ];

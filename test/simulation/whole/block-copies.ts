@@ -4,6 +4,7 @@
  */
 
 import type { Height, StoredBlock } from "../../../src/block/types.ts";
+import type { RaftEvent } from "../../../src/raft/event.ts";
 import { majorityOf } from "../../../src/raft/quorum.ts";
 import type { EntryId, LogIndex } from "../../../src/raft/types.ts";
 import type { AppliedState } from "../applied-state.ts";
@@ -57,6 +58,11 @@ export class BlockCopies implements Checker {
     if (this.#heldBy(node) >= last || this.lacksBlocks(node)) return;
     const what = `${node.id} removes ${through} from its log, and block ${last} is not on its disk`;
     throw new Violation("snapshots stand for the log", what);
+  }
+
+  /** It takes the place of a log, which may have held blocks that this node has not executed. */
+  happened(node: SimulatedNode, event: RaftEvent): void {
+    if (event.kind === "snapshotInstalled") this.#check(`${node.id} has installed a snapshot`);
   }
 
   ended(node: SimulatedNode): void {

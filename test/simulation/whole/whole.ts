@@ -156,11 +156,16 @@ export class Whole implements Checker {
     if (losesState) this.#forget(node);
   }
 
-  /** What was told to stop is gone, or back: a stop comes to an end. */
+  /** What was told to stop is gone, or back: a stop comes to an end. And no log grows for ever. */
   owedBy(node: SimulatedNode): string | null {
     const host = node.life?.host;
     const isTerminating = host instanceof SequencerHost && host.isTerminating;
-    return isTerminating ? `${node.id} has stopped, as it was told to` : null;
+    if (isTerminating) return `${node.id} has stopped, as it was told to`;
+    const { snapshotEvery } = (this.#world ?? raise()).plan;
+    const sinceSnapshot = (host?.appliedIndex ?? 0) - (node.status?.snapshotIndex ?? 0);
+    // Its consensus thread hears a little late of what is applied.
+    if (sinceSnapshot <= 2 * snapshotEvery + 1) return null;
+    return `${node.id} has a snapshot of most of the ${sinceSnapshot} entries since its last one`;
   }
 
   #timeOf(life: Life, { schedule }: World): ProcessTime {
