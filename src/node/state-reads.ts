@@ -57,7 +57,9 @@ export class StateReads {
         const reason = "no majority confirmed a leader, so the newest value cannot be known";
         return { kind: "unavailable", reason };
       }
-      const limit = AbortSignal.any([signal, AbortSignal.timeout(this.#options.applyTimeoutMs)]);
+      // A duration may have a fraction, a signal's timer none.
+      const timeoutMs = Math.ceil(this.#options.applyTimeoutMs);
+      const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
       await this.#sequencer.whenApplied(index, limit);
       if (signal.aborted) return { kind: "unavailable", reason: "the client went away" };
       if (limit.aborted) return { kind: "unavailable", reason: this.#whyNotApplied() };

@@ -6,6 +6,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { syncBuiltinESMExports } from "node:module";
 import timersPromises from "node:timers/promises";
+import { assert } from "../../../src/base/assert.ts";
 
 /** One process's own. */
 export interface ProcessTime {
@@ -76,6 +77,7 @@ export class VirtualTime {
   }
 
   #abortAfter(delayMs: number): AbortSignal {
+    assert(Number.isInteger(delayMs), "a signal's timer takes whole milliseconds", { delayMs });
     const controller = new AbortController();
     this.#time().after(delayMs, () => controller.abort());
     return controller.signal;
