@@ -219,4 +219,18 @@ export const wholeMutants: readonly Mutant[] = [
     caughtAs: ["progress"],
     isWhole: true,
   }),
+  mutant({
+    id: "refused-while-offered",
+    breaks:
+      "a client hears that a transaction is in no block while an offer of it is under way (P7)",
+    edits: [
+      {
+        file: "sequencer/forwarder.ts",
+        find: "for (const pending of batch) pending.isBeingOffered = true;",
+        replace: "",
+      },
+    ],
+    caughtAs: ["what is refused stays out"],
+    isWhole: true,
+  }),
 ];
