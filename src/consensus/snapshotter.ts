@@ -87,16 +87,14 @@ export class Snapshotter {
     const sizeBytes = data.length;
     if (sizeBytes > snapshotSizeMaxBytes) {
       // Nobody could be sent it, so the log must stay. The next one may be smaller.
-      this.#refusedIndex = index;
       emit({ kind: "snapshotTooLarge", index, sizeBytes, limitBytes: snapshotSizeMaxBytes });
-      return this.#rest();
+      return this.#refuse(index);
     }
     const shortage = shortageFor(sizeBytes);
     if (shortage !== null) {
       // Written all the same it would end this node, and at the same entry all others that have as little room.
-      this.#refusedIndex = index;
       emit({ kind: "snapshotLacksRoom", index, sizeBytes, ...shortage });
-      return this.#rest();
+      return this.#refuse(index);
     }
     this.#state = "saving";
     save({ last, data, ...core.configurationAt(index) }, () => this.#saved(last, sizeBytes));
@@ -120,6 +118,12 @@ export class Snapshotter {
   #rest(): void {
     this.#state = "idle";
     this.#askIfDue();
+  }
+
+  /** Asked at once, the host would give the same again, and for ever: until more is applied, nothing is asked. */
+  #refuse(index: LogIndex): void {
+    this.#refusedIndex = index;
+    this.#state = "idle";
   }
 
   /**

@@ -21,7 +21,8 @@ import type {
 import type { Sequencer } from "../sequencer/sequencer.ts";
 import { clusterView, decodeClusterView } from "./cluster-view.ts";
 import type { Home } from "./open-home.ts";
-import { decodeReadIndex, peerMethods } from "./peer-requests.ts";
+import { peerMethods } from "./peer-requests.ts";
+import { StateReads } from "./state-reads.ts";
 
 export interface NodeFacts {
   readonly nodeId: string;
@@ -51,7 +52,7 @@ export class NodeView implements NodeApi {
   readonly #consensus: ConsensusForView;
   readonly #sequencer: Sequencer;
   readonly #p2p: NetworkFacts;
-  readonly #kv: KvExecutor | null;
+  readonly #reads: StateReads;
 
   constructor(
     facts: NodeFacts,
@@ -73,7 +74,9 @@ export class NodeView implements NodeApi {
     this.#consensus = dependencies.consensus;
     this.#sequencer = dependencies.sequencer;
     this.#p2p = dependencies.p2p;
-    this.#kv = dependencies.kv;
+    const { nodeId, config } = facts;
+    const applyTimeoutMs = config.cluster.txCommitTimeoutMs;
+    this.#reads = new StateReads({ nodeId, applyTimeoutMs }, dependencies);
   }
 
   async status(): Promise<StatusFacts> {
@@ -217,50 +220,12 @@ export class NodeView implements NodeApi {
     return this.#sequencer.submit(request);
   }
 
-  async readState(
+  readState(
     key: Uint8Array,
     consistency: "linearizable" | "stale",
     signal: AbortSignal,
   ): Promise<ReadOutcome> {
-    if (this.#kv === null) {
-      const reason = "the execution client keeps the state: ask it over its own JSON-RPC";
-      return { kind: "unsupported", reason };
-    }
-    if (consistency === "linearizable") {
-      const index = await this.#readIndex(signal);
-      if (index === null) {
-        const reason = "no majority confirmed a leader, so the newest value cannot be known";
-        return { kind: "unavailable", reason };
-      }
-      // A duration may have a fraction, a signal's timer none.
-      const timeoutMs = Math.ceil(this.#facts.config.cluster.txCommitTimeoutMs);
-      const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
-      await this.#sequencer.whenApplied(index, limit);
-      if (signal.aborted) return { kind: "unavailable", reason: "the client went away" };
-      if (limit.aborted) return { kind: "unavailable", reason: this.#whyNotApplied() };
-    }
-    return { kind: "value", ...this.#kv.read(key) };
-  }
-
-  #whyNotApplied(): string {
-    const why = this.#sequencer.unreadyReason ?? "committed blocks are not yet applied";
-    return `the newest value is not on this node yet (${why}): ask another, or try again`;
-  }
-
-  /** The index that must be applied here before a read is linearizable; asked of the leader. */
-  async #readIndex(signal: AbortSignal): Promise<number | null> {
-    const { leaderId } = (await this.#consensus.view())?.status ?? { leaderId: null };
-    if (leaderId === null) return null;
-    if (leaderId === this.#facts.nodeId) {
-      // A leader that has not committed anything of its term yet cannot say, for as long as that takes.
-      const timeout = sleep(askLeaderTimeoutMs, signal).then(() => null);
-      return await Promise.race([this.#consensus.confirmLeadership(), timeout]);
-    }
-    const { readIndex } = peerMethods;
-    const nothing = new Uint8Array(0);
-    const reply = await this.#consensus.askPeer(leaderId, readIndex, nothing, askLeaderTimeoutMs);
-    if (reply.kind === "failed" || reply.status !== 200) return null;
-    return decodeReadIndex(reply.body);
+    return this.#reads.read(key, consistency, signal);
   }
 
   async transferLeadership(targetId: string | null): Promise<TransferOutcome> {

@@ -97,6 +97,19 @@ describe("a snapshot", () => {
     expect(table.failures).toEqual([]);
   });
 
+  it("that could not be kept is not asked for again before more is applied, however much was before", () => {
+    const table = followerOf(14);
+    table.freeBytes = data.length - 1;
+    expect(table.wanted).toBe(1);
+    // The last block is well below what is applied: entries without one follow it.
+    table.driver.snapshotTaken({ index: 8, term: 1, data });
+    expect(table.wanted).toBe(1);
+    table.receive("2", append(1, { term: 1, index: 14 }, [1], 15));
+    table.flush();
+    table.driver.applied(15);
+    expect(table.wanted).toBe(2);
+  });
+
   it("has the configuration that was in force at its last entry", () => {
     const table = new Table([bootstrap], { snapshotThreshold: 5 });
     const later = { servers: parseConfiguration("1 2 3 4(nonvoter)").servers };

@@ -68,6 +68,11 @@ export class SimulatedHost implements DriverHost {
     return this.#heldBytes;
   }
 
+  /** Whether it trusts, right now, that nobody else leads. */
+  get hasLease(): boolean {
+    return this.life.clock.now() < this.leaseUntilMs;
+  }
+
   /** Takes in something from outside, unless the process is no more. */
   run(event: () => void): void {
     this.life.run("io", event);

@@ -74,9 +74,9 @@ export class SimulatedNode {
     return this.store.isEmpty || this.store.origin.recovery !== null;
   }
 
-  /** Whether it lacks what it once promised, or will, once the damage is found. */
+  /** Whether it lacks what it once promised, or held, or will, once the damage is found. */
   get mayLackMemory(): boolean {
-    return this.lacksMemory || this.store.isDamaged;
+    return this.lacksMemory || this.store.isDamaged || this.#parts.lacksState(this);
   }
 
   /** It has heard of no election, and cannot be told from a member of a new cluster. */

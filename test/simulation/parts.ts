@@ -40,6 +40,8 @@ export interface Parts {
   within(life: Life, world: World, event: () => void): void;
   /** What makes a node that runs unfit to lead, by its own judgement; null if it does not judge. */
   readonly ailment: Ailment | null;
+  /** Whether a node has not got back what it had executed and was made to lose, beside its log. */
+  lacksState(node: SimulatedNode): boolean;
   /** Those that know what hosts make of the log. */
   checkers(stage: Stage): readonly Checker[];
 }
@@ -54,8 +56,9 @@ export const soundParts: Parts = {
   wire: (message) => message,
   within: (_life, _world, event) => event(),
   ailment: null,
+  lacksState: () => false,
   checkers: ({ ledger, leases, world }) => [
-    new Snapshots(ledger),
+    new Snapshots(ledger, { holdHashes: true }),
     new Histories(leases, world.dice.fork("registers")),
   ],
 };

@@ -28,6 +28,7 @@ export type Property =
   | "a height is signed once"
   | "transactions are executed once"
   | "acknowledged means durable"
+  | "what is refused stays out"
   | "a node that stops builds nothing"
   | "no invariant broken";
 

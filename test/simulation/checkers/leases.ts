@@ -56,5 +56,5 @@ export class Leases implements Checker {
 }
 
 function hasLease({ life }: SimulatedNode): boolean {
-  return life !== null && life.clock.now() < life.host.leaseUntilMs;
+  return life?.host.hasLease ?? false;
 }

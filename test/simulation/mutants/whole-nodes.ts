@@ -159,4 +159,78 @@ export const wholeMutants: readonly Mutant[] = [
     caughtAs: ["a node that stops builds nothing"],
     isWhole: true,
   }),
+  mutant({
+    id: "snapshot-before-fsync",
+    breaks: "a snapshot is taken of blocks that are not on disk yet, and their log removed (P7)",
+    edits: [{ file: "sequencer/snapshot.ts", find: "await store.flushed();", replace: "" }],
+    caughtAs: ["snapshots stand for the log"],
+    isWhole: true,
+  }),
+  mutant({
+    id: "own-time",
+    breaks: "a block is executed at the time of the node's clock, not at its own (P1)",
+    edits: [
+      {
+        file: "sequencer/chain-writer.ts",
+        find: "timestampNs: timeNs,",
+        replace: "timestampNs: BigInt(Math.floor(Date.now())) * 1_000_000n,",
+      },
+    ],
+    caughtAs: ["nothing happens before commit", "one block at a height"],
+    isWhole: true,
+  }),
+  mutant({
+    id: "reads-before-applied",
+    breaks: "a linearizable read does not wait until what is committed is applied",
+    edits: [
+      {
+        file: "node/state-reads.ts",
+        find: "await this.#sequencer.whenApplied(index, limit);",
+        replace: "",
+      },
+    ],
+    caughtAs: ["histories are linearizable"],
+    isWhole: true,
+  }),
+  mutant({
+    id: "lease-never-ends",
+    breaks: "a main thread trusts the lease of its term although the time of it is over",
+    edits: [
+      {
+        file: "consensus/shared-lease.ts",
+        find: "Atomics.load(this.#slots, termSlot) === BigInt(term) && process.hrtime.bigint() < untilNs",
+        replace: "Atomics.load(this.#slots, termSlot) === BigInt(term) && untilNs !== 0n",
+      },
+    ],
+    caughtAs: ["one lease at a time"],
+    seedsMax: 100,
+    isWhole: true,
+  }),
+  mutant({
+    id: "credit-held-back",
+    breaks: "the consensus thread is told of what is applied only when the window fills (P8)",
+    edits: [
+      {
+        file: "consensus/apply-credit.ts",
+        find: "heldBackMaxBytes && heldBackEntries",
+        replace: "heldBackMaxBytes || heldBackEntries",
+      },
+    ],
+    caughtAs: ["progress"],
+    isWhole: true,
+  }),
+  mutant({
+    id: "refused-while-offered",
+    breaks:
+      "a client hears that a transaction is in no block while an offer of it is under way (P7)",
+    edits: [
+      {
+        file: "sequencer/forwarder.ts",
+        find: "for (const pending of batch) pending.isBeingOffered = true;",
+        replace: "",
+      },
+    ],
+    caughtAs: ["what is refused stays out"],
+    isWhole: true,
+  }),
 ];

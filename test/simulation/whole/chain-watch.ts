@@ -6,7 +6,7 @@
 import { emptyBytes, equalBytes, toHex } from "../../../src/base/bytes.ts";
 import { decodeBlockPayload } from "../../../src/block/codec.ts";
 import { BlockError } from "../../../src/block/errors.ts";
-import { headerHash, sha256 } from "../../../src/block/hash.ts";
+import { headerHash } from "../../../src/block/hash.ts";
 import type { Header, Height, StoredBlock, TxLocation } from "../../../src/block/types.ts";
 import type { BlockToExecute } from "../../../src/execution/executor.ts";
 import type { Entry } from "../../../src/raft/types.ts";
@@ -14,6 +14,7 @@ import type { Checker } from "../checkers/checker.ts";
 import type { SimulatedNode } from "../node.ts";
 import { type Property, Violation } from "../violation.ts";
 import type { ChainDisk } from "./chain-disk.ts";
+import { contentOf } from "./execution-client.ts";
 
 interface Known {
   readonly block: StoredBlock;
@@ -25,11 +26,13 @@ export class ChainWatch implements Checker {
   readonly #signed = new Map<Height, { readonly hash: Uint8Array; readonly by: string }>();
   /** Where each transaction was executed. */
   readonly #executedAt = new Map<string, Height>();
-  /** Contents of committed blocks, as `height/digest of its transactions`. */
+  /** What committed blocks have executed: digests of their heights, times and transactions. */
   readonly #committed = new Set<string>();
   /** What nodes have said that they keep until it is in a block, and of that what is due in this calm. */
   readonly #accepted = new Map<SimulatedNode, Set<string>>();
   readonly #due = new Map<SimulatedNode, readonly string[]>();
+  /** Transactions that will be in no block, as somebody was told, and by whom. */
+  readonly #refused = new Map<string, string>();
   #height: Height = 0;
   /** When the calm began. */
   #heightBefore: Height = 0;
@@ -45,15 +48,18 @@ export class ChainWatch implements Checker {
     for (const { kind, data } of entries) {
       if (kind !== "command" || data === null) continue;
       const block = payloadOf(data);
-      if (block !== null) this.#committed.add(contentKey(block.height, block.data.txs));
+      if (block === null) continue;
+      const { height, header, data: content } = block;
+      const { timeNs: timestampNs } = header.header;
+      this.#committed.add(toHex(contentOf({ height, timestampNs, txs: content.txs })));
     }
   }
 
-  executing(node: SimulatedNode, { height, txs }: BlockToExecute): void {
-    if (this.#committed.has(contentKey(height, txs))) return;
+  executing(node: SimulatedNode, block: BlockToExecute): void {
+    if (this.#committed.has(toHex(contentOf(block)))) return;
     violate(
       "nothing happens before commit",
-      `${node.id} executes a block ${height} that is not committed`,
+      `${node.id} executes a block ${block.height} that is not committed`,
     );
   }
 
@@ -111,6 +117,7 @@ export class ChainWatch implements Checker {
         violate("transactions are executed once", what);
       }
       this.#executedAt.set(toHex(txId), height);
+      this.#checkRefused(toHex(txId));
     }
   }
 
@@ -120,6 +127,21 @@ export class ChainWatch implements Checker {
     if (held !== undefined && equalBytes(held, txId)) return;
     const what = `${node.id} says that ${toHex(txId).slice(0, 8)} is in block ${height}, which it is not`;
     violate("acknowledged means durable", what);
+  }
+
+  /** Who sent it, once and to this node only, was told that it may send it again as another transaction. */
+  refused(node: SimulatedNode, txId: Uint8Array): void {
+    this.count("refused for good");
+    this.#refused.set(toHex(txId), node.id);
+    this.#checkRefused(toHex(txId));
+  }
+
+  #checkRefused(id: string): void {
+    const by = this.#refused.get(id);
+    const height = this.#executedAt.get(id);
+    if (by === undefined || height === undefined) return;
+    const what = `${by} says that ${id.slice(0, 8)} will be in no block, and it is in ${height}`;
+    violate("what is refused stays out", what);
   }
 
   /** The node has it on its disk, and is to see it through. */
@@ -176,10 +198,6 @@ function payloadOf(data: Uint8Array) {
     if (error instanceof BlockError) return null;
     throw error;
   }
-}
-
-function contentKey(height: Height, txs: readonly Uint8Array[]): string {
-  return `${height}/${toHex(sha256(...txs))}`;
 }
 
 function violate(property: Property, what: string, cause?: unknown): never {

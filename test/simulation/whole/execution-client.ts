@@ -1,6 +1,7 @@
 /**
  * The execution client of a node, a process of its own: slow, now and then gone or hung for a while, and sometimes
- * killed, with the loss of its last blocks. Its state is a hash over all transactions that it has run.
+ * killed, with the loss of its last blocks. Its state is a hash over all blocks that it has run: their heights, times
+ * and transactions, since a transaction may read all of these.
  */
 
 import { equalBytes } from "../../../src/base/bytes.ts";
@@ -20,9 +21,17 @@ import type { Dice } from "../dice.ts";
 import type { World } from "../world.ts";
 
 interface Executed {
-  readonly txs: Uint8Array;
+  /** Of everything that the block said. */
+  readonly content: Uint8Array;
   readonly appHash: Uint8Array;
+  /** What each register holds afterwards; 0 where nothing was written. */
+  readonly registers: readonly number[];
 }
+
+/** The keys that transactions write, `r0=17`, with a value of its own each. */
+export const registerCount = 4;
+
+const noRegisters: readonly number[] = Array.from({ length: registerCount }, () => 0);
 
 export const genesisAppHash = sha256(new TextEncoder().encode("nothing is executed"));
 
@@ -39,17 +48,26 @@ export class ExecutionClient {
     return { height, appHash: this.#executed.at(-1)?.appHash ?? genesisAppHash };
   }
 
+  /** As `KvExecutor.read` does. */
+  read(key: Uint8Array): { readonly value: Uint8Array | null; readonly height: Height } {
+    const register = Number(new TextDecoder().decode(key).slice(1));
+    const value = this.#executed.at(-1)?.registers[register] ?? 0;
+    const bytes = value === 0 ? null : new TextEncoder().encode(String(value));
+    return { value: bytes, height: this.head.height };
+  }
+
   /** It was killed, and had not stored its last blocks. */
   lose(count: number): void {
     this.#executed.splice(Math.max(0, this.#executed.length - count));
   }
 
-  run({ height, txs, prevAppHash }: BlockToExecute): ExecutionResult {
-    const content = sha256(...txs);
+  run(block: BlockToExecute): ExecutionResult {
+    const { height, prevAppHash } = block;
+    const content = contentOf(block);
     const known = this.#executed[height - 1];
     if (known !== undefined) {
-      if (equalBytes(known.txs, content)) return known;
-      throw diverged({ height, field: "transactions", executed: known.txs, offered: content });
+      if (equalBytes(known.content, content)) return known;
+      throw diverged({ height, field: "transactions", executed: known.content, offered: content });
     }
     const { head } = this;
     if (height > head.height + 1) throw gap(height, head.height + 1);
@@ -58,9 +76,26 @@ export class ExecutionClient {
       throw diverged({ height, field: "state before the block", executed, offered });
     }
     const appHash = sha256(prevAppHash, content);
-    this.#executed.push({ txs: content, appHash });
+    const before = this.#executed.at(-1)?.registers ?? noRegisters;
+    this.#executed.push({ content, appHash, registers: block.txs.reduce(written, before) });
     return { appHash };
   }
+}
+
+/** The registers after a transaction. */
+function written(registers: readonly number[], tx: Uint8Array): readonly number[] {
+  const [, register, value] = /^r(\d)=(\d+)$/.exec(new TextDecoder().decode(tx)) ?? [];
+  return registers.with(Number(register), Number(value));
+}
+
+/** What execution may depend on, as one hash. */
+export function contentOf({
+  height,
+  timestampNs,
+  txs,
+}: Pick<BlockToExecute, "height" | "timestampNs" | "txs">): Uint8Array {
+  const place = new TextEncoder().encode(`block ${height} at ${timestampNs} ns: `);
+  return sha256(place, ...txs);
 }
 
 /** A call without an answer is given up after so long. */

@@ -6,13 +6,17 @@
 import { sleep } from "../../../src/base/task-group.ts";
 import { privateKeyFromSeed } from "../../../src/block/ed25519.ts";
 import { BlockSigner, SignatureChecker } from "../../../src/block/sign.ts";
-import type { SubmitOutcome } from "../../../src/block/submit.ts";
+import type { SubmitOutcome, SubmitRequest } from "../../../src/block/submit.ts";
 import type { Header, SignedHeader } from "../../../src/block/types.ts";
 import type { ProposalOutcome, RoleReport } from "../../../src/consensus/driver.ts";
 import type { BlockToExecute, ExecutionResult } from "../../../src/execution/executor.ts";
+import { answerPeer, type PeerAnswerMessage } from "../../../src/node/peer-requests.ts";
+import { StateReads } from "../../../src/node/state-reads.ts";
 import { payloadBytes } from "../../../src/raft/log.ts";
-import type { Entry, LogIndex, Readiness, Snapshot } from "../../../src/raft/types.ts";
-import type { PeerReply, ProposalAnswer } from "../../../src/sequencer/ports.ts";
+import type { ReadAnswer } from "../../../src/raft/ready.ts";
+import type { Entry, LogIndex, Snapshot, Term } from "../../../src/raft/types.ts";
+import type { ReadOutcome } from "../../../src/rpc/api.ts";
+import type { ProposalAnswer } from "../../../src/sequencer/ports.ts";
 import { Sequencer } from "../../../src/sequencer/sequencer.ts";
 import { takeSnapshot } from "../../../src/sequencer/snapshot.ts";
 import { genesisHead } from "../../../src/storage/chain-head.ts";
@@ -26,6 +30,7 @@ import type { World } from "../world.ts";
 import { SimulatedChainStore } from "./chain-disk.ts";
 import { type ExecutionClient, genesisAppHash, SimulatedExecutor } from "./execution-client.ts";
 import { PeerBlocks } from "./peer-blocks.ts";
+import { SimulatedConsensus } from "./simulated-consensus.ts";
 import type { Whole, WholeNode } from "./whole.ts";
 
 export const genesis = {
@@ -45,7 +50,10 @@ export class SequencerHost extends SimulatedHost {
   readonly #whole: Whole;
   readonly #node: WholeNode;
   readonly #world: World;
-  readonly #proposals = new Map<number, (answer: ProposalAnswer) => void>();
+  readonly #consensus: SimulatedConsensus;
+  readonly #reads: StateReads;
+  /** As the main thread knows it. */
+  #role: RoleReport | null = null;
   #isTerminating = false;
   readonly #unapplied: { readonly index: LogIndex; readonly bytes: number }[] = [];
 
@@ -55,11 +63,24 @@ export class SequencerHost extends SimulatedHost {
     this.#world = world;
     this.#node = whole.nodeOf(life.node);
     this.store = this.#openStore();
+    this.#consensus = new SimulatedConsensus(life, world, whole);
     this.#sequencer = this.#createSequencer();
+    const applyTimeoutMs = commitTimeoutMs(world);
+    this.#reads = new StateReads(
+      { nodeId: life.nodeId, applyTimeoutMs },
+      { consensus: this.#consensus, sequencer: this.#sequencer, kv: this.#node.client },
+    );
   }
 
   override get judgesReadiness(): boolean {
     return true;
+  }
+
+  /** What the main thread would say, which may not have heard yet that it leads no more. */
+  override get hasLease(): boolean {
+    const role = this.#role;
+    if (role?.role !== "leader") return false;
+    return this.#whole.within(this.life, () => this.#consensus.holdsLease(role.term));
   }
 
   override get appliedIndex(): LogIndex {
@@ -81,8 +102,10 @@ export class SequencerHost extends SimulatedHost {
   }
 
   override begun(appliedIndex: LogIndex, baseHeight: number): void {
-    if (appliedIndex === 0) this.store.beginLog();
-    this.#post(() => this.#sequencer.begin({ appliedIndex, baseHeight }));
+    this.#consensus.toMain(() => {
+      if (appliedIndex === 0) this.store.beginLog();
+      this.#sequencer.begin({ appliedIndex, baseHeight });
+    });
   }
 
   override ended(): void {
@@ -92,21 +115,34 @@ export class SequencerHost extends SimulatedHost {
 
   override role(report: RoleReport): void {
     super.role(report);
-    this.#post(() => this.#sequencer.onRole(report));
+    this.#consensus.toMain(() => {
+      this.#role = report;
+      this.#sequencer.onRole(report);
+    });
+  }
+
+  override lease(term: Term, untilMs: number): void {
+    super.lease(term, untilMs);
+    this.#consensus.leaseWritten(term, untilMs);
   }
 
   override proposal(proposalId: number, outcome: ProposalOutcome): void {
     super.proposal(proposalId, outcome);
-    const resolve = this.#proposals.get(proposalId);
-    this.#proposals.delete(proposalId);
-    this.#post(() => resolve?.(outcome));
+    this.#consensus.proposalAnswered(proposalId, outcome);
+  }
+
+  override read(answer: ReadAnswer): void {
+    super.read(answer);
+    this.#consensus.readAnswered(answer);
   }
 
   override snapshotWanted(): void {
     if (!this.life.reach()) return;
-    this.#post(() => {
+    this.#consensus.toMain(() => {
       takeSnapshot(this.store).then(
-        (snapshot) => this.#post(() => this.life.driver?.snapshotTaken(snapshot)),
+        (snapshot) => {
+          this.#consensus.toConsensus(() => this.life.driver?.snapshotTaken(snapshot));
+        },
         (error: unknown) => this.#failed("snapshot", error),
       );
     });
@@ -123,7 +159,7 @@ export class SequencerHost extends SimulatedHost {
     this.#isTerminating = true;
     this.#world.transcript.note(this.nodeId, () => "is to stop");
     this.#end().then(
-      () => this.#post(() => this.life.node.crash("process")),
+      () => this.#consensus.toConsensus(() => this.life.node.crash("process")),
       (error: unknown) => this.#failed("stop", error),
     );
   }
@@ -138,31 +174,58 @@ export class SequencerHost extends SimulatedHost {
     await this.#sequencer.drain();
     const isLeading = () => this.report?.role === "leader";
     for (let asked = 0; isLeading() && asked < handOversMax; asked++) {
-      this.#post(() => this.life.driver?.transferLeadership(null));
+      this.#consensus.transferLeadership(null);
       await sleep(heartbeatMs);
     }
     await this.#sequencer.stop();
     this.#whole.watch.count(isLeading() ? "stopped as leader" : "stopped");
   }
 
-  submit(key: string, tx: Uint8Array, wait: "commit" | "accept"): Promise<SubmitOutcome> {
-    const { signal } = new AbortController();
-    return this.#sequencer.submit({ tx, idempotencyKey: key, wait, signal });
+  submit(request: SubmitRequest): Promise<SubmitOutcome> {
+    return this.#sequencer.submit(request);
   }
 
-  takeOffer(body: Uint8Array): number {
-    return this.#sequencer.takeOffer(body);
+  async readState(key: string, consistency: "linearizable" | "stale"): Promise<ReadOutcome> {
+    const { signal } = new AbortController();
+    const outcome = await this.#reads.read(new TextEncoder().encode(key), consistency, signal);
+    // An embedded executor loses nothing while its node runs. What this client has lost it is given again.
+    const isLost = outcome.kind === "value" && outcome.height < this.store.head.height;
+    return isLost ? { kind: "unavailable", reason: "the client has lost blocks" } : outcome;
+  }
+
+  /** Another process asks, and its question has come to the consensus thread. */
+  answerPeer(method: string, body: Uint8Array, answer: (reply: PeerAnswerMessage) => void): void {
+    this.#consensus.toMain(() => {
+      answerPeer(method, body, {
+        takeOffer: (offer) => this.#sequencer.takeOffer(offer),
+        confirmLeadership: () => this.#consensus.confirmLeadership(),
+        clusterView: () => Promise.reject(new TypeError("nobody asks how the cluster is")),
+        txIds: () => Promise.resolve(null),
+        settings: () => ({}),
+      }).then(
+        (reply) => this.#consensus.toConsensus(() => answer(reply)),
+        (error: unknown) => this.#failed("answer to a peer", error),
+      );
+    });
   }
 
   protected override take(entries: readonly Entry[], commitIndex: LogIndex): void {
     for (const entry of entries) {
       this.#unapplied.push({ index: entry.index, bytes: payloadBytes(entry) });
     }
-    this.#post(() => this.#sequencer.onCommitted(entries, commitIndex));
+    const lastIndex = entries.at(-1)?.index;
+    const bytes = entries.reduce((sum, entry) => sum + payloadBytes(entry), 0);
+    this.#consensus.toMain(() => {
+      if (lastIndex !== undefined) this.#consensus.delivered(lastIndex, bytes);
+      this.#sequencer.onCommitted(entries, commitIndex);
+    });
   }
 
   protected override takeSnapshot({ last, data }: Snapshot): void {
-    this.#post(() => this.#sequencer.onSnapshot({ ...last, data }));
+    this.#consensus.toMain(() => {
+      this.#consensus.delivered(last.index, data.length);
+      this.#sequencer.onSnapshot({ ...last, data });
+    });
   }
 
   #applied(index: LogIndex): void {
@@ -171,39 +234,17 @@ export class SequencerHost extends SimulatedHost {
       this.release(first.bytes);
       this.#unapplied.shift();
     }
-    this.life.driver?.applied(index);
+    this.#consensus.applied(index);
   }
 
-  #propose(term: number, data: Uint8Array): Promise<ProposalAnswer> {
+  #propose(term: Term, data: Uint8Array): Promise<ProposalAnswer> {
     if (this.#isTerminating) {
       this.#whole.guard(() => {
         const what = `${this.nodeId} proposes a block after it was told to stop`;
         throw new Violation("a node that stops builds nothing", what);
       });
     }
-    const proposalId = this.#world.payloads.adopt(data);
-    return new Promise((resolve) => {
-      this.#post(() => {
-        const { driver, node } = this.life;
-        if (driver === null) return resolve({ kind: "notLeader" });
-        this.#proposals.set(proposalId, resolve);
-        this.#world.checkers.proposed(node, proposalId, term);
-        driver.propose(term, { proposalId, data, appendedAt: null });
-      });
-    });
-  }
-
-  #setReadiness(readiness: Readiness): void {
-    this.life.node.readiness = readiness;
-    this.#post(() => {
-      this.life.readiness = readiness;
-      this.life.driver?.setReadiness(readiness);
-    });
-  }
-
-  /** A message between the threads of this process. */
-  #post(run: () => void): void {
-    this.life.clock.soon(run);
+    return this.#consensus.propose(term, data);
   }
 
   #openStore(): SimulatedChainStore {
@@ -216,6 +257,8 @@ export class SequencerHost extends SimulatedHost {
         const stallMs = Math.max(0, this.#node.storeStallsUntilMs - this.#world.schedule.nowMs);
         this.#world.schedule.after(stallMs + life.node.dice.between(low, high), () => {
           life.run("io", () => {
+            // A full disk is full for both.
+            if (life.node.isDiskFull) return this.store.fail();
             done();
             this.#node.saved(life.node);
           });
@@ -227,6 +270,7 @@ export class SequencerHost extends SimulatedHost {
   #createSequencer(): Sequencer {
     const { life, store } = this;
     const { node } = life;
+    const consensus = this.#consensus;
     const { heartbeatMs } = this.#world.plan.timeouts;
     const watch = this.#whole.watch;
     const guarded = (run: () => void) => {
@@ -245,7 +289,7 @@ export class SequencerHost extends SimulatedHost {
         submission: {
           txMaxBytes: 1000,
           waitForLeaderTimeoutMs: 10 * heartbeatMs,
-          commitTimeoutMs: 20 * heartbeatMs,
+          commitTimeoutMs: commitTimeoutMs(this.#world),
         },
         forwarding: { retryDelayMs: heartbeatMs / 10, answerTimeoutMs: heartbeatMs },
         pool: { maxTxs: 100, maxBytes: 100_000, maxOffers: 3 },
@@ -258,12 +302,12 @@ export class SequencerHost extends SimulatedHost {
       {
         consensus: {
           propose: (term, data) => this.#propose(term, data),
-          applied: (index) => this.#post(() => this.#applied(index)),
-          holdsLease: (term) => this.leaseTerm === term && life.clock.now() < this.leaseUntilMs,
-          transferLeadership: (targetId) =>
-            this.#post(() => life.driver?.transferLeadership(targetId)),
-          setReadiness: (readiness) => this.#setReadiness(readiness),
-          askPeer: (peerId, _method, body, timeoutMs) => this.#askPeer(peerId, body, timeoutMs),
+          applied: (index) => this.#applied(index),
+          holdsLease: (term) => consensus.holdsLease(term),
+          transferLeadership: (targetId) => consensus.transferLeadership(targetId),
+          setReadiness: (readiness) => consensus.setReadiness(readiness),
+          askPeer: (peerId, method, body, timeoutMs) =>
+            consensus.askPeer(peerId, method, body, timeoutMs),
         },
         store,
         source: new PeerBlocks(this.#whole, node, this.#world),
@@ -285,7 +329,10 @@ export class SequencerHost extends SimulatedHost {
           applied: ({ block, source }) => {
             this.#world.transcript.note(node.id, () => `block ${block.height} from ${source}`);
             watch.count(`block from ${source}`);
-            guarded(() => watch.applied(node, block));
+            guarded(() => {
+              watch.applied(node, block);
+              this.#whole.copies.applied(block);
+            });
           },
           refused: (entry, _payload, reason) => {
             watch.count(`refused, ${reason.replaceAll(/(0x)?[0-9a-f]*\d[0-9a-f]*/g, "#")}`);
@@ -311,21 +358,22 @@ export class SequencerHost extends SimulatedHost {
     );
   }
 
-  #askPeer(peerId: string, body: Uint8Array, timeoutMs: number): Promise<PeerReply> {
-    return this.#whole.ask(this.life, peerId, body, timeoutMs);
-  }
-
   #failed(task: string, error: unknown): void {
     if (!this.life.isRunning) return;
     if (this.store.hasFailed && error instanceof StorageError) {
       this.#whole.watch.count("ended by its disk");
-      return this.#post(() => this.life.node.crash("process"));
+      return this.#consensus.toConsensus(() => this.life.node.crash("process"));
     }
     this.#whole.guard(() => {
       if (error instanceof Violation) throw error;
       this.#whole.watch.failed(this.life.node, task, error);
     });
   }
+}
+
+/** Within which a transaction is in a block, and what is committed applied, or its client is told. */
+function commitTimeoutMs({ plan }: World): number {
+  return 20 * plan.timeouts.heartbeatMs;
 }
 
 class WatchedSigner extends BlockSigner {

@@ -6,6 +6,7 @@ import type { Cluster } from "../cluster.ts";
 import type { Dice } from "../dice.ts";
 import type { SimulatedNode } from "../node.ts";
 import type { World } from "../world.ts";
+import { registerOf } from "./register-histories.ts";
 import { SequencerHost } from "./sequencer-host.ts";
 import type { Whole } from "./whole.ts";
 
@@ -17,7 +18,9 @@ export class TxClients {
   readonly #cluster: Cluster;
   readonly #world: World;
   readonly #dice: Dice;
-  readonly #recent: string[] = [];
+  readonly #recent: number[] = [];
+  /** How often each was sent. */
+  readonly #sent = new Map<number, number>();
   #count = 0;
 
   constructor(whole: Whole, cluster: Cluster, world: World) {
@@ -42,20 +45,23 @@ export class TxClients {
 
   #send(): void {
     const isAgain = this.#recent.length > 0 && this.#dice.chance(0.4);
-    const key = isAgain ? this.#dice.pick(this.#recent) : `tx ${++this.#count}`;
+    const value = isAgain ? this.#dice.pick(this.#recent) : ++this.#count;
     if (!isAgain) {
-      this.#recent.push(key);
+      this.#recent.push(value);
       if (this.#recent.length > remembered) this.#recent.shift();
     }
     const wait = this.#dice.chance(0.7) ? "commit" : "accept";
     const node = this.#cluster.anyUp(this.#dice);
     const host = node?.life?.host;
     if (node === null || !(host instanceof SequencerHost)) return;
+    const { signal } = this.#patience(host);
+    this.#sent.set(value, (this.#sent.get(value) ?? 0) + 1);
     host.run(() => {
-      this.#world.transcript.note(node.id, () => `${key}, wait=${wait}`);
-      const tx = new TextEncoder().encode(`${key}=1`);
-      host.submit(key, tx, wait).then(
-        (outcome) => this.#answered(node, key, outcome),
+      this.#world.transcript.note(node.id, () => `tx ${value}, wait=${wait}`);
+      this.#whole.histories.writeBegan(value, `a client of ${node.id}`);
+      const tx = new TextEncoder().encode(`r${registerOf(value)}=${value}`);
+      host.submit({ tx, idempotencyKey: `tx ${value}`, wait, signal }).then(
+        (outcome) => this.#answered(node, value, outcome),
         (error: unknown) => {
           // The client is told that this node cannot, and the node will end by it.
           if (host.store.hasFailed && error instanceof StorageError) return;
@@ -65,12 +71,41 @@ export class TxClients {
     });
   }
 
-  #answered(node: SimulatedNode, key: string, outcome: SubmitOutcome): void {
-    this.#world.transcript.note(node.id, () => `${key}: ${outcome.kind}`);
-    this.#whole.watch.count(`transaction ${outcome.kind}`);
-    const { watch } = this.#whole;
-    if (outcome.kind === "accepted") watch.accepted(node, outcome.txId);
-    if (outcome.kind !== "committed") return;
-    this.#whole.guard(() => watch.acknowledged(node, outcome.txId, outcome.location));
+  /** Some clients go away before they have an answer. */
+  #patience(host: SequencerHost): AbortController {
+    const { schedule, plan } = this.#world;
+    const controller = new AbortController();
+    if (this.#dice.chance(0.3)) {
+      const afterMs = this.#dice.wait(plan.timeouts.heartbeatMs / 4);
+      schedule.after(afterMs, () => host.run(() => controller.abort()));
+    }
+    return controller;
+  }
+
+  #answered(node: SimulatedNode, value: number, outcome: SubmitOutcome): void {
+    this.#world.transcript.note(node.id, () => `tx ${value}: ${outcome.kind}`);
+    const { watch, histories } = this.#whole;
+    watch.count(`transaction ${outcome.kind}`);
+    switch (outcome.kind) {
+      case "accepted":
+        return watch.accepted(node, outcome.txId);
+      case "committed":
+        histories.writeEnded(value);
+        return this.#whole.guard(() => watch.acknowledged(node, outcome.txId, outcome.location));
+      case "unavailable":
+        if (!outcome.mayCommit) this.#refused(node, value, outcome.txId);
+        return;
+      default:
+        return;
+    }
+  }
+
+  /** What was sent twice may be on its way to a block from elsewhere; the rest is not sent again. */
+  #refused(node: SimulatedNode, value: number, txId: Uint8Array): void {
+    if (this.#sent.get(value) !== 1) return;
+    const at = this.#recent.indexOf(value);
+    if (at !== -1) this.#recent.splice(at, 1);
+    this.#whole.histories.writeRefused(value);
+    this.#whole.guard(() => this.#whole.watch.refused(node, txId));
   }
 }

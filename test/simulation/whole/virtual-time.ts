@@ -6,6 +6,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { syncBuiltinESMExports } from "node:module";
 import timersPromises from "node:timers/promises";
+import { assert } from "../../../src/base/assert.ts";
 
 /** One process's own. */
 export interface ProcessTime {
@@ -37,6 +38,8 @@ export class VirtualTime {
       clearTimeout: globalThis.clearTimeout,
       dateNow: Date.now,
       setImmediate: timersPromises.setImmediate,
+      hrtimeBigint: process.hrtime.bigint,
+      abortAfter: AbortSignal.timeout,
     };
     const setTimeout = (callback: () => void, delayMs = 0): Timer =>
       this.#setTimeout(callback, delayMs);
@@ -48,10 +51,15 @@ export class VirtualTime {
     const setImmediate = () => new Promise<void>((resolve) => this.#time().after(0, resolve));
     Object.assign(timersPromises, { setImmediate });
     syncBuiltinESMExports();
+    const bigint = () => BigInt(Math.floor(this.#time().monotonicMs() * 1e6));
+    Object.assign(process.hrtime, { bigint });
+    AbortSignal.timeout = (delayMs) => this.#abortAfter(delayMs);
     Date.now = () => this.#time().unixMs();
     performance.now = () => this.#time().monotonicMs();
     return () => {
-      const { setTimeout, clearTimeout, setImmediate, dateNow } = real;
+      const { setTimeout, clearTimeout, setImmediate, dateNow, hrtimeBigint, abortAfter } = real;
+      Object.assign(process.hrtime, { bigint: hrtimeBigint });
+      AbortSignal.timeout = abortAfter;
       Object.assign(globalThis, { setTimeout, clearTimeout });
       Object.assign(timersPromises, { setImmediate });
       syncBuiltinESMExports();
@@ -66,6 +74,13 @@ export class VirtualTime {
       if (!timer.isOver) callback();
     });
     return timer;
+  }
+
+  #abortAfter(delayMs: number): AbortSignal {
+    assert(Number.isInteger(delayMs), "a signal's timer takes whole milliseconds", { delayMs });
+    const controller = new AbortController();
+    this.#time().after(delayMs, () => controller.abort());
+    return controller.signal;
   }
 
   #time(): ProcessTime {

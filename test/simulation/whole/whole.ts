@@ -1,9 +1,11 @@
 /** Whole nodes: what outlives their processes besides the Raft log, how they reach one another, and their clients. */
 
 import { unreachable } from "../../../src/base/assert.ts";
+import { majorityOf } from "../../../src/raft/quorum.ts";
 import type { PeerReply } from "../../../src/sequencer/ports.ts";
 import { nothingApplied } from "../applied-state.ts";
 import type { Checker } from "../checkers/checker.ts";
+import { Snapshots } from "../checkers/snapshots.ts";
 import type { Cluster } from "../cluster.ts";
 import { Dice } from "../dice.ts";
 import type { Life } from "../life.ts";
@@ -12,10 +14,13 @@ import { type Parts, soundParts } from "../parts.ts";
 import type { Plan } from "../plan.ts";
 import { violationOf } from "../violation.ts";
 import type { World } from "../world.ts";
+import { BlockCopies } from "./block-copies.ts";
 import { ChainDisk } from "./chain-disk.ts";
 import { ChainWatch } from "./chain-watch.ts";
 import { ExecutionClient } from "./execution-client.ts";
+import { RegisterHistories } from "./register-histories.ts";
 import { genesis, SequencerHost } from "./sequencer-host.ts";
+import { StateClients } from "./state-clients.ts";
 import { TxClients } from "./tx-clients.ts";
 import type { ProcessTime, VirtualTime } from "./virtual-time.ts";
 
@@ -24,10 +29,16 @@ const wallErrorMaxMs = 50_000;
 export class WholeNode {
   readonly disk = new ChainDisk();
   readonly client = new ExecutionClient();
+  /** Of how busy its threads are. */
+  readonly threadDice: Dice;
   /** Until then nothing that is given to the disk of the blocks gets there. */
   storeStallsUntilMs = 0;
   /** How wrong its wall clock is. */
   wallErrorMs = 0;
+
+  constructor(dice: Dice) {
+    this.threadDice = dice.fork("threads");
+  }
 
   /** Up to where the log is in blocks that are on disk. */
   saved(node: SimulatedNode): void {
@@ -37,16 +48,28 @@ export class WholeNode {
   }
 }
 
+export interface PeerRequest {
+  readonly peerId: string;
+  readonly method: string;
+  readonly body: Uint8Array;
+  readonly timeoutMs: number;
+}
+
 export class Whole implements Checker {
   readonly watch = new ChainWatch();
+  readonly histories = new RegisterHistories();
+  readonly copies = new BlockCopies((node) => this.nodeOf(node).disk);
   readonly blockTimeMs: number;
   /** In lazy mode, the time after which an empty block is due; else null. */
   readonly lazyBlockIntervalMs: number | null;
   /** As beside ev-node's members: a block that is not committed may bear a signature, so P4 does not hold. */
   readonly signsBeforeCommit: boolean;
+  /** Of the messages between the threads of a process, the share that finds the other one busy, and for how long at most. */
+  readonly #threadStalls: { readonly rate: number; readonly maxMs: number };
   readonly #time: VirtualTime;
   readonly #nodes = new Map<SimulatedNode, WholeNode>();
   readonly #times = new WeakMap<Life, ProcessTime>();
+  #lastReadId = 0;
   #cluster: Cluster | null = null;
   #world: World | null = null;
 
@@ -60,6 +83,10 @@ export class Whole implements Checker {
     if (isLazy) this.watch.count("lazy mode");
     this.signsBeforeCommit = dice.chance(0.15);
     if (this.signsBeforeCommit) this.watch.count("signing before commit");
+    this.#threadStalls = {
+      rate: dice.chance(0.4) ? 0 : dice.magnitude(0.001, 0.05),
+      maxMs: heartbeatMs * dice.magnitude(0.05, 4),
+    };
   }
 
   /** What a simulation of whole nodes is put together from. */
@@ -79,34 +106,66 @@ export class Whole implements Checker {
           this.nodeOf(node).client.goneUntilMs = 0;
         },
       },
+      lacksState: (node) => this.copies.lacksBlocks(node),
       within: (life, world, event) => this.#time.within(this.#timeOf(life, world), event),
-      checkers: ({ cluster, world }) => {
+      checkers: ({ cluster, world, ledger }) => {
         this.#cluster = cluster;
+        this.copies.begin(cluster.nodes);
         this.#world = world;
         new TxClients(this, cluster, world).begin();
+        new StateClients(this, cluster, world).begin();
         this.#trouble(cluster, world);
-        return [this.watch, this];
+        return [
+          new Snapshots(ledger, { holdHashes: false }),
+          this,
+          this.watch,
+          this.copies,
+          this.histories,
+        ];
       },
     };
   }
 
+  /** Below 0: those of clients that ask drivers themselves are above. */
+  nextReadId(): number {
+    return --this.#lastReadId;
+  }
+
+  /** For how long a thread of the node does not get to a message that comes now. */
+  threadStallMs(node: SimulatedNode): number {
+    const { rate, maxMs } = this.#threadStalls;
+    const { conditions, plan } = this.#world ?? raise();
+    const { threadDice } = this.nodeOf(node);
+    if (conditions !== plan.chaos || !threadDice.chance(rate)) return 0;
+    this.watch.count("thread busy");
+    return threadDice.between(0, maxMs);
+  }
+
+  /** Runs something as code of that process. */
+  within<T>(life: Life, run: () => T): T {
+    return this.#time.within(this.#timeOf(life, this.#world ?? raise()), run);
+  }
+
   nodeOf(node: SimulatedNode): WholeNode {
-    const known = this.#nodes.get(node) ?? new WholeNode();
+    const known = this.#nodes.get(node) ?? new WholeNode(node.dice);
     this.#nodes.set(node, known);
     return known;
   }
 
   wiped(node: SimulatedNode, losesState: boolean): void {
-    if (!losesState) return;
-    this.nodeOf(node).disk.wipe();
-    this.watch.forgotten(node);
+    if (losesState) this.#forget(node);
   }
 
-  /** What was told to stop is gone, or back: a stop comes to an end. */
+  /** What was told to stop is gone, or back: a stop comes to an end. And no log grows for ever. */
   owedBy(node: SimulatedNode): string | null {
     const host = node.life?.host;
     const isTerminating = host instanceof SequencerHost && host.isTerminating;
-    return isTerminating ? `${node.id} has stopped, as it was told to` : null;
+    if (isTerminating) return `${node.id} has stopped, as it was told to`;
+    const { snapshotEvery } = (this.#world ?? raise()).plan;
+    const sinceSnapshot = (host?.appliedIndex ?? 0) - (node.status?.snapshotIndex ?? 0);
+    // Its consensus thread hears a little late of what is applied.
+    if (sinceSnapshot <= 2 * snapshotEvery + 1) return null;
+    return `${node.id} has a snapshot of most of the ${sinceSnapshot} entries since its last one`;
   }
 
   #timeOf(life: Life, { schedule }: World): ProcessTime {
@@ -143,25 +202,31 @@ export class Whole implements Checker {
       .filter((host) => host instanceof SequencerHost);
   }
 
-  /** A request of one main thread to another. */
-  ask(life: Life, peerId: string, body: Uint8Array, timeoutMs: number): Promise<PeerReply> {
+  /** A request of one process to the main thread of another. */
+  ask(
+    life: Life,
+    { peerId, method, body, timeoutMs }: PeerRequest,
+    settle: (reply: PeerReply) => void,
+  ): void {
     const { schedule, conditions } = this.#world ?? raise();
     const { low, high } = conditions.network.latencyMs;
     const { dice } = life.node;
     const toThere = dice.between(low, high);
     const back = dice.between(low, high);
-    return new Promise((resolve) => {
-      const answer = (reply: PeerReply) => life.run("io", () => resolve(reply));
-      life.clock.at(life.clock.now() + timeoutMs, () => {
-        resolve({ kind: "failed", reason: "no answer in time", failure: "unanswered" });
-      });
-      schedule.after(toThere, () => {
-        const peer = this.reachableFrom(life.node).find((host) => host.nodeId === peerId);
-        if (peer === undefined) return;
-        peer.run(() => {
-          const status = peer.takeOffer(body);
-          const reply = { kind: "answered", status, body: new Uint8Array() } as const;
-          schedule.after(back, () => answer(reply));
+    let isSettled = false;
+    const settleOnce = (reply: PeerReply) => {
+      if (!isSettled) settle(reply);
+      isSettled = true;
+    };
+    life.clock.at(life.clock.now() + timeoutMs, () => {
+      settleOnce({ kind: "failed", reason: "no answer in time", failure: "unanswered" });
+    });
+    schedule.after(toThere, () => {
+      const peer = this.reachableFrom(life.node).find((host) => host.nodeId === peerId);
+      peer?.run(() => {
+        peer.answerPeer(method, body, (answer) => {
+          const reply = { kind: "answered", ...answer } as const;
+          schedule.after(back, () => life.run("io", () => settleOnce(reply)));
         });
       });
     });
@@ -209,6 +274,22 @@ export class Whole implements Checker {
     look();
   }
 
+  /** The disk of the blocks is replaced by an empty one, of a minority at a time; the log is on another, and stays. */
+  #loseBlocks(node: SimulatedNode, { nodes }: Cluster): void {
+    const lacking = nodes.filter((other) => other !== node && other.mayLackMemory).length;
+    if (lacking + 1 > nodes.length - majorityOf(nodes.length)) return;
+    node.crash("process");
+    this.watch.count("blocks lost");
+    this.#forget(node);
+    this.copies.lost(node);
+  }
+
+  #forget(node: SimulatedNode): void {
+    this.nodeOf(node).disk.wipe();
+    node.saved = nothingApplied;
+    this.watch.forgotten(node);
+  }
+
   #strike(
     kind: TroubleOfWholes,
     node: SimulatedNode,
@@ -241,6 +322,8 @@ export class Whole implements Checker {
         if (host instanceof SequencerHost) host.run(() => host.failStore());
         return;
       }
+      case "blocks-lost":
+        return this.#loseBlocks(node, cluster);
       case "rolling-restart":
         return this.#restartInTurn(cluster.nodes, world);
       default:
@@ -258,6 +341,7 @@ const troubles = [
   "store-stalls",
   "store-fails",
   "rolling-restart",
+  "blocks-lost",
 ] as const;
 
 type TroubleOfWholes = (typeof troubles)[number];
