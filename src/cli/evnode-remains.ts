@@ -46,9 +46,12 @@ export function evnodeProblems({ config, settings }: Facts): readonly Problem[] 
   return problems;
 }
 
+/** null also where there is no telling: whoever opens the directory says what is wrong with it. */
 function badgerBelow(directory: string): string | null {
-  if (!existsSync(directory)) return null;
-  const folders = readdirSync(directory, { withFileTypes: true }).filter((at) => at.isDirectory());
-  const found = folders.find(({ name }) => existsSync(join(directory, name, blockFile)));
-  return found === undefined ? null : join(directory, found.name);
+  try {
+    const folders = readdirSync(directory).map((name) => join(directory, name));
+    return folders.find((folder) => existsSync(join(folder, blockFile))) ?? null;
+  } catch {
+    return null;
+  }
 }

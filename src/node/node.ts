@@ -10,6 +10,7 @@ import type { Executor } from "../execution/executor.ts";
 import type { RootLogger } from "../observability/logger.ts";
 import { createMetrics } from "../observability/metrics.ts";
 import { Narrator } from "../observability/narrate.ts";
+import type { StartingServer } from "../rpc/starting-server.ts";
 import type { Sequencer } from "../sequencer/sequencer.ts";
 import type { BlockStore } from "../storage/block-store.ts";
 import { lockDirectory, openBlockStore } from "../storage/open-block-store.ts";
@@ -35,7 +36,7 @@ import { createP2p } from "./wire-p2p.ts";
 import { createPruner } from "./wire-pruning.ts";
 import { createRepairer } from "./wire-repair.ts";
 import { createSequencer } from "./wire-sequencer.ts";
-import { createMetricsServer, createRpc } from "./wire-servers.ts";
+import { createMetricsServer, createRpc, createStartingServer } from "./wire-servers.ts";
 
 export interface NodeDependencies {
   readonly log: RootLogger;
@@ -71,6 +72,8 @@ export class Node {
   #stopped: Promise<void> = Promise.resolve();
   #parts: Parts | null = null;
   #rpcAddress: Listening | null = null;
+  /** On the address of HTTP until that is served; null if there was nothing to wait for. */
+  #startingServer: StartingServer | null = null;
 
   constructor(options: NodeOptions, { log, onFailure }: NodeDependencies) {
     const { config, home, version } = options;
@@ -199,6 +202,7 @@ export class Node {
       ethereum: wallets,
     });
     const rpc = createRpc(context, view);
+    await this.#startingServer?.stop();
     this.#rpcAddress = await rpc.start();
     this.#began("rpc", () => rpc.stop());
     const pruner = createPruner(context, { store, kv, consensus });
@@ -256,7 +260,16 @@ export class Node {
   }
 
   #untilAvailable<T>(ask: () => Promise<T>): Promise<T> {
-    return untilAvailable(this.#context, this.#stopping.signal, ask);
+    const waits = () => this.#sayThatItStarts();
+    return untilAvailable(this.#context, this.#stopping.signal, { ask, waits });
+  }
+
+  /** Until HTTP is served, which may be a while after the execution client has answered. */
+  async #sayThatItStarts(): Promise<void> {
+    const server = createStartingServer(this.#context);
+    await server.start();
+    this.#startingServer = server;
+    this.#began("starting server", () => server.stop());
   }
 
   /** Before all that takes its time: what the node waits for is to be seen, too. */

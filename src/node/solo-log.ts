@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { decodeBlockPayload } from "../block/codec.ts";
 import { SignatureChecker } from "../block/sign.ts";
 import type { Height } from "../block/types.ts";
+import { ConfigError } from "../config/problem.ts";
 import type { Executor } from "../execution/executor.ts";
 import type { LogReader } from "../raft/ready.ts";
 import type { Entry } from "../raft/types.ts";
@@ -41,11 +42,7 @@ export async function applySoloLog(
     const blocks = blocksAbove(from, raftStore.log);
     const [first, last] = [blocks.at(0), blocks.at(-1)];
     if (first === undefined || last === undefined) return;
-    if (first.height > from + 1) {
-      const facts = { log: directory, height: from, firstHeight: first.height };
-      context.log.warn(facts, beginsAbove);
-      return;
-    }
+    if (first.height > from + 1) throw beginsAbove(directory, from, first.height, last.height);
     const entries = blocks.map(({ entry }) => entry);
     await apply(context, { store, executor }, entries, signal);
     await store.flushed();
@@ -56,9 +53,17 @@ export async function applySoloLog(
   }
 }
 
-/** It is a leftover: this member's blocks and its raft_dir were moved away later, for a damaged disk or to begin anew. */
-const beginsAbove =
-  "the single sequencer's log begins above this node's blocks: it is left alone, and other members have the blocks between";
+/** This member's blocks were moved away, for a damaged disk or to begin anew, and this log was left behind. */
+function beginsAbove(directory: string, height: Height, first: Height, last: Height): ConfigError {
+  const has = height === 0 ? "none of the blocks before" : `blocks up to ${height} only`;
+  const message =
+    `${directory} is the log of a single sequencer with the blocks ${first} to ${last}, and this node has ${has}. ` +
+    "If other members hold the chain, move that directory away, too: the blocks come from them. If none does, " +
+    "bring the block data back from a backup: without it these heights would be signed a second time";
+  return new ConfigError([
+    { severity: "error", origin: { kind: "default" }, key: "db_path", message },
+  ]);
+}
 
 interface LoggedBlock {
   readonly height: Height;

@@ -9,7 +9,6 @@ import { ExecutionError } from "../execution/errors.ts";
 import type { Executor } from "../execution/executor.ts";
 import { KvExecutor } from "../execution/kv.ts";
 import type { NodeContext } from "./context.ts";
-import { createStartingServer } from "./wire-servers.ts";
 
 export interface Execution {
   readonly executor: Executor;
@@ -70,26 +69,21 @@ function createEngine({ options, log, metrics }: NodeContext): EngineExecutor {
 }
 
 /**
- * What `ask` answers, once the executor is there to answer; meanwhile this node says so to whoever asks it. Throws what no
+ * What `ask` answers, once the executor is there to answer; `waits` is called if it is not there at once. Throws what no
  * wait can mend, or once `signal` aborts.
  */
 export async function untilAvailable<T>(
   context: NodeContext,
   signal: AbortSignal,
-  ask: () => Promise<T>,
+  { ask, waits }: { readonly ask: () => Promise<T>; readonly waits: () => Promise<void> },
 ): Promise<T> {
   try {
     return await ask();
   } catch (error) {
     if (!isTransient(error) || signal.aborted) throw error;
   }
-  const server = createStartingServer(context);
-  await server.start();
-  try {
-    return await whenItAnswers(context, signal, ask);
-  } finally {
-    await server.stop();
-  }
+  await waits();
+  return await whenItAnswers(context, signal, ask);
 }
 
 async function whenItAnswers<T>(

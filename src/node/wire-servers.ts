@@ -13,7 +13,7 @@ const jsonRpcFrameBytes = 1024;
 
 /** For as long as `createRpc`'s cannot answer. */
 export function createStartingServer({ options }: NodeContext): StartingServer {
-  const reason = "it waits for its execution client, and its log says why";
+  const reason = "it has to wait for its execution client, as its log says";
   return new StartingServer({ ...rpcAddressOf(options.config), reason });
 }
 

@@ -1,4 +1,7 @@
-/** The consensus thread's event-loop delay for Prometheus: it is reported several times between two scrapes, and the worst counts. */
+/**
+ * The consensus thread's event-loop delay for Prometheus: it is reported several times between two scrapes, and the worst
+ * counts. Of two Prometheus servers each sees what came since either of them asked.
+ */
 
 import type { EventLoopDelaySample } from "../observability/event-loop-delay.ts";
 import type { Metrics } from "../observability/metrics.ts";

@@ -7,6 +7,7 @@ import { Registry } from "prom-client";
 import type { MetricMaker } from "./metric-maker.ts";
 import { collectProcessMetrics, metricMaker } from "./metric-maker.ts";
 import { operationSeconds, raftMetrics } from "./metrics-raft.ts";
+import { setRole } from "./state-gauge.ts";
 
 export interface MetricsOptions {
   /** `instrumentation.namespace`. */
@@ -45,6 +46,8 @@ export function createMetrics({ namespace, chainId, nodeId, version }: MetricsOp
   };
   metrics.process.buildInfo.set({ version }, 1);
   beginSeries(metrics);
+  // Nobody leads as long as no member has come so far that it could: that is an alert.
+  setRole(metrics, "follower");
   collectProcessMetrics(registry);
   return metrics;
 }

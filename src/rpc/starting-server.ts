@@ -41,6 +41,9 @@ export class StartingServer {
       const fail = (error: Error) => reject(listenError(error, `${host}:${port}`));
       server.once("error", fail);
       server.listen({ host: host === "localhost" ? "127.0.0.1" : host, port }, () => {
+        server.off("error", fail);
+        // A connection that could not be accepted, for want of descriptors: its client tries again.
+        server.on("error", () => {});
         const address = server.address();
         resolve(typeof address === "object" && address !== null ? address.port : port);
       });

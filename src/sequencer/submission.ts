@@ -20,6 +20,8 @@ export interface SubmissionOptions {
 }
 
 const sweepMs = 50;
+/** A client that sends again does so soon. */
+const letGoMax = 10_000;
 
 type TxRules = Pick<Executor, "checkTx" | "identityOf" | "screenTx">;
 
@@ -33,6 +35,8 @@ export class Submissions {
   /** In the order in which they came. */
   readonly #waiting = new Map<Waiter, PendingTx>();
   readonly #digests = new WeakMap<PendingTx, string>();
+  /** Those that nobody here waits for any more, and that a leader may have: their clients may send them again. */
+  readonly #letGo = new Set<string>();
   #tickedMs = performance.now();
   #ledMs = 0;
   #leaderlessMs = 0;
@@ -103,7 +107,7 @@ export class Submissions {
   restore(kept: Iterable<{ readonly txId: Uint8Array; readonly tx: Uint8Array }>): void {
     for (const { txId, tx } of kept) {
       if (this.#store.txLocation(txId) === null) {
-        Object.assign(this.#pend(txId, tx), { isDurable: true, isRestored: true });
+        Object.assign(this.#pend(txId, tx), { isDurable: true, hasWaitedBefore: true });
       } else this.#store.dropTx(txId);
     }
   }
@@ -116,8 +120,7 @@ export class Submissions {
   foundUnidentified({ height, data }: UnidentifiedBlock): void {
     const suspects = new Map<string, PendingTx[]>();
     for (const pending of this.#pool) {
-      const mayBeIn = pending.isRestored || mayBeWithLeader(pending);
-      if (!mayBeIn || pending.origin === "peer") continue;
+      if (!mayBeWithLeader(pending) || pending.origin === "peer") continue;
       const name = this.#digestOf(pending);
       const equals = suspects.get(name);
       if (equals === undefined) suspects.set(name, [pending]);
@@ -146,6 +149,7 @@ export class Submissions {
     const known = this.#pool.get(id);
     if (known !== null) this.#pool.keepFor(known, "client");
     const pending = known ?? this.#pool.add({ id, tx, origin: "client", isDurable: false });
+    if (this.#letGo.has(toHex(id))) pending.hasWaitedBefore = true;
     this.#onAdded();
     return pending;
   }
@@ -228,17 +232,25 @@ export class Submissions {
     this.#giveUp(pending, [...pending.waiters], reason);
   }
 
+  #rememberLetGo(id: Uint8Array): void {
+    this.#letGo.add(toHex(id));
+    const [oldest] = this.#letGo;
+    if (oldest !== undefined && this.#letGo.size > letGoMax) this.#letGo.delete(oldest);
+  }
+
   #giveUp(pending: PendingTx, waiters: readonly Waiter[], reason: string): void {
     const hasOtherKeepers = pending.origin !== "client" || pending.waiters.size > waiters.length;
     const staysHere = pending.isDurable || hasOtherKeepers;
     const mayCommit = staysHere || mayBeWithLeader(pending) || this.#isShared(pending.tx);
     for (const waiter of waiters) waiter.settle({ kind: "unavailable", reason, mayCommit });
-    if (!pending.isDurable && pending.waiters.size === 0) this.#pool.release(pending, "client");
+    if (pending.isDurable || pending.waiters.size > 0) return;
+    if (mayBeWithLeader(pending)) this.#rememberLetGo(pending.id);
+    this.#pool.release(pending, "client");
   }
 }
 
-function mayBeWithLeader({ offers, isBeingOffered }: PendingTx): boolean {
-  return offers > 0 || isBeingOffered;
+function mayBeWithLeader({ offers, isBeingOffered, hasWaitedBefore }: PendingTx): boolean {
+  return offers > 0 || isBeingOffered || hasWaitedBefore;
 }
 
 /** Two equal transactions without a key are two transactions; a retry within the cluster is not. */

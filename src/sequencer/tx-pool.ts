@@ -29,8 +29,8 @@ export interface PendingTx {
   origin: "client" | "peer" | "both";
   /** Kept on disk until it is committed (`wait=accept`). */
   isDurable: boolean;
-  /** It waited here before this process began: a leader may have been offered it then. */
-  isRestored: boolean;
+  /** It waited here before, in this process or an earlier one: a leader may have been offered it then. */
+  hasWaitedBefore: boolean;
   readonly waiters: Set<Waiter>;
   /** By a monotonic clock, since this process started. */
   readonly addedAtMs: number;
@@ -103,7 +103,7 @@ export class TxPool {
   /** Takes a transaction in that is not there yet. The caller has checked for room. */
   add(tx: Pick<PendingTx, "id" | "tx" | "origin" | "isDurable">): PendingTx {
     const untried = {
-      isRestored: false,
+      hasWaitedBefore: false,
       addedAtMs: performance.now(),
       offeredTerm: null,
       offers: 0,

@@ -50,7 +50,7 @@ export function corrupt(place: Place, problem: string, cause?: unknown): Storage
     { code: "STORAGE_CORRUPT", ...place },
     `${place.path} is damaged: ${place.database} ${place.key} ${problem}. ` +
       "Check the disk, then move the node's raft directory and block data away and start again: " +
-      "it comes back from its peers.",
+      "it comes back from its peers. Never do that on two members at a time.",
     { cause },
   );
 }

@@ -256,9 +256,12 @@ async function expectRefusal(mistake: Mistake): Promise<void> {
   copyHome(chain.place.home, path);
   spoil?.(path);
   const before = fingerprint(path);
-  // All copies of the home would listen on one port, at the same time.
-  const port = flag("p2p.listen_address", "/ip4/127.0.0.1/tcp/0");
-  const ended = await evm(["start", `--home=${path}`, port, ...flags], environment);
+  // All copies of the home would listen on the same ports, at the same time.
+  const ports = [
+    flag("p2p.listen_address", "/ip4/127.0.0.1/tcp/0"),
+    flag("instrumentation.prometheus_listen_addr", "127.0.0.1:0"),
+  ];
+  const ended = await evm(["start", `--home=${path}`, ...ports, ...flags], environment);
   expect(ended, ended.said).toMatchObject({ code });
   for (const sentence of says) expect(ended.said).toMatch(sentence);
   if (never !== undefined) expect(ended.said).not.toMatch(never);

@@ -9,10 +9,8 @@ import { loadConfig } from "../../src/config/load.ts";
 import { LocalCluster } from "../../src/devnet/local-cluster.ts";
 import { Node } from "../../src/node/node.ts";
 import { openHome } from "../../src/node/open-home.ts";
-import type { LogSink } from "../../src/observability/log-sink.ts";
 import { createLogger } from "../../src/observability/logger.ts";
 import { until } from "../e2e/harness/until.ts";
-import { MemorySink } from "../observability/memory-sink.ts";
 
 let directory: string;
 let home: string;
@@ -30,10 +28,9 @@ interface Wish {
   readonly isMember: boolean;
   /** How much of the log stays; all of it unless it is given. */
   readonly environment?: Readonly<Record<string, string>>;
-  readonly sink?: LogSink;
 }
 
-async function nodeOf({ isMember, environment = {}, sink }: Wish): Promise<Node> {
+async function nodeOf({ isMember, environment = {} }: Wish): Promise<Node> {
   const { config } = loadConfig({
     home,
     flags: { settings: [], problems: [] },
@@ -47,10 +44,7 @@ async function nodeOf({ isMember, environment = {}, sink }: Wish): Promise<Node>
     adminToken: null,
     jwtSecret: null,
   };
-  const log =
-    sink === undefined
-      ? createLogger({ level: "error", format: "text" })
-      : createLogger({ level: "warn", format: "text" }, { sink });
+  const log = createLogger({ level: "error", format: "text" });
   return new Node(options, { log, onFailure: (error) => expect.fail(String(error)) });
 }
 
@@ -106,16 +100,18 @@ it("begins above the blocks that are in its own log alone", async () => {
   expect(await hashesOf({ isMember: true }, height)).toEqual(before);
 });
 
-it("leaves a log alone that begins above the blocks: they were moved away, and come from other members", async () => {
+it("does not begin beside a log whose blocks were moved away: it would sign their heights again", async () => {
   const environment = { EVNODE_RAFT_SNAPSHOT_THRESHOLD: "10", EVNODE_RAFT_TRAILING_LOGS: "5" };
   await run({ isMember: false, environment }, 60);
   const data = join(home, "data");
   for (const name of readdirSync(data).filter((file) => /^(blocks|kv)\.mdb/.test(file))) {
     rmSync(join(data, name));
   }
-  const sink = new MemorySink();
-  await run({ isMember: true, sink }, 3);
-  expect(sink.lines.filter((line) => line.includes("solo-raft"))).toEqual([
-    expect.stringMatching(/WRN .*the single sequencer's log begins above .* height=0 first/),
-  ]);
+  const node = await nodeOf({ isMember: true });
+  const refused =
+    /db_path: .*solo-raft is the log of a single sequencer with the blocks \d+ to \d+, and this node has none of the blocks before\. If other members/;
+  await expect(node.start()).rejects.toThrow(refused);
+  // With other members' blocks, or with nothing at all, it is as any new one.
+  rmSync(join(data, "solo-raft"), { recursive: true });
+  await run({ isMember: true }, 3);
 });

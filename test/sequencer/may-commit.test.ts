@@ -101,3 +101,17 @@ it("one that another client of this node waits for may commit", async () => {
   leads(sequencer, log, 2);
   expect(await second.outcome).toMatchObject({ kind: "committed" });
 });
+
+it("one that is sent again, and was being offered when its first client went away, may commit", async () => {
+  log.replyToOffer = new Promise(() => {});
+  follows(sequencer, log, 2, "b");
+  const first = send();
+  await until(() => log.offers.length === 1);
+  first.goAway();
+  await first.outcome;
+  follows(sequencer, log, 3, null);
+  const second = send();
+  await until(() => sequencer.pool.size === 1);
+  second.goAway();
+  expect(await second.outcome).toMatchObject({ kind: "unavailable", mayCommit: true });
+});

@@ -17,6 +17,7 @@ import type { Checker } from "./checker.ts";
 const bytesMax = bytesInFlightMax + payloadMaxBytes;
 
 interface Append {
+  readonly prevIndex: LogIndex;
   readonly lastIndex: LogIndex;
   readonly bytes: number;
 }
@@ -41,7 +42,7 @@ export class InFlight implements Checker {
     const pipelines = this.#pipelines.get(node.id);
     const known = pipelines?.get(to);
     const appends = known?.term === term ? known.appends : [];
-    appends.push({ lastIndex: prev.index + entries.length, bytes });
+    appends.push({ prevIndex: prev.index, lastIndex: prev.index + entries.length, bytes });
     pipelines?.set(to, { term, appends });
     const sumBytes = appends.reduce((sum, append) => sum + append.bytes, 0);
     if (appends.length <= appendsInFlightMax && sumBytes <= bytesMax) return;
@@ -52,9 +53,15 @@ export class InFlight implements Checker {
   }
 
   receiving(node: SimulatedNode, message: Message): void {
-    if (message.kind !== "appendEntriesResponse") return;
     const pipeline = this.#pipelines.get(node.id)?.get(message.from);
-    if (pipeline === undefined || message.term !== pipeline.term) return;
+    if (pipeline === undefined) return;
+    if (message.kind === "heartbeatResponse") {
+      // It has lost its disk: in this very step its leader begins to probe.
+      const [first] = pipeline.appends;
+      if (first !== undefined && message.lastLogIndex < first.prevIndex) pipeline.appends = [];
+      return;
+    }
+    if (message.kind !== "appendEntriesResponse" || message.term !== pipeline.term) return;
     // From here on the leader looks for the last common entry, one request at a time.
     if (!message.success) pipeline.appends = [];
     pipeline.appends = pipeline.appends.filter(({ lastIndex }) => lastIndex > message.matchIndex);

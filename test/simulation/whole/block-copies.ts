@@ -86,6 +86,8 @@ export class BlockCopies implements Checker {
 
   #check(when: string): void {
     const needed = majorityOf(this.#nodes.length);
+    // What a node has got back it may lose again, and that is another loss.
+    for (const node of this.#nodes) if (!this.lacksBlocks(node)) this.#lostThrough.delete(node);
     // Blocks have no gap on any disk: up to here there are enough of them, whatever the logs hold.
     const held = this.#nodes.map((node) => this.#heldBy(node)).sort((a, b) => b - a);
     for (let height = (held[needed - 1] ?? 0) + 1; height <= this.#entries.length; height++) {
