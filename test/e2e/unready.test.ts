@@ -46,6 +46,7 @@ it(`another leads when the leader dies, ${rounds} times, and it takes no part bu
   await kill(first);
   let lagging = first;
   const behind: number[] = [];
+  let indispensable = 0;
   for (let round = 1; round <= rounds; round++) {
     await startBehind(lagging);
     const { leader, blocks } = await untilLags(lagging, cluster);
@@ -54,15 +55,23 @@ it(`another leads when the leader dies, ${rounds} times, and it takes no part bu
     const tail = new LogTail(lagging);
     await kill(leader);
     const next = await producingLeader(cluster, [leader]);
-    expect(next.id, `round ${round}`).toBe(ready?.id);
-    expect(await unreadyReason(lagging), `round ${round}`).toMatch(/executed again/);
-    expect(tail.has(leads), `round ${round}`).toBe(false);
+    // Where the last block was on its disk and the dead one's only, nobody can lead without it.
+    const itsLogIsLongest = new RegExp(
+      `rejecting pre-vote request candidate=${ready?.id} .*its log is behind`,
+    );
+    if (tail.has(itsLogIsLongest)) indispensable++;
+    else {
+      expect(next.id, `round ${round}`).toBe(ready?.id);
+      expect(await unreadyReason(lagging), `round ${round}`).toMatch(/executed again/);
+      expect(tail.has(leads), `round ${round}`).toBe(false);
+    }
     // It comes up to date now, and he who was killed will be the one that is behind.
     lagging.signal("SIGUSR2");
     const recovering = lagging;
     await until(`${lagging.id} is ready`, async () => (await unreadyReason(recovering)) === null);
     lagging = leader;
   }
+  expect(indispensable, "rounds that show nothing").toBeLessThan(rounds);
   await lagging.start();
   await untilAllFollow(cluster);
   report(
