@@ -1,12 +1,6 @@
 /** `evm net-info`: who this node is to its peers, from its key; and of a running node, whom it sees. */
 
-import { type Command, Option } from "commander";
-import {
-  formatSocketAddress,
-  isWildcardHost,
-  parseSocketAddress,
-  type SocketAddress,
-} from "../config/address.ts";
+import type { Command } from "commander";
 import { resolveHome } from "../config/load.ts";
 import { ConfigError } from "../config/problem.ts";
 import type { NodeConfig } from "../config/schema.ts";
@@ -14,6 +8,8 @@ import { homeLayout } from "../home/layout.ts";
 import { readNodeKey } from "../home/node-key.ts";
 import { askNode, type LiveNode } from "./ask-node.ts";
 import { type CliContext, loadContextConfig } from "./context.ts";
+import { localAddress } from "./local-address.ts";
+import { type OutputFlags, outputOption } from "./output-option.ts";
 
 export function registerNetInfoCommand(program: Command, context: CliContext): void {
   program
@@ -21,10 +17,8 @@ export function registerNetInfoCommand(program: Command, context: CliContext): v
     .description(
       "print peer_id, also before the first start; of a running node, addresses and peers",
     )
-    .addOption(
-      new Option("-o, --output <format>", "text or json").choices(["text", "json"]).default("text"),
-    )
-    .action(({ output }: { output: string }) => netInfo(context, output === "json"));
+    .addOption(outputOption())
+    .action(({ output }: OutputFlags) => netInfo(context, output === "json"));
 }
 
 async function netInfo(context: CliContext, asJson: boolean): Promise<void> {
@@ -56,16 +50,6 @@ function configOrNull(context: CliContext): NodeConfig | null {
     context.warn(`evm: warning: ${error.message}`);
     return null;
   }
-}
-
-/** Where this machine reaches a server that listens on `address`. */
-function localAddress(address: string): string {
-  const parsed = parseSocketAddress(address);
-  if (!parsed.ok) return address;
-  const { host, port }: SocketAddress = parsed.value;
-  const isIpv6 = host.includes(":");
-  const dialled = isWildcardHost(host) ? (isIpv6 ? "::1" : "127.0.0.1") : host;
-  return formatSocketAddress({ host: dialled, port });
 }
 
 function withPeerId(address: string, peerId: string): string {

@@ -1,6 +1,7 @@
 /** All commands, and how a command line becomes an exit code. */
 
 import { Command, CommanderError } from "commander";
+import { registerClusterCommand } from "./cluster.ts";
 import { registerConfigCommand } from "./config.ts";
 import { type CliContext, isDebugging, type RegisterCommand } from "./context.ts";
 import { registerDevnetCommand } from "./devnet.ts";
@@ -18,6 +19,7 @@ const commands: readonly RegisterCommand[] = [
   registerInitCommand,
   registerStartCommand,
   registerNetInfoCommand,
+  registerClusterCommand,
   registerKeysCommand,
   registerConfigCommand,
   registerDevnetCommand,

@@ -35,9 +35,7 @@ function isBug(error: unknown): boolean {
 export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof InvariantError) return exitCodes.broken;
   if (error instanceof ConfigError) return exitCodes.config;
-  if (error instanceof CliError) {
-    return error.code === "CLI_USAGE" ? exitCodes.usage : exitCodes.unavailable;
-  }
+  if (error instanceof CliError) return cliExitCode(error.code);
   if (error instanceof HomeError) {
     return error.code === "HOME_IO" ? exitCodes.io : exitCodes.config;
   }
@@ -53,6 +51,18 @@ export function exitCodeOf(error: unknown): ExitCode {
     return error.code === "BLOCK_DAMAGED" ? exitCodes.io : exitCodes.broken;
   }
   return isSystemError(error) ? exitCodes.io : exitCodes.broken;
+}
+
+function cliExitCode(code: CliError["code"]): ExitCode {
+  switch (code) {
+    case "CLI_USAGE":
+      return exitCodes.usage;
+    case "CLI_UNAUTHORIZED":
+      return exitCodes.config;
+    case "CLI_UNAVAILABLE":
+    case "CLI_STRAY":
+      return exitCodes.unavailable;
+  }
 }
 
 function devnetExitCode(code: DevnetError["code"]): ExitCode {

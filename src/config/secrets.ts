@@ -85,7 +85,7 @@ export function requireJwtSecret(config: NodeConfig, environment: Environment): 
 
 /** The token of admin requests; null if none is given, which leaves them to loopback. */
 export function resolveAdminToken(
-  config: NodeConfig,
+  config: { readonly rpc: Pick<NodeConfig["rpc"], "adminToken" | "adminTokenFile"> },
   environment: Environment,
 ): ResolvedSecret | null {
   return choose("rpc.admin_token", [

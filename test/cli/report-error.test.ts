@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { InvariantError } from "../../src/base/assert.ts";
-import { CliError, usageError } from "../../src/cli/errors.ts";
+import { CliError, unavailable, usageError } from "../../src/cli/errors.ts";
 import { describeFailure, exitCodeOf } from "../../src/cli/report-error.ts";
 import { ConfigError } from "../../src/config/problem.ts";
 import { ioError, missing } from "../../src/home/errors.ts";
@@ -16,6 +16,8 @@ describe("exitCodeOf", () => {
   it.each<[string, unknown, number]>([
     ["usage", usageError("x"), 64],
     ["an exception of nobody's", new CliError({ code: "CLI_STRAY" }, ""), 69],
+    ["nodes that do not answer", unavailable("x"), 69],
+    ["a wrong admin token", new CliError({ code: "CLI_UNAUTHORIZED" }, ""), 78],
     ["configuration", new ConfigError([]), 78],
     ["a file of the home that is missing", missing("/x", ""), 78],
     ["a file of the home that cannot be read", ioError("read", "/x", systemError), 74],

@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { defined } from "../../src/base/assert.ts";
 import type { LocalNode } from "../../src/devnet/local-node.ts";
+import { evm } from "../cli/evm.ts";
 import { readBlock } from "./harness/chain.ts";
 import { endCleanly, producingLeader, startCluster } from "./harness/cluster.ts";
 import { hasStrace, type SystemCall, trace } from "./harness/strace.ts";
@@ -119,14 +120,11 @@ async function hasAcknowledged(leader: LocalNode, followerId: string, index: num
   return (nodes.find(({ id }) => id === followerId)?.matchIndex ?? 0) >= index;
 }
 
-/** Asks for a transfer of leadership; resolves once it is done. */
-async function handOver(leader: LocalNode, targetId: string): Promise<void> {
-  const response = await fetch(`${leader.rpcUrl}/admin/transfer-leader`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ target_id: targetId }),
-  });
-  if (!response.ok) throw new Error(`not handed over: ${await response.text()}`);
+/** As an operator does it; resolves once another leads. */
+async function handOver({ place }: LocalNode, targetId: string): Promise<void> {
+  const args = ["cluster", "transfer-leader", targetId, `--home=${place.home}`];
+  const { exitCode, stderr } = await evm([...args, "--rpc", `${place.host}:${place.rpcPort}`]);
+  if (exitCode !== 0) throw new Error(`not handed over: ${stderr}`);
 }
 
 /** Transactions that are found in a trace by their text, several times over in case a page ends within it. */
