@@ -1,6 +1,7 @@
 /** What a running node says of itself over HTTP. */
 
 import { z } from "zod";
+import { exchangeJson } from "./exchange-json.ts";
 
 export interface LiveNode {
   readonly height: string;
@@ -33,7 +34,7 @@ const netInfo = z.object({
 });
 
 /** A node on this machine answers at once, or is not there. */
-const answerTimeoutMs = 1500;
+const timeoutMs = 1500;
 
 /** Null if nobody answers at `address`, or somebody with another peer id. */
 export async function askNode(address: string, peerId: string): Promise<LiveNode | null> {
@@ -54,12 +55,6 @@ export async function askNode(address: string, peerId: string): Promise<LiveNode
 
 /** The JSON of an answer; null for whatever goes wrong, since that is what not running looks like. */
 async function get(address: string, path: string): Promise<unknown> {
-  try {
-    const answer = await fetch(`http://${address}${path}`, {
-      signal: AbortSignal.timeout(answerTimeoutMs),
-    });
-    return answer.ok ? await answer.json() : null;
-  } catch {
-    return null;
-  }
+  const exchange = await exchangeJson({ address, path, timeoutMs });
+  return exchange.kind === "answered" && exchange.status === 200 ? exchange.body : null;
 }

@@ -1,5 +1,6 @@
 /** A cluster in words: the sum of it, and the table of its members. Pure. */
 
+import { majorityOf } from "../raft/quorum.ts";
 import {
   type Asked,
   type Cluster,
@@ -30,7 +31,7 @@ export interface ClusterSum {
 export function sumUp(asked: readonly Asked[], { cluster }: ClusterAnswer): ClusterSum {
   const voters = cluster.nodes.filter(({ suffrage }) => suffrage === "voter");
   const healthy = voters.filter(({ health }) => health === "Healthy").length;
-  const majority = Math.floor(voters.length / 2) + 1;
+  const majority = majorityOf(voters.length);
   const { leaderId, term, commitIndex } = cluster;
   return {
     leaderId,

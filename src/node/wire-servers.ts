@@ -12,9 +12,9 @@ import { rpcMetrics } from "./rpc-metrics.ts";
 const jsonRpcFrameBytes = 1024;
 
 /** For as long as `createRpc`'s cannot answer. */
-export function createStartingServer({ options }: NodeContext): StartingServer {
+export function createStartingServer({ options, log }: NodeContext): StartingServer {
   const reason = "it has to wait for its execution client, as its log says";
-  return new StartingServer({ ...rpcAddressOf(options.config), reason });
+  return new StartingServer({ ...rpcAddressOf(options.config), reason, log: log.child("rpc") });
 }
 
 function rpcAddressOf({ rpc }: NodeConfig): { readonly host: string; readonly port: number } {

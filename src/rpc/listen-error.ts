@@ -1,8 +1,23 @@
-/** Why the server cannot listen, in words that name the setting to change. */
+/** Why a server cannot listen, or accept, in words that say what to change. */
 
+import type { Server } from "node:net";
 import { RpcError } from "./errors.ts";
+import { type RpcLogger, strangerLogIntervalMs } from "./options.ts";
 
-export function listenError(cause: unknown, address: string): RpcError {
+/** Without a listener, running out of file descriptors would end the process. */
+export function logAcceptFailures(server: Server, log: RpcLogger): void {
+  server.on("error", (error) => {
+    log
+      .every("accept", strangerLogIntervalMs)
+      ?.error({ error: error.message }, "cannot accept connections; raise LimitNOFILE");
+  });
+}
+
+export function listenError(
+  cause: unknown,
+  { host, port }: { readonly host: string; readonly port: number },
+): RpcError {
+  const address = `${host.includes(":") ? `[${host}]` : host}:${port}`;
   const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
   if (code === "EADDRINUSE") {
     const advice = `rpc.address ${address} is in use by another process. Stop it, or set rpc.address to a free port.`;

@@ -10,7 +10,7 @@ import { clientErrorHandler } from "./client-errors.ts";
 import { answerUnknown } from "./endpoints.ts";
 import { Refusal } from "./errors.ts";
 import { createRefusalOf, type RefusalOf } from "./failures.ts";
-import { listenError } from "./listen-error.ts";
+import { listenError, logAcceptFailures } from "./listen-error.ts";
 import {
   defaultRpcLimits,
   type RpcLimits,
@@ -65,7 +65,7 @@ class HttpServer implements RpcServer {
       await this.#app.listen({ host: host === "localhost" ? "127.0.0.1" : host, port });
     } catch (error) {
       await this.#app.close();
-      throw listenError(error, `${host.includes(":") ? `[${host}]` : host}:${port}`);
+      throw listenError(error, { host, port });
     }
     this.#watchListener();
     const address = this.#app.server.address();
@@ -209,12 +209,7 @@ class HttpServer implements RpcServer {
         .every("connections", strangerLogIntervalMs)
         ?.warn({ connectionsMax: this.#limits.connectionsMax }, "refused a connection: too many");
     });
-    // Without a listener, running out of file descriptors would end the process.
-    this.#app.server.on("error", (error) => {
-      log
-        .every("accept", strangerLogIntervalMs)
-        ?.error({ error: error.message }, "cannot accept connections; raise LimitNOFILE");
-    });
+    logAcceptFailures(this.#app.server, log);
   }
 }
 

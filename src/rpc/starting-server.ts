@@ -6,7 +6,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { type Answer, refusalAnswer, text } from "./answer.ts";
 import { Refusal } from "./errors.ts";
-import { listenError } from "./listen-error.ts";
+import { listenError, logAcceptFailures } from "./listen-error.ts";
+import type { RpcLogger } from "./options.ts";
 
 export interface StartingServerOptions {
   /** The two parts of `rpc.address`. */
@@ -14,6 +15,7 @@ export interface StartingServerOptions {
   readonly port: number;
   /** What the node waits for, as strangers may know it. */
   readonly reason: string;
+  readonly log: RpcLogger;
 }
 
 const connectionsMax = 64;
@@ -35,15 +37,14 @@ export class StartingServer {
 
   /** Resolves to the port it listens on; throws an RpcError if it cannot. */
   start(): Promise<number> {
-    const { host, port } = this.#options;
+    const { host, port, log } = this.#options;
     const server = this.#server;
     return new Promise((resolve, reject) => {
-      const fail = (error: Error) => reject(listenError(error, `${host}:${port}`));
+      const fail = (error: Error) => reject(listenError(error, { host, port }));
       server.once("error", fail);
       server.listen({ host: host === "localhost" ? "127.0.0.1" : host, port }, () => {
         server.off("error", fail);
-        // A connection that could not be accepted, for want of descriptors: its client tries again.
-        server.on("error", () => {});
+        logAcceptFailures(server, log);
         const address = server.address();
         resolve(typeof address === "object" && address !== null ? address.port : port);
       });

@@ -11,7 +11,7 @@ import type { Environment } from "../../src/config/environment-source.ts";
 import { readFlags } from "../../src/config/flag-source.ts";
 import type { RpcOptions } from "../../src/rpc/options.ts";
 import { StartingServer } from "../../src/rpc/starting-server.ts";
-import { startServer } from "../rpc/harness.ts";
+import { defaults, startServer } from "../rpc/harness.ts";
 import { MemoryNode } from "../rpc/memory-node.ts";
 import { type Ended, temporaryDirectory } from "./evm.ts";
 
@@ -276,7 +276,7 @@ describe("what is no node, or none yet", () => {
       "a node that starts",
       async () => {
         const reason = "geth does not answer";
-        const server = new StartingServer({ host: "127.0.0.1", port: 0, reason });
+        const server = new StartingServer({ ...defaults([]), reason });
         onTestFinished(() => server.stop());
         return `127.0.0.1:${await server.start()}`;
       },

@@ -6,8 +6,9 @@ import type { AddressInfo } from "node:net";
 import { expect, it, onTestFinished } from "vitest";
 import { RpcError } from "../../src/rpc/errors.ts";
 import { StartingServer } from "../../src/rpc/starting-server.ts";
+import { defaults } from "./harness.ts";
 
-const options = { host: "127.0.0.1", port: 0, reason: "it waits for something" };
+const options = { ...defaults([]), reason: "it waits for something" };
 
 it.each([
   ["GET", "/health/live", 200, "OK\n"],

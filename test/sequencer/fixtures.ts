@@ -3,6 +3,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { expect } from "vitest";
 import { toHex } from "../../src/base/bytes.ts";
 import { privateKeyFromSeed } from "../../src/block/ed25519.ts";
 import { BlockSigner, SignatureChecker } from "../../src/block/sign.ts";
@@ -236,6 +237,19 @@ export function startSequencer(
   sequencer.start(chain.store.keptTxs());
   sequencer.begin({ appliedIndex: chain.store.head.raftIndex, baseHeight });
   return { sequencer, recorded };
+}
+
+/** A sequencer on an empty chain of its own. `close` ends it, and fails if a task of it has failed. */
+export async function openSequencer() {
+  const chain = await openChain();
+  const log = new TestLog();
+  const { sequencer, recorded } = startSequencer(chain, log);
+  const close = async () => {
+    await sequencer.stop();
+    expect(recorded.failures).toEqual([]);
+    await chain.remove();
+  };
+  return { chain, log, sequencer, recorded, close };
 }
 
 /** The sequencer's node leads from now on. */

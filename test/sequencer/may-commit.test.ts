@@ -3,36 +3,21 @@
 import { afterEach, beforeEach, expect, it } from "vitest";
 import type { SubmitOutcome } from "../../src/block/submit.ts";
 import type { PeerReply } from "../../src/sequencer/ports.ts";
-import type { Sequencer } from "../../src/sequencer/sequencer.ts";
 import { idOfKey } from "../../src/sequencer/submission.ts";
 import { encodeTxBatch, offerStatus } from "../../src/sequencer/tx-batch.ts";
-import {
-  bytes,
-  follows,
-  leads,
-  openChain,
-  type Recorded,
-  startSequencer,
-  TestLog,
-  until,
-} from "./fixtures.ts";
+import { bytes, follows, leads, openSequencer, until } from "./fixtures.ts";
 
-let chain: Awaited<ReturnType<typeof openChain>>;
-let log: TestLog;
-let sequencer: Sequencer;
-let recorded: Recorded;
+type Opened = Awaited<ReturnType<typeof openSequencer>>;
+let chain: Opened["chain"];
+let log: Opened["log"];
+let sequencer: Opened["sequencer"];
+let close: Opened["close"];
 
 beforeEach(async () => {
-  chain = await openChain();
-  log = new TestLog();
-  ({ sequencer, recorded } = startSequencer(chain, log));
+  ({ chain, log, sequencer, close } = await openSequencer());
 });
 
-afterEach(async () => {
-  await sequencer.stop();
-  expect(recorded.failures).toEqual([]);
-  await chain.remove();
-});
+afterEach(() => close());
 
 const key = "k";
 

@@ -4,7 +4,6 @@ import { blockTransactionsMaxBytes } from "../../src/base/limits.ts";
 import { buildBlock } from "../../src/block/build.ts";
 import { decodeBlockPayload, encodeBlockPayload } from "../../src/block/codec.ts";
 import { SignatureChecker } from "../../src/block/sign.ts";
-import type { Sequencer } from "../../src/sequencer/sequencer.ts";
 import { idOfKey } from "../../src/sequencer/submission.ts";
 import { encodeTxBatch, offerStatus } from "../../src/sequencer/tx-batch.ts";
 import {
@@ -13,29 +12,25 @@ import {
   genesis,
   leads,
   openChain,
-  type Recorded,
+  openSequencer,
   signer,
   startSequencer,
   TestLog,
   until,
 } from "./fixtures.ts";
 
-let chain: Awaited<ReturnType<typeof openChain>>;
-let log: TestLog;
-let sequencer: Sequencer;
-let recorded: Recorded;
+type Opened = Awaited<ReturnType<typeof openSequencer>>;
+let chain: Opened["chain"];
+let log: Opened["log"];
+let sequencer: Opened["sequencer"];
+let recorded: Opened["recorded"];
+let close: Opened["close"];
 
 beforeEach(async () => {
-  chain = await openChain();
-  log = new TestLog();
-  ({ sequencer, recorded } = startSequencer(chain, log));
+  ({ chain, log, sequencer, recorded, close } = await openSequencer());
 });
 
-afterEach(async () => {
-  await sequencer.stop();
-  expect(recorded.failures).toEqual([]);
-  await chain.remove();
-});
+afterEach(() => close());
 
 const never = new AbortController().signal;
 

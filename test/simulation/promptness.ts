@@ -10,11 +10,11 @@ import type { Plan } from "./plan.ts";
 import { Violation } from "./violation.ts";
 
 /**
- * A silent leader is waited for up to two heartbeat timeouts, and votes may be split. Of 3,000 seeds the slowest took half
- * of its limit: there is room for bad luck, and none for a timeout of ten times the length.
+ * A silent leader is waited for up to two heartbeat timeouts, and votes may be split: of 21,000 seeds the unluckiest took
+ * two thirds of this. There is room for bad luck, and none for a timeout of ten times the length.
  */
 function electionsMs({ timeouts }: Plan): number {
-  return 4 * timeouts.electionMs + 4 * timeouts.heartbeatMs;
+  return 6 * timeouts.electionMs + 4 * timeouts.heartbeatMs;
 }
 
 /** Those that are not ready wait longer, and are kept from leading for a while (P5). */

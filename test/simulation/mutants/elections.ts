@@ -279,12 +279,12 @@ export const electionMutants: readonly Mutant[] = [
   }),
   mutant({
     id: "wide-spread",
-    breaks: "timeouts are drawn from ten times the spread",
+    breaks: "timeouts are drawn from thirty times the spread",
     edits: [
       {
         file: "raft/server.ts",
         find: "durationMs * (1 + this.dependencies.random())",
-        replace: "durationMs * (1 + 10 * this.dependencies.random())",
+        replace: "durationMs * (1 + 30 * this.dependencies.random())",
       },
     ],
     caughtAs: ["progress"],
