@@ -23,8 +23,8 @@ try {
   // Not permitted: then a busy machine has a slow network.
 }
 
-// Ctrl-C in a terminal reaches this process, too: the run ends it, after its last cycle.
-process.on("SIGINT", () => {});
+// Ctrl-C in a terminal reaches this process, too, and so does what `timeout` sends: the run ends it, after its last cycle.
+for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => {});
 process.on("disconnect", () => process.exit());
 process.on("message", async (message: ToNetwork) => {
   switch (message.kind) {

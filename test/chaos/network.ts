@@ -11,6 +11,7 @@ export class Network {
   readonly #exited: Promise<unknown>;
   readonly #requests = new Map<number, PromiseWithResolvers<number | null>>();
   #requestId = 0;
+  #failure: Error | null = null;
 
   constructor(options: NetworkOptions) {
     this.#process = fork(join(import.meta.dirname, "network-process.ts"), [
@@ -22,8 +23,8 @@ export class Network {
       this.#requests.delete(requestId);
     });
     this.#process.once("exit", (code, signal) => {
-      const error = new Error(`the network ended with ${code ?? signal}`);
-      for (const { reject } of this.#requests.values()) reject(error);
+      this.#failure = new Error(`the network ended with ${code ?? signal}`);
+      for (const { reject } of this.#requests.values()) reject(this.#failure);
     });
   }
 
@@ -77,7 +78,8 @@ export class Network {
   #request(): { readonly id: number; readonly answer: Promise<number | null> } {
     const id = ++this.#requestId;
     const request = Promise.withResolvers<number | null>();
-    this.#requests.set(id, request);
+    if (this.#failure === null) this.#requests.set(id, request);
+    else request.reject(this.#failure);
     return { id, answer: request.promise };
   }
 

@@ -41,6 +41,9 @@ export class Load {
   readonly #txBytes: number;
   readonly #name: string;
   readonly #inFlight = new Set<Promise<void>>();
+  #sent = 0;
+  /** Were due, and were not sent: too many waited for their answers. */
+  #skipped = 0;
   /** Nothing new is sent. */
   readonly #stop = new AbortController();
   /** What was sent is given up: the test is over. */
@@ -77,17 +80,20 @@ export class Load {
   describe(): string {
     const latencies = this.acknowledged.map(({ latencyMs }) => latencyMs);
     const repeated = this.acknowledged.filter(({ attempts }) => attempts > 1).length;
-    return `${this.acknowledged.length} transactions acknowledged, ${repeated} after repeats; latency ${describeDistribution(latencies)}`;
+    const sent = `${this.acknowledged.length} of ${this.#sent} transactions acknowledged, ${repeated} after repeats`;
+    const asked = `${this.#txPerSecond} a second, ${this.#skipped} skipped while ${inFlightMax} waited`;
+    return `${sent}; ${asked}; latency ${describeDistribution(latencies)}`;
   }
 
   async #run(signal: AbortSignal): Promise<void> {
     const startMs = performance.now();
-    for (let sent = 0, missed = 0; !signal.aborted; await delay(tickMs)) {
-      const due = Math.floor(((performance.now() - startMs) / 1000) * this.#txPerSecond) - missed;
+    for (; !signal.aborted; await delay(tickMs)) {
+      const elapsedSeconds = (performance.now() - startMs) / 1000;
+      const due = Math.floor(elapsedSeconds * this.#txPerSecond) - this.#skipped - this.#sent;
       const room = inFlightMax - this.#inFlight.size;
-      const count = Math.min(due - sent, room);
-      missed += due - sent - count;
-      for (let nth = 0; nth < count; nth++) this.#spawn(sent++);
+      const count = Math.min(due, room);
+      this.#skipped += due - count;
+      for (let nth = 0; nth < count; nth++) this.#spawn(this.#sent++);
     }
   }
 
