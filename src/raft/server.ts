@@ -87,6 +87,8 @@ export class RaftServer {
   votedFor: ServerId | null;
   /** When it voted, in this life; long ago at its start. */
   votedMs = Number.NEGATIVE_INFINITY;
+  /** For whose pre-vote it last ended its own campaign, and the term that was asked for. */
+  readonly gaveWay = new Map<ServerId, Term>();
   origin: Origin;
   commitIndex: LogIndex;
   role: Role;

@@ -56,10 +56,7 @@ export function handleRequestPreVote(server: RaftServer, request: RequestPreVote
   if (request.term === 0) return tellStanding(server, request);
   const reason = whyNoPreVote(server, request);
   if (reason !== null) refused(server, request, reason);
-  // Two that campaign at once would split the votes: the one that gives way lets the other win.
-  else if (server.role.kind === "preCandidate") {
-    becomeFollower(server, server.currentTerm, `${request.from} campaigns and goes first`);
-  }
+  else giveWay(server, request);
   server.sendNow({
     kind: "requestPreVoteResponse",
     to: request.from,
@@ -68,6 +65,16 @@ export function handleRequestPreVote(server: RaftServer, request: RequestPreVote
     term: Math.max(server.currentTerm, request.term),
     granted: reason === null,
   });
+}
+
+/**
+ * Two that campaign at once would split the votes: the one that gives way lets the other win. Once for
+ * each term: whom the answers do not reach asks for ever, and would keep everybody from campaigning.
+ */
+function giveWay(server: RaftServer, { from, term }: RequestPreVoteRequest): void {
+  if (server.role.kind !== "preCandidate" || server.gaveWay.get(from) === term) return;
+  server.gaveWay.set(from, term);
+  becomeFollower(server, server.currentTerm, `${from} campaigns and goes first`);
 }
 
 const stillRecovering = "this node has lost its disk, and not yet regained its log (P6)";

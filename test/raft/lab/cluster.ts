@@ -47,6 +47,8 @@ export class LabCluster {
   readonly servers = new Map<ServerId, LabServer>();
   /** Pairs that do not reach each other, as `a-b`. */
   readonly cuts = new Set<string>();
+  /** Who is heard by the others and hears nobody. */
+  readonly deaf = new Set<ServerId>();
   #wire: Message[] = [];
   readonly #aside: Message[] = [];
   #lines: string[] = [];
@@ -63,8 +65,13 @@ export class LabCluster {
   clear(): void {
     this.nowMs = 0;
     this.servers.clear();
-    this.cuts.clear();
+    this.heal();
     this.#wire = [];
+  }
+
+  heal(): void {
+    this.cuts.clear();
+    this.deaf.clear();
   }
 
   say(line: string): void {
@@ -257,7 +264,7 @@ export class LabCluster {
 
   #isReachable({ from, to }: Message): boolean {
     const isCut = this.cuts.has(`${from}-${to}`) || this.cuts.has(`${to}-${from}`);
-    return !isCut && this.servers.get(to)?.condition === "runs";
+    return !isCut && !this.deaf.has(to) && this.servers.get(to)?.condition === "runs";
   }
 }
 
