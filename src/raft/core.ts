@@ -227,6 +227,7 @@ export class RaftCore {
       }
       case "readiness":
         server.readiness = input.readiness;
+        if (input.readiness.isReady) server.handOversTried = 0;
         return;
       case "transferLeadership": {
         const reason = startTransfer(server, input.targetId);

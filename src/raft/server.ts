@@ -96,6 +96,8 @@ export class RaftServer {
   /** When a leader was last heard, whatever happened since. */
   leaderContactMs: number;
   readiness: Readiness = { isReady: true, appliedHeight: 0, priority: 0 };
+  /** How often it has led and tried to hand over, since it was last ready (P5). */
+  handOversTried = 0;
   nowMs: number;
   /** When it last took something in after it had not for long, though it follows a leader; long ago at its start. */
   awokeMs = Number.NEGATIVE_INFINITY;

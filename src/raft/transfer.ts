@@ -51,20 +51,28 @@ export function endTransfer(
   server.emit({ kind: "transferEnded", targetId: transfer.targetId, outcome });
 }
 
+/** Pauses between attempts to hand over grow up to this many election timeouts. */
+const handOverPauseMax = 64;
+
 /**
- * An unready leader steps aside for a ready voter (P5). Nothing can be proposed meanwhile, so between
- * one attempt that fails and the next it leads for as long as an attempt may take.
+ * An unready leader steps aside for a ready voter (P5). Nothing can be proposed meanwhile, and a target
+ * that this leader reaches may still reach no majority itself: then this one is elected again. So each
+ * attempt waits for twice as long as the last, in whatever term.
  */
 export function handOverIfUnready(server: RaftServer, leadership: Leadership): void {
   if (server.readiness.isReady || leadership.transfer !== null) return;
   if (server.commitIndex < leadership.firstIndex) return;
-  if (server.nowMs - leadership.handOverTriedMs < server.options.electionTimeoutMs) return;
+  const pauseMs =
+    server.options.electionTimeoutMs * Math.min(2 ** server.handOversTried, handOverPauseMax);
+  if (server.nowMs - leadership.handOverTriedMs < pauseMs) return;
   const fittest = fittestVoter(server, leadership);
   if (fittest === null) return;
   const { readiness } = fittest;
   // Nobody knows of a Go peer that it is ready. It is asked to lead where the chain stands still without it.
   const mayLead = readiness === null ? server.log.isOverfull : readiness.isReady;
-  if (mayLead) startTransfer(server, fittest.id);
+  if (!mayLead) return;
+  server.handOversTried++;
+  startTransfer(server, fittest.id);
 }
 
 /** Among the voters heard within a heartbeat timeout: by readiness, then log, then the operator's preference. */

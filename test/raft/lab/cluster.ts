@@ -45,10 +45,8 @@ const timeouts = { heartbeatTimeoutMs: 100, electionTimeoutMs: 200, leaderLeaseT
 export class LabCluster {
   nowMs = 0;
   readonly servers = new Map<ServerId, LabServer>();
-  /** Pairs that do not reach each other, as `a-b`. */
+  /** The links on which nothing arrives, as `from->to`. */
   readonly cuts = new Set<string>();
-  /** Who is heard by the others and hears nobody. */
-  readonly deaf = new Set<ServerId>();
   #wire: Message[] = [];
   readonly #aside: Message[] = [];
   #lines: string[] = [];
@@ -65,13 +63,8 @@ export class LabCluster {
   clear(): void {
     this.nowMs = 0;
     this.servers.clear();
-    this.heal();
-    this.#wire = [];
-  }
-
-  heal(): void {
     this.cuts.clear();
-    this.deaf.clear();
+    this.#wire = [];
   }
 
   say(line: string): void {
@@ -263,8 +256,7 @@ export class LabCluster {
   }
 
   #isReachable({ from, to }: Message): boolean {
-    const isCut = this.cuts.has(`${from}-${to}`) || this.cuts.has(`${to}-${from}`);
-    return !isCut && !this.deaf.has(to) && this.servers.get(to)?.condition === "runs";
+    return !this.cuts.has(`${from}->${to}`) && this.servers.get(to)?.condition === "runs";
   }
 }
 

@@ -122,15 +122,15 @@ const commands: Readonly<Record<string, Command>> = {
     }
   },
   cut: (lab, [a = "", b = ""]) => {
-    lab.cuts.add(`${a}-${b}`);
+    lab.cuts.add(`${a}->${b}`).add(`${b}->${a}`);
   },
   isolate(lab, [id = ""]) {
-    for (const other of lab.servers.keys()) if (other !== id) lab.cuts.add(`${id}-${other}`);
+    for (const other of lab.servers.keys()) obey(lab, `cut ${id} ${other}`);
   },
-  deafen: (lab, [id = ""]) => {
-    lab.deaf.add(id);
+  deafen(lab, [id = ""]) {
+    for (const other of lab.servers.keys()) lab.cuts.add(`${other}->${id}`);
   },
-  heal: (lab) => lab.heal(),
+  heal: (lab) => lab.cuts.clear(),
   burst(lab, [id = "", count]) {
     for (let at = 1; at <= Number(count); at++) obey(lab, `propose ${id} x${at}`);
     lab.takeLines();
