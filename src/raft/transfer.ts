@@ -52,7 +52,7 @@ export function endTransfer(
 }
 
 /** Pauses between attempts to hand over grow up to this many election timeouts. */
-const handOverPauseMax = 64;
+const handOverPauseMax = 16;
 
 /**
  * An unready leader steps aside for a ready voter (P5). Nothing can be proposed meanwhile, and a target
