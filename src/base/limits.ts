@@ -12,6 +12,9 @@ export const appendsInFlightMax = 32;
 /** Payload bytes in flight to one peer; beyond it replication waits for a reply. */
 export const bytesInFlightMax = 8 * 1024 * 1024;
 
+/** For so long a leader that a majority hears may replicate nothing; then it steps down. An AppendEntries may take up to 60 s. */
+export const replicationStallMaxMs = 180_000;
+
 /** One log entry's payload; a larger proposal is refused. */
 export const entrySizeMaxBytes = 16 * 1024 * 1024;
 

@@ -266,6 +266,7 @@ export function waitingStatus(id: ServerId): RaftStatus {
     leaderSilentMs: null,
     leaseLeftMs: null,
     isTransferring: false,
+    hasStalled: false,
     peers: [],
   };
 }

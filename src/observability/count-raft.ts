@@ -52,6 +52,9 @@ export class RaftEventCounter {
       case "quorumLost":
         raft.quorumLost.inc();
         break;
+      case "replicationStalled":
+        raft.replicationStalled.inc();
+        break;
       case "voteRefused":
         raft.votesRefused.inc({ kind: event.isPreVote ? "pre_vote" : "vote" });
         break;

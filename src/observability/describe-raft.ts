@@ -38,6 +38,11 @@ export function describeRaftEvent(event: RaftEvent, nodeId: ServerId): Narration
         { term: event.term, silent: event.silent },
         "failed to contact quorum of nodes, stepping down",
       );
+    case "replicationStalled": {
+      const { term, commitIndex: commit, stalledMs } = event;
+      const facts = { term, commit, stalledMs: Math.round(stalledMs) };
+      return raft("error", facts, "others answer and store nothing that is sent, stepping down");
+    }
     case "voteRefused":
       return describeRefusal(event);
     case "logTruncated":

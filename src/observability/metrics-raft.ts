@@ -38,6 +38,10 @@ function raftRoleMetrics({ gauge, counter }: MetricMaker) {
       "raft_transition_leader_lease_timeout_total",
       "Times this node stepped down because no majority answered within heartbeat_timeout",
     ),
+    replicationStalled: counter(
+      "raft_replication_stalled_total",
+      "Times this node stepped down because a majority answered its heartbeats and stored nothing for three minutes. Look for an MTU mismatch, or for disks that hang",
+    ),
     leaderProcessGone: counter(
       "raft_leader_process_gone_total",
       "Times a crashed leader was noticed by its closed connection, before any timeout",

@@ -24,6 +24,7 @@ import {
 import {
   advanceCommit,
   checkQuorum,
+  checkReplication,
   heartbeatIntervalMs,
   propose,
   proposeConfiguration,
@@ -173,6 +174,7 @@ export class RaftCore {
     const { role } = server;
     if (role.kind === "leader") {
       role.leadership.quorumCheckFromMs = server.nowMs + server.options.heartbeatTimeoutMs;
+      role.leadership.committedMs = server.nowMs;
     } else if (role.kind === "follower") {
       role.electionDeadlineMs = Math.max(role.electionDeadlineMs, server.nowMs + 2 * graceMs);
     }
@@ -188,6 +190,7 @@ export class RaftCore {
         endTransfer(server, leadership, "timeout");
       }
       checkQuorum(server, leadership);
+      checkReplication(server);
       return;
     }
     const deadlineMs = role.kind === "follower" ? role.electionDeadlineMs : role.deadlineMs;
@@ -226,7 +229,7 @@ export class RaftCore {
         return;
       }
       case "readiness":
-        server.readiness = input.readiness;
+        server.ownReadiness = input.readiness;
         if (input.readiness.isReady) server.handOversTried = 0;
         return;
       case "transferLeadership": {

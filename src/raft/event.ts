@@ -16,6 +16,13 @@ export type RaftEvent =
   /** The first entry of the own term is committed: everything before it is too. */
   | { readonly kind: "becameLeader"; readonly term: Term; readonly lastLogIndex: LogIndex }
   | { readonly kind: "quorumLost"; readonly term: Term; readonly silent: readonly ServerId[] }
+  /** A leader steps down that a majority hears and stores nothing of. */
+  | {
+      readonly kind: "replicationStalled";
+      readonly term: Term;
+      readonly commitIndex: LogIndex;
+      readonly stalledMs: number;
+    }
   | {
       readonly kind: "voteRefused";
       readonly term: Term;

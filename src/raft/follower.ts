@@ -33,10 +33,19 @@ export function becomeFollower(server: RaftServer, term: Term, reason: string): 
   server.emit({ kind: "becameFollower", term: server.currentTerm, reason });
 }
 
-/** When a follower that heard of a leader at `sinceMs` campaigns; an unready one waits twice as long (P5). */
+/** For how long after the last contact with a leader the ready keep an unready one from leading (P5). */
+export function unreadyWaitMs(server: RaftServer): number {
+  return 4 * server.options.electionTimeoutMs;
+}
+
+/**
+ * When a follower that heard of a leader at `sinceMs` campaigns. An unready one waits twice as long (P5); one that led to no
+ * effect until even such a one could have won.
+ */
 export function electionDeadline(server: RaftServer, sinceMs: number): number {
   const patience = server.readiness.isReady ? 1 : 2;
-  return sinceMs + patience * server.spread(server.options.heartbeatTimeoutMs);
+  const standBackMs = server.hasStalled ? unreadyWaitMs(server) : 0;
+  return sinceMs + standBackMs + patience * server.spread(server.options.heartbeatTimeoutMs);
 }
 
 export function handleHeartbeat(server: RaftServer, request: HeartbeatRequest): void {

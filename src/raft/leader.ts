@@ -1,7 +1,7 @@
 /** Leading: taking office, the log, commitment, and stepping down (Raft §5.3, §5.4; thesis §6.2). */
 
 import { assert } from "../base/assert.ts";
-import { entrySizeMaxBytes } from "../base/limits.ts";
+import { entrySizeMaxBytes, replicationStallMaxMs } from "../base/limits.ts";
 import { becomeFollower } from "./follower.ts";
 import { type Leadership, quorumContact } from "./leadership.ts";
 import { confirmReads } from "./lease.ts";
@@ -25,6 +25,7 @@ export function becomeLeader(server: RaftServer): void {
     progress: new Map(),
     firstIndex: log.lastIndex + 1,
     nextHeartbeatMs: nowMs,
+    committedMs: nowMs,
     quorumCheckFromMs: nowMs + server.options.heartbeatTimeoutMs,
     transfer: null,
     leaseFloorStamp: server.lastStamp,
@@ -163,6 +164,7 @@ export function advanceCommit(server: RaftServer, leadership: Leadership): void 
   );
   if (stored <= commitIndex || log.termAt(stored) !== server.currentTerm) return;
   server.commitThrough(stored);
+  leadership.committedMs = server.nowMs;
   if (commitIndex < leadership.firstIndex) {
     const { currentTerm: term } = server;
     server.emit({ kind: "becameLeader", term, lastLogIndex: log.lastIndex });
@@ -196,6 +198,31 @@ export function checkQuorum(server: RaftServer, leadership: Leadership): void {
     .map((peer) => peer.id);
   server.emit({ kind: "quorumLost", term: server.currentTerm, silent });
   becomeFollower(server, server.currentTerm, "no majority answered within the heartbeat timeout");
+}
+
+/** A leader that stalled stands back for so many times what it took to find out: what it costs is bounded, whoever hands over to it. */
+const standBackLimits = 10;
+
+/**
+ * Steps down if a majority answers heartbeats and stores nothing: a path on which small packets pass and large ones do not
+ * (a tunnel's MTU), disks that hang. Its heartbeats would keep those from leading whom the others can hear. Not while a
+ * snapshot is on its way, which may take long; and it stands back, so that another can be elected.
+ */
+export function checkReplication(server: RaftServer): void {
+  const { role, nowMs, commitIndex, log, voters } = server;
+  if (role.kind !== "leader") return;
+  const { leadership } = role;
+  if (commitIndex === log.lastIndex) leadership.committedMs = nowMs;
+  const limitMs = server.options.replicationStallMs ?? replicationStallMaxMs;
+  if (nowMs - leadership.committedMs < limitMs || voters.length === 1) return;
+  const followers = [...leadership.progress.values()].filter(({ id }) => voters.includes(id));
+  if (followers.some(({ pace }) => pace.kind === "snapshot")) return;
+  const movedMs = Math.max(leadership.committedMs, ...followers.map((peer) => peer.matchedStamp));
+  if (nowMs - movedMs < limitMs) return;
+  server.stalledUntilMs = nowMs + standBackLimits * limitMs;
+  const { currentTerm: term } = server;
+  server.emit({ kind: "replicationStalled", term, commitIndex, stalledMs: nowMs - movedMs });
+  becomeFollower(server, term, "a majority answers, and stores nothing that it is sent");
 }
 
 export function quorumDeadlineMs(server: RaftServer, leadership: Leadership): number {

@@ -22,6 +22,8 @@ export interface Leadership {
   /** The first entry of the own term; once it is committed, everything before it is. */
   readonly firstIndex: LogIndex;
   nextHeartbeatMs: number;
+  /** When an entry was last committed, or none waited to be. */
+  committedMs: number;
   /** Not before: lack of a quorum is no reason to step down (just elected, or just awoken). */
   quorumCheckFromMs: number;
   transfer: Transfer | null;

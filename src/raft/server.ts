@@ -39,6 +39,8 @@ export interface RaftOptions {
   readonly leaderLeaseTimeoutMs: number;
   /** How long a new commit index waits for an entry to carry it to an idle follower; 0 if absent. */
   readonly commitNoticeDelayMs?: number;
+  /** For how long a leader may replicate nothing though a majority hears it; `replicationStallMaxMs` if absent. */
+  readonly replicationStallMs?: number;
 }
 
 export interface RaftDependencies {
@@ -95,7 +97,10 @@ export class RaftServer {
   leader: KnownLeader | null = null;
   /** When a leader was last heard, whatever happened since. */
   leaderContactMs: number;
-  readiness: Readiness = { isReady: true, appliedHeight: 0, priority: 0 };
+  /** What it was last told of itself; what others are told is `readiness`. */
+  ownReadiness: Readiness = { isReady: true, appliedHeight: 0, priority: 0 };
+  /** It led and nothing that it sent was stored: until then it stands back, as one that is not ready. */
+  stalledUntilMs = Number.NEGATIVE_INFINITY;
   /** How often it has led and tried to hand over, since it was last ready (P5). */
   handOversTried = 0;
   nowMs: number;
@@ -166,6 +171,14 @@ export class RaftServer {
 
   get peers(): readonly ServerId[] {
     return this.membership.latest.servers.map((s) => s.id).filter((id) => id !== this.id);
+  }
+
+  get hasStalled(): boolean {
+    return this.nowMs < this.stalledUntilMs;
+  }
+
+  get readiness(): Readiness {
+    return this.hasStalled ? { ...this.ownReadiness, isReady: false } : this.ownReadiness;
   }
 
   /** The leader as others are told: believed in only while it is heard. */

@@ -35,6 +35,8 @@ export interface RaftStatus {
   /** For how long this leader may still trust its lease; null unless it leads with a valid one. */
   readonly leaseLeftMs: number | null;
   readonly isTransferring: boolean;
+  /** It led and replicated nothing, and stands back for a while. */
+  readonly hasStalled: boolean;
   /** What the leader knows of the others; empty elsewhere. */
   readonly peers: readonly PeerStatus[];
 }
@@ -66,6 +68,7 @@ export function statusOf(server: RaftServer): RaftStatus {
     leaderSilentMs: leadership === null ? nowMs - server.leaderContactMs : null,
     leaseLeftMs: leaseLeftMs > 0 ? leaseLeftMs : null,
     isTransferring: leadership !== null && leadership.transfer !== null,
+    hasStalled: server.hasStalled,
     peers: [...(leadership?.progress.values() ?? [])].map((progress) => ({
       id: progress.id,
       matchIndex: progress.matchIndex,

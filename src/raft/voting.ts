@@ -1,6 +1,6 @@
 /** Answering those who campaign (Raft §5.2, §5.4.1; thesis §9.6; the order of checks is hashicorp's). */
 
-import { becomeFollower, electionDeadline } from "./follower.ts";
+import { becomeFollower, electionDeadline, unreadyWaitMs } from "./follower.ts";
 import { suffrageOf } from "./membership.ts";
 import type { RequestPreVoteRequest, RequestVoteRequest } from "./message.ts";
 import { standingOf } from "./recovery.ts";
@@ -133,7 +133,7 @@ function standsBack(server: RaftServer, request: RequestPreVoteRequest): boolean
   if (request.readiness === undefined || request.readiness.isReady) return false;
   if (!server.readiness.isReady || !server.isVoter) return false;
   const leaderlessMs = server.nowMs - server.leaderContactMs;
-  return leaderlessMs < 4 * server.options.electionTimeoutMs;
+  return leaderlessMs < unreadyWaitMs(server);
 }
 
 /** Raft §5.4.1: the later term wins, then the longer log. */

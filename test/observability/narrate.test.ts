@@ -64,6 +64,10 @@ const otherRaftLines: readonly (readonly [RaftEvent, string])[] = [
     "WRN raft: failed to contact quorum of nodes, stepping down term=3 silent=node-2,node-3",
   ],
   [
+    { kind: "replicationStalled", term: 3, commitIndex: 7, stalledMs: 180_000.4 },
+    "ERR raft: others answer and store nothing that is sent, stepping down term=3 commit=7 stalledMs=180000",
+  ],
+  [
     { kind: "voteRefused", term: 3, candidateId: "node-2", isPreVote: true, reason: "log behind" },
     'INF raft: rejecting pre-vote request candidate=node-2 term=3 reason="log behind"',
   ],

@@ -1,7 +1,12 @@
 /** What a leader concludes from answers and failures, and what it does not. */
 
 import { describe, expect, it } from "vitest";
-import { entrySizeMaxBytes, logCacheMaxBytes, undurableMaxBytes } from "../../src/base/limits.ts";
+import {
+  entrySizeMaxBytes,
+  logCacheMaxBytes,
+  replicationStallMaxMs,
+  undurableMaxBytes,
+} from "../../src/base/limits.ts";
 import { pendingReadsMax } from "../../src/raft/lease.ts";
 import type { Readiness } from "../../src/raft/types.ts";
 import { Bench, timeouts } from "./lab/bench.ts";
@@ -10,8 +15,8 @@ import { parseConfiguration } from "./lab/words.ts";
 const ready: Readiness = { isReady: true, appliedHeight: 9, priority: 0 };
 const unready: Readiness = { ...ready, isReady: false };
 
-function leader(stored: ConstructorParameters<typeof Bench>[0] = {}): Bench {
-  const bench = new Bench(stored);
+function leader(...[stored = {}, options = {}]: ConstructorParameters<typeof Bench>): Bench {
+  const bench = new Bench(stored, options);
   bench.becomeLeader();
   return bench;
 }
@@ -49,6 +54,84 @@ function failed(bench: Bench, kind: "appendEntriesRequest" | "heartbeatRequest",
   const { currentTerm: term } = bench.core;
   bench.step({ kind: "rpcFailed", request: { kind, to, term } });
 }
+
+/** For so long, followers 2 and 3 answer heartbeats, and nothing else arrives; returns what happened. */
+function hearNothingButHeartbeats(bench: Bench, durationMs: number): string[] {
+  const events: string[] = [];
+  for (
+    const endMs = bench.nowMs + durationMs;
+    bench.nowMs < endMs && bench.core.role === "leader";
+  ) {
+    for (const id of ["2", "3"]) heartbeatAnswered(bench, id, bench.core.status.lastIndex);
+    bench.wait(10);
+    events.push(...bench.events());
+  }
+  return events;
+}
+
+describe("a leader that replicates nothing", () => {
+  const stallMs = 2_000;
+
+  it("steps down in the end", () => {
+    const bench = leader();
+    bench.propose("a");
+    expect(hearNothingButHeartbeats(bench, replicationStallMaxMs - 1_000)).toEqual([]);
+    const events = hearNothingButHeartbeats(bench, 2_000);
+    expect(events).toEqual(["replicationStalled", "becameFollower"]);
+  });
+
+  it("then stands back ten times as long, whoever leads and hands over", () => {
+    const bench = leader({}, { replicationStallMs: stallMs });
+    bench.propose("a");
+    hearNothingButHeartbeats(bench, stallMs + 100);
+    const stalledMs = bench.nowMs;
+    const isReady = () => {
+      bench.follow("2", bench.core.currentTerm + 1);
+      return bench.answer("heartbeatResponse").readiness?.isReady;
+    };
+    bench.wait(9 * stallMs);
+    expect(isReady()).toBe(false);
+    while (bench.core.role === "follower") bench.timeOut();
+    expect(bench.sentOf("requestPreVoteRequest")[0]?.readiness?.isReady).toBe(false);
+    bench.nowMs = stalledMs + 10 * stallMs;
+    expect(isReady()).toBe(true);
+  });
+
+  it("leads on while a copy is made now and then, though no majority has it", () => {
+    const bench = leader({ servers: "1 2 3 4 5" }, { replicationStallMs: stallMs });
+    bench.acknowledge("3");
+    bench.propose("a", "b");
+    hearNothingButHeartbeats(bench, stallMs - 100);
+    bench.acknowledge("2", bench.core.commitIndex + 1);
+    expect(hearNothingButHeartbeats(bench, stallMs - 100)).toEqual([]);
+  });
+
+  it("leads on while nothing waits to be committed", () => {
+    const bench = leader({}, { replicationStallMs: stallMs });
+    expect(hearNothingButHeartbeats(bench, stallMs + 100)).toEqual([]);
+    bench.propose("a");
+    expect(hearNothingButHeartbeats(bench, stallMs - 100)).toEqual([]);
+  });
+
+  it("leads on while a snapshot is on its way", () => {
+    const bench = leader({ log: [1, 1, 1, 1] }, { replicationStallMs: stallMs });
+    const { configuration } = bench.core.status;
+    const last = { term: 1, index: 3 };
+    bench.disk.keepSnapshot({ last, configuration, configurationIndex: 1, data: new Uint8Array() });
+    bench.disk.compactThrough(3);
+    refused(bench, "3", 4, 0);
+    expect(peer(bench, "3")?.pace).toBe("snapshot");
+    bench.propose("a");
+    expect(hearNothingButHeartbeats(bench, stallMs + 100)).toEqual([]);
+  });
+
+  it("leads on where it stood still itself", () => {
+    const bench = leader({}, { replicationStallMs: stallMs });
+    bench.propose("a");
+    bench.wait(stallMs + 100);
+    expect(bench.events()).toEqual([]);
+  });
+});
 
 describe("what a follower holds", () => {
   it("is forgotten if a heartbeat sent after its promise finds the log shorter (P6)", () => {

@@ -14,20 +14,22 @@ import type { Clients } from "./clients.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Dice } from "./dice.ts";
 import type { SimulatedNode } from "./node.ts";
-import { calmOf, type Plan } from "./plan.ts";
+import { calmOf, type Plan, replicationStallMs } from "./plan.ts";
 import { Promptness } from "./promptness.ts";
 import { Violation } from "./violation.ts";
 import type { World } from "./world.ts";
 
 /**
  * In which a healed majority has recovered: several elections that fail, the wait for a ready node, also
- * for one whose disk was slow, and the longest deadline of an RPC that hangs from before.
+ * for one whose disk was slow, and the longest deadline of an RPC that hangs from before. And for a leader whose
+ * entries do not get through, twice: others may not be able to win the first election after it.
  */
-export function patienceMs({ timeouts }: Plan): number {
+export function patienceMs(plan: Plan): number {
+  const { timeouts } = plan;
   const { electionMs, heartbeatMs, sendMs } = timeouts;
   const hangingMs = rpcTimeoutMs("installSnapshotRequest", 0, sendMs);
   const wellMs = wellAfterMs({ electionTimeoutMs: electionMs });
-  return 20 * electionMs + 20 * heartbeatMs + hangingMs + wellMs;
+  return 20 * electionMs + 20 * heartbeatMs + hangingMs + wellMs + 2 * replicationStallMs(plan);
 }
 
 export interface Recovery {
@@ -73,7 +75,7 @@ export class Calm {
     this.#world.checkers.calmed();
     const beganMs = schedule.nowMs;
     const committedBefore = this.#checks.proposals.committedCount;
-    const promptness = new Promptness(plan, this.#cluster.nodes, healthy);
+    const promptness = new Promptness(plan, this.#cluster, healthy);
     this.#clients.begin();
     for (;;) {
       const checkMs = schedule.nowMs + plan.timeouts.heartbeatMs / 4;
@@ -87,7 +89,9 @@ export class Calm {
       const leads = healthy.some(({ status }) => status?.role === "leader");
       if (hasProgressed && isWhole && leads) this.#clients.pause();
       promptness.look(tookMs, hasProgressed);
-      if (leads && !hasProgressed) this.#clients.propose();
+      // One that is heard and cannot replicate may lead, and finds that out by what it is asked to replicate.
+      const isLed = this.#cluster.nodes.some(({ status }) => status?.role === "leader");
+      if (isLed && !(leads && hasProgressed)) this.#clients.propose();
       const missing = hasProgressed ? this.#missing(healthy) : "a new command is committed";
       if (missing === null) {
         for (const node of this.#cluster.nodes) node.troubleDisk(null);
@@ -120,12 +124,13 @@ export class Calm {
         node.ail();
         continue;
       }
-      const trouble = dice.pick(["down", "asleep", "deaf", "mute", "apart"]);
+      const trouble = dice.pick(["down", "asleep", "deaf", "mute", "apart", "narrow"]);
       if (trouble === "down" || !node.isUp) this.#cluster.keepDown(node);
       if (trouble === "asleep") node.sleep();
       for (const other of nodes) {
         if (trouble === "mute" || trouble === "apart") network.links.cut(node.id, other.id);
         if (trouble === "deaf" || trouble === "apart") network.links.cut(other.id, node.id);
+        if (trouble === "narrow") network.links.narrow(node.id, other.id);
       }
     }
     transcript.note("calm", () => `for ${healthy.map(({ id }) => id).join(" ")}`);
@@ -161,7 +166,9 @@ export class Calm {
     const { ledger, proposals, reads } = this.#checks;
     const leader = healthy.find(({ status }) => status?.role === "leader" && status.hasJoined);
     if (leader === undefined) return "somebody leads";
-    const canBeReady = healthy.some(({ readiness }) => readiness.isReady);
+    const canBeReady = healthy.some(
+      ({ readiness, status }) => readiness.isReady && status?.hasStalled === false,
+    );
     if (canBeReady && !leader.readiness.isReady) return `${leader.id}, which leads, is ready`;
     for (const node of healthy) {
       const { id, status, life } = node;

@@ -34,6 +34,7 @@ export const disturbances = [
 export const calmDisturbances = [
   "held by a cut",
   "held by a cut one way",
+  "held as too large",
   "waited for a sleeper",
   "write slowed",
   "write withheld",

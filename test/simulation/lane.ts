@@ -8,7 +8,11 @@ import type { Disturbance } from "./disturbance.ts";
 import type { NetworkConditions } from "./plan.ts";
 import type { Schedule } from "./schedule.ts";
 
+/** What always passes: an RPC with no more than the first entry of a term. A command makes it larger. */
+const packetBytes = 280;
+
 interface Passage {
+  readonly sizeBytes: number;
   readonly readyMs: number;
   readonly isLost: boolean;
   readonly arrive: () => void;
@@ -17,7 +21,8 @@ interface Passage {
 
 export interface LaneOptions {
   readonly isOrdered: boolean;
-  readonly isCut: () => boolean;
+  /** Whether nothing of that size passes just now. */
+  readonly holds: (isLarge: boolean) => boolean;
   readonly conditions: () => NetworkConditions;
   readonly disturbed: (what: Disturbance) => void;
 }
@@ -43,13 +48,13 @@ export class Lane {
     const isLost = conditions.lossRate > 0 && this.#dice.chance(conditions.lossRate);
     if (!this.#options.isOrdered) {
       const readyMs = this.#schedule.nowMs + travelMs;
-      const passage = { readyMs, isLost, arrive, lose };
-      this.#schedule.at(readyMs, () => (this.#options.isCut() ? lose() : this.#end(passage)));
+      const passage = { sizeBytes, readyMs, isLost, arrive, lose };
+      this.#schedule.at(readyMs, () => (this.#holds(passage) ? lose() : this.#end(passage)));
       return;
     }
     const readyMs = Math.max(this.#lastReadyMs, this.#schedule.nowMs + travelMs);
     this.#lastReadyMs = readyMs;
-    this.#waiting.push({ readyMs, isLost, arrive, lose });
+    this.#waiting.push({ sizeBytes, readyMs, isLost, arrive, lose });
     this.#schedule.at(readyMs, () => this.#pass());
   }
 
@@ -64,10 +69,14 @@ export class Lane {
     for (;;) {
       const head = this.#waiting[0];
       if (head === undefined || head.readyMs > this.#schedule.nowMs) return;
-      if (this.#options.isCut()) return this.#retryLater();
+      if (this.#holds(head)) return this.#retryLater();
       this.#waiting.shift();
       this.#end(head);
     }
+  }
+
+  #holds({ sizeBytes }: Passage): boolean {
+    return this.#options.holds(sizeBytes > packetBytes);
   }
 
   #end({ isLost, arrive, lose }: Passage): void {

@@ -15,6 +15,7 @@ import type { SimulatedHost } from "./host.ts";
 import type { Network, Process } from "./network.ts";
 import type { SimulatedNode } from "./node.ts";
 import type { Parts } from "./parts.ts";
+import { replicationStallMs } from "./plan.ts";
 import type { World } from "./world.ts";
 
 /** Timers and input: what a process that slept takes in on waking is not ordered between them. */
@@ -77,9 +78,11 @@ export class Life implements Process {
     return this.#wokeMs;
   }
 
-  /** As its node says, and its disk. */
+  /** As its node says, its disk, and how it led. */
   get isReady(): boolean {
-    return this.readiness.isReady && (this.driver?.slowDisk ?? null) === null;
+    if (this.driver === null) return this.readiness.isReady;
+    const { slowDisk, status } = this.driver;
+    return this.readiness.isReady && slowDisk === null && !status.hasStalled;
   }
 
   start(): void {
@@ -215,6 +218,7 @@ export class Life implements Process {
         electionTimeoutMs: timeouts.electionMs,
         leaderLeaseTimeoutMs: timeouts.leaseMs,
         commitNoticeDelayMs: commitNoticeMs,
+        replicationStallMs: replicationStallMs(this.#world.plan),
         appliedIndex,
         snapshotThreshold: snapshotEvery,
         trailingLogs: trailingEntries,

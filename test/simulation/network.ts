@@ -139,7 +139,11 @@ export class Network {
   }
 
   /** Asked where a message would pass. */
-  #holds(from: ServerId, to: ServerId): boolean {
+  #holds(from: ServerId, to: ServerId, isLarge: boolean): boolean {
+    if (isLarge && this.links.isNarrow(from, to)) {
+      this.#disturbed("held as too large");
+      return true;
+    }
     if (!this.links.isCut(from, to)) return false;
     const isOneWay = !this.links.isCut(to, from);
     this.#disturbed(isOneWay ? "held by a cut one way" : "held by a cut");
@@ -180,7 +184,7 @@ export class Network {
         {
           isOrdered,
           conditions,
-          isCut: () => this.#holds(a, b),
+          holds: (isLarge) => this.#holds(a, b, isLarge),
           disturbed: (what) => this.#disturbed(what),
         },
         schedule,

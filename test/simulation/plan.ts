@@ -4,6 +4,7 @@
  */
 
 import { majorityOf } from "../../src/raft/quorum.ts";
+import { rpcTimeoutMs } from "../../src/transport/deadlines.ts";
 import { stateBytes } from "./applied-state.ts";
 import { Dice } from "./dice.ts";
 import { payloadMaxBytes } from "./payloads.ts";
@@ -252,6 +253,12 @@ function faultsOf(dice: Dice, heartbeatMs: number): FaultPlan {
     fullDiskMs: { low: 0, high: heartbeatMs * dice.magnitude(0.2, 12) },
     bitFlipEveryMs: every(0.25),
   };
+}
+
+/** Production's is three times as long as an AppendEntries may take on the slowest of links. */
+export function replicationStallMs({ timeouts, chaos }: Plan): number {
+  const { payloadBytes } = chaos.client;
+  return 3 * rpcTimeoutMs("appendEntriesRequest", payloadBytes.high, timeouts.sendMs);
 }
 
 /** Whoever does nothing at all does nothing in the calm. */

@@ -5,6 +5,7 @@
 
 import { bytesInFlightMax } from "../../src/base/limits.ts";
 import { rpcTimeoutMs } from "../../src/transport/deadlines.ts";
+import type { Cluster } from "./cluster.ts";
 import type { SimulatedNode } from "./node.ts";
 import type { Plan } from "./plan.ts";
 import { Violation } from "./violation.ts";
@@ -45,8 +46,8 @@ export class Promptness {
   #hasCommitted = false;
   #share = 0;
 
-  /** `nodes`: all of the cluster; `healthy`: those that are to recover. */
-  constructor(plan: Plan, nodes: readonly SimulatedNode[], healthy: readonly SimulatedNode[]) {
+  /** `healthy`: those that are to recover. */
+  constructor(plan: Plan, { nodes, network }: Cluster, healthy: readonly SimulatedNode[]) {
     this.#healthy = healthy;
     const areReady = healthy.every(({ readiness }) => readiness.isReady);
     this.#leaderMaxMs = electionsMs(plan) + leftoverMs(plan) + (areReady ? 0 : unreadyMs(plan));
@@ -54,7 +55,9 @@ export class Promptness {
     // Whole nodes judge themselves when they are ready.
     const areWhole = nodes.some(({ canAil }) => canAil);
     const isAnyIll = nodes.some(({ diskWriteMs }) => diskWriteMs !== null);
-    this.#isExcused = areWhole || isAnyIll || healthy.some(({ lacksMemory }) => lacksMemory);
+    const { areAnyNarrow } = network.links;
+    const isAnyWiped = healthy.some(({ lacksMemory }) => lacksMemory);
+    this.#isExcused = areWhole || isAnyIll || areAnyNarrow || isAnyWiped;
   }
 
   /** How much of the time was taken that there is, at most; 0 if there is no limit. */

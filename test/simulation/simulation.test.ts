@@ -17,6 +17,7 @@ const mustHappen = [
   "died",
   "becameLeader",
   "quorumLost",
+  "replicationStalled",
   "leaderProcessGone",
   "logTruncated",
   "snapshotTaken",

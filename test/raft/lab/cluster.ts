@@ -40,13 +40,20 @@ interface LabServer {
   shownCommit: LogIndex;
 }
 
-const timeouts = { heartbeatTimeoutMs: 100, electionTimeoutMs: 200, leaderLeaseTimeoutMs: 60 };
+const timeouts = {
+  heartbeatTimeoutMs: 100,
+  electionTimeoutMs: 200,
+  leaderLeaseTimeoutMs: 60,
+  replicationStallMs: 2_000,
+};
 
 export class LabCluster {
   nowMs = 0;
   readonly servers = new Map<ServerId, LabServer>();
   /** The links on which nothing arrives, as `from->to`. */
   readonly cuts = new Set<string>();
+  /** Whose entries do not arrive, though all else does. */
+  readonly choked = new Set<ServerId>();
   #wire: Message[] = [];
   readonly #aside: Message[] = [];
   #lines: string[] = [];
@@ -63,8 +70,13 @@ export class LabCluster {
   clear(): void {
     this.nowMs = 0;
     this.servers.clear();
-    this.cuts.clear();
+    this.heal();
     this.#wire = [];
+  }
+
+  heal(): void {
+    this.cuts.clear();
+    this.choked.clear();
   }
 
   say(line: string): void {
@@ -255,8 +267,12 @@ export class LabCluster {
     this.#wire.push(message);
   }
 
-  #isReachable({ from, to }: Message): boolean {
-    return !this.cuts.has(`${from}->${to}`) && this.servers.get(to)?.condition === "runs";
+  #isReachable(message: Message): boolean {
+    const { from, to } = message;
+    if (this.cuts.has(`${from}->${to}`)) return false;
+    const isLarge = message.kind === "appendEntriesRequest" && message.entries.length > 0;
+    if (isLarge && this.choked.has(from)) return false;
+    return this.servers.get(to)?.condition === "runs";
   }
 }
 

@@ -11,7 +11,7 @@
  *   disk 1 stalled | well         stalled: nothing becomes durable before `persist 1` or `well`
  *   recover 3 term=2 until=4      it lost its disk, and begins with what its survey found out
  *   crash, restart, wipe, pause, resume 1 ...
- *   cut 1 2, isolate 1, deafen 1, heal   deaf: the others hear it, and it hears nobody
+ *   cut 1 2, isolate 1, deafen 1, choke 1, heal   deaf: the others hear it, and it hears nobody; choked: no entries of it arrive
  *   hold 3->1, release            puts the oldest message aside; puts it back, as the last
  *   burst 1 31                    31 proposals, one by one; nothing of that is shown
  *   propose 1 x y, change 1 1 2 3 4, transfer 1 2, read 1 7, ready 1 no, gone 2 1, compact 1 5
@@ -130,7 +130,10 @@ const commands: Readonly<Record<string, Command>> = {
   deafen(lab, [id = ""]) {
     for (const other of lab.servers.keys()) lab.cuts.add(`${other}->${id}`);
   },
-  heal: (lab) => lab.cuts.clear(),
+  choke: (lab, [id = ""]) => {
+    lab.choked.add(id);
+  },
+  heal: (lab) => lab.heal(),
   burst(lab, [id = "", count]) {
     for (let at = 1; at <= Number(count); at++) obey(lab, `propose ${id} x${at}`);
     lab.takeLines();

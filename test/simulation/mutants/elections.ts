@@ -189,6 +189,19 @@ export const electionMutants: readonly Mutant[] = [
     caughtAs: ["a leader without a majority steps down"],
   }),
   mutant({
+    id: "no-check-replication",
+    breaks: "a leader that is heard and replicates nothing goes on leading",
+    edits: [
+      {
+        file: "raft/leader.ts",
+        find: "if (nowMs - movedMs < limitMs) return;",
+        replace: "return;",
+      },
+    ],
+    caughtAs: ["progress"],
+    seedsMax: 500,
+  }),
+  mutant({
     id: "lease-too-long",
     breaks: "a lease lasts longer than followers wait for their leader",
     edits: [
