@@ -12,8 +12,11 @@ export const appendsInFlightMax = 32;
 /** Payload bytes in flight to one peer; beyond it replication waits for a reply. */
 export const bytesInFlightMax = 8 * 1024 * 1024;
 
-/** For so long a leader that a majority hears may replicate nothing; then it steps down. An AppendEntries may take up to 60 s. */
-export const replicationStallMaxMs = 180_000;
+/** For so long, or longer where links may be slow, a leader that a majority hears may replicate nothing; then it steps down. */
+export const replicationStallMinMs = 180_000;
+
+/** Slower links are taken for broken, as soon as it is the leader whose entries do not get through. */
+export const slowestLinkBytesPerMs = 50;
 
 /** One log entry's payload; a larger proposal is refused. */
 export const entrySizeMaxBytes = 16 * 1024 * 1024;

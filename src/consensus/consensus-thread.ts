@@ -4,6 +4,7 @@
  */
 
 import { assert, defined, unreachable } from "../base/assert.ts";
+import { entrySizeMaxBytes, replicationStallMinMs } from "../base/limits.ts";
 import { EventLoopDelay } from "../observability/event-loop-delay.ts";
 import type { RaftEvent } from "../raft/event.ts";
 import { payloadBytes } from "../raft/log.ts";
@@ -13,6 +14,7 @@ import type { Entry, Readiness } from "../raft/types.ts";
 import { openRaftStore } from "../storage/open-raft-store.ts";
 import type { RaftStore } from "../storage/raft-store.ts";
 import { decodeConfiguration, encodeConfiguration } from "../transport/configuration.ts";
+import { rpcTimeoutMs } from "../transport/deadlines.ts";
 import { goTime } from "../transport/go-time.ts";
 import { TcpTransport } from "../transport/tcp-transport.ts";
 import { advertisedAddressOf } from "./advertised-address.ts";
@@ -245,11 +247,13 @@ export class ConsensusThread {
   }
 
   #createDriver(store: RaftStore, appliedIndex: number): Driver {
-    const { nodeId: id, network } = this.#options;
+    const { nodeId: id, network, sendTimeoutMs } = this.#options;
+    const appendMaxMs = rpcTimeoutMs("appendEntriesRequest", entrySizeMaxBytes, sendTimeoutMs);
+    const replicationStallMs = Math.max(replicationStallMinMs, 3 * appendMaxMs);
     const addresses = new Map(network?.peers ?? []);
     if (this.#advertised !== null) addresses.set(id, this.#advertised);
     return new Driver(
-      { ...this.#options, id, appliedIndex, commitNoticeDelayMs },
+      { ...this.#options, id, appliedIndex, commitNoticeDelayMs, replicationStallMs },
       {
         clock: this.#clock,
         store,

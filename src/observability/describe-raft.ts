@@ -39,9 +39,10 @@ export function describeRaftEvent(event: RaftEvent, nodeId: ServerId): Narration
         "failed to contact quorum of nodes, stepping down",
       );
     case "replicationStalled": {
-      const { term, commitIndex: commit, stalledMs } = event;
-      const facts = { term, commit, stalledMs: Math.round(stalledMs) };
-      return raft("error", facts, "others answer and store nothing that is sent, stepping down");
+      const { term, commitIndex: commit } = event;
+      const [stalledMs, standBackMs] = [Math.round(event.stalledMs), Math.round(event.standBackMs)];
+      const sentence = "others answer and store nothing that is sent, stepping down";
+      return raft("error", { term, commit, stalledMs, standBackMs }, sentence);
     }
     case "voteRefused":
       return describeRefusal(event);

@@ -40,7 +40,7 @@ function raftRoleMetrics({ gauge, counter }: MetricMaker) {
     ),
     replicationStalled: counter(
       "raft_replication_stalled_total",
-      "Times this node stepped down because a majority answered its heartbeats and stored nothing for three minutes. Look for an MTU mismatch, or for disks that hang",
+      "Times this node stepped down because a majority answered its heartbeats and nobody stored anything for minutes. Look for an MTU mismatch, or for disks that hang",
     ),
     leaderProcessGone: counter(
       "raft_leader_process_gone_total",

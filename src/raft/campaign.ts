@@ -1,6 +1,6 @@
 /** Becoming leader: silence, pre-vote, vote (Raft §5.2, thesis §9.6), and not waiting for a dead one (P10). */
 
-import { becomeFollower, electionDeadline } from "./follower.ts";
+import { becomeFollower, electionDeadline, standBackMs } from "./follower.ts";
 import { becomeLeader } from "./leader.ts";
 import type { RequestPreVoteResponse, RequestVoteResponse, TimeoutNowRequest } from "./message.ts";
 import { voteResult } from "./quorum.ts";
@@ -53,7 +53,9 @@ export function onProcessGone(server: RaftServer, peerId: ServerId): void {
   const survivors = server.voters.filter((id) => id !== peerId).sort();
   const turnMs = options.heartbeatTimeoutMs / 8;
   const turn = Math.max(0, survivors.indexOf(server.id)) + server.dependencies.random() / 8;
-  const patienceMs = server.readiness.isReady ? 0 : options.heartbeatTimeoutMs;
+  const patienceMs = server.readiness.isReady
+    ? 0
+    : options.heartbeatTimeoutMs + standBackMs(server);
   const campaignMs = server.nowMs + turn * turnMs + patienceMs;
   role.electionDeadlineMs = Math.min(role.electionDeadlineMs, campaignMs);
 }

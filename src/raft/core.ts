@@ -24,12 +24,12 @@ import {
 import {
   advanceCommit,
   checkQuorum,
-  checkReplication,
   heartbeatIntervalMs,
   propose,
   proposeConfiguration,
   quorumDeadlineMs,
   sendHeartbeats,
+  stepDownIfStalled,
 } from "./leader.ts";
 import type { Leadership } from "./leadership.ts";
 import { leaseUntilMs, requestRead } from "./lease.ts";
@@ -38,7 +38,7 @@ import type { RaftInput, Ready, StoredState } from "./ready.ts";
 import { replicate, replicationDeadlineMs } from "./replication.ts";
 import { type RaftDependencies, type RaftOptions, RaftServer, type Role } from "./server.ts";
 import { hasJoined, type RaftStatus, statusOf } from "./status.ts";
-import { continueTransfer, endTransfer, handOverIfUnready, startTransfer } from "./transfer.ts";
+import { continueTransfer, endTransfer, handOverIfUnfit, startTransfer } from "./transfer.ts";
 import type { Entry, LogIndex, ServerId, Snapshot, Term } from "./types.ts";
 import { handleRequestPreVote, handleRequestVote } from "./voting.ts";
 
@@ -170,11 +170,13 @@ export class RaftCore {
   #forgiveOwnPause(): void {
     const server = this.#server;
     const graceMs = heartbeatIntervalMs(server);
-    if (server.nowMs - this.#deadlineMs < graceMs) return;
+    const lateMs = server.nowMs - this.#deadlineMs;
+    if (lateMs < graceMs) return;
     const { role } = server;
     if (role.kind === "leader") {
       role.leadership.quorumCheckFromMs = server.nowMs + server.options.heartbeatTimeoutMs;
-      role.leadership.committedMs = server.nowMs;
+      role.leadership.standstillSinceMs += lateMs;
+      role.leadership.leasedMs += lateMs;
     } else if (role.kind === "follower") {
       role.electionDeadlineMs = Math.max(role.electionDeadlineMs, server.nowMs + 2 * graceMs);
     }
@@ -190,7 +192,7 @@ export class RaftCore {
         endTransfer(server, leadership, "timeout");
       }
       checkQuorum(server, leadership);
-      checkReplication(server);
+      stepDownIfStalled(server);
       return;
     }
     const deadlineMs = role.kind === "follower" ? role.electionDeadlineMs : role.deadlineMs;
@@ -205,7 +207,7 @@ export class RaftCore {
       if (replicationDeadlineMs(progress) <= server.nowMs) replicate(server, progress);
     }
     continueTransfer(server, leadership);
-    handOverIfUnready(server, leadership);
+    handOverIfUnfit(server, leadership);
   }
 
   #take(input: RaftInput): void {
@@ -230,7 +232,6 @@ export class RaftCore {
       }
       case "readiness":
         server.ownReadiness = input.readiness;
-        if (input.readiness.isReady) server.handOversTried = 0;
         return;
       case "transferLeadership": {
         const reason = startTransfer(server, input.targetId);

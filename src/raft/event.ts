@@ -22,6 +22,7 @@ export type RaftEvent =
       readonly term: Term;
       readonly commitIndex: LogIndex;
       readonly stalledMs: number;
+      readonly standBackMs: number;
     }
   | {
       readonly kind: "voteRefused";

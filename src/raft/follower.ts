@@ -40,12 +40,17 @@ export function unreadyWaitMs(server: RaftServer): number {
 
 /**
  * When a follower that heard of a leader at `sinceMs` campaigns. An unready one waits twice as long (P5); one that led to no
- * effect until even such a one could have won.
+ * effect waits until even such a one could have won.
  */
 export function electionDeadline(server: RaftServer, sinceMs: number): number {
   const patience = server.readiness.isReady ? 1 : 2;
-  const standBackMs = server.hasStalled ? unreadyWaitMs(server) : 0;
-  return sinceMs + standBackMs + patience * server.spread(server.options.heartbeatTimeoutMs);
+  const waitMs = patience * server.spread(server.options.heartbeatTimeoutMs);
+  return sinceMs + standBackMs(server) + waitMs;
+}
+
+/** How much longer one waits that led to no effect. */
+export function standBackMs(server: RaftServer): number {
+  return server.hasStalled ? unreadyWaitMs(server) : 0;
 }
 
 export function handleHeartbeat(server: RaftServer, request: HeartbeatRequest): void {

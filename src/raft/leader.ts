@@ -1,17 +1,18 @@
 /** Leading: taking office, the log, commitment, and stepping down (Raft §5.3, §5.4; thesis §6.2). */
 
 import { assert } from "../base/assert.ts";
-import { entrySizeMaxBytes, replicationStallMaxMs } from "../base/limits.ts";
+import { entrySizeMaxBytes, replicationStallMinMs, slowestLinkBytesPerMs } from "../base/limits.ts";
 import { becomeFollower } from "./follower.ts";
 import { type Leadership, quorumContact } from "./leadership.ts";
 import { confirmReads } from "./lease.ts";
+import { payloadBytes } from "./log.ts";
 import { bootstrapIndex, changeProblem, configurationProblem, suffrageOf } from "./membership.ts";
 import { Progress } from "./progress.ts";
 import { quorumValue } from "./quorum.ts";
 import type { Command } from "./ready.ts";
 import { replicateToAll } from "./replication.ts";
 import type { RaftServer } from "./server.ts";
-import type { Configuration, Entry, Term } from "./types.ts";
+import type { Configuration, Entry, LogIndex, Term } from "./types.ts";
 
 /** Three heartbeats fit into a lease, so that one lost does not end it. */
 export function heartbeatIntervalMs(server: RaftServer): number {
@@ -25,7 +26,8 @@ export function becomeLeader(server: RaftServer): void {
     progress: new Map(),
     firstIndex: log.lastIndex + 1,
     nextHeartbeatMs: nowMs,
-    committedMs: nowMs,
+    standstillSinceMs: nowMs,
+    leasedMs: nowMs,
     quorumCheckFromMs: nowMs + server.options.heartbeatTimeoutMs,
     transfer: null,
     leaseFloorStamp: server.lastStamp,
@@ -157,14 +159,10 @@ export function proposeConfiguration(
  */
 export function advanceCommit(server: RaftServer, leadership: Leadership): void {
   const { log, commitIndex } = server;
-  const stored = quorumValue(
-    server.voters.map((id) =>
-      id === server.id ? log.durableIndex : (leadership.progress.get(id)?.matchIndex ?? 0),
-    ),
-  );
+  const stored = storedIndex(server, leadership, log.durableIndex);
   if (stored <= commitIndex || log.termAt(stored) !== server.currentTerm) return;
   server.commitThrough(stored);
-  leadership.committedMs = server.nowMs;
+  leadership.standstillSinceMs = server.nowMs;
   if (commitIndex < leadership.firstIndex) {
     const { currentTerm: term } = server;
     server.emit({ kind: "becameLeader", term, lastLogIndex: log.lastIndex });
@@ -175,6 +173,13 @@ export function advanceCommit(server: RaftServer, leadership: Leadership): void 
   if (suffrageOf(server.membership.committed, server.id) !== "voter") {
     becomeFollower(server, server.currentTerm, "this server is no voter any more");
   }
+}
+
+/** What a majority of voters has stored, where this one has stored up to `ownIndex`. */
+function storedIndex(server: RaftServer, { progress }: Leadership, ownIndex: LogIndex): LogIndex {
+  return quorumValue(
+    server.voters.map((id) => (id === server.id ? ownIndex : (progress.get(id)?.matchIndex ?? 0))),
+  );
 }
 
 export function sendHeartbeats(server: RaftServer, leadership: Leadership): void {
@@ -200,29 +205,40 @@ export function checkQuorum(server: RaftServer, leadership: Leadership): void {
   becomeFollower(server, server.currentTerm, "no majority answered within the heartbeat timeout");
 }
 
-/** A leader that stalled stands back for so many times what it took to find out: what it costs is bounded, whoever hands over to it. */
-const standBackLimits = 10;
+/** For so many times what it took to find out: then its cost is bounded, also where an unready leader hands over to it. */
+const standBackFactor = 10;
+const standBackMaxMs = 30 * 60_000;
 
 /**
- * Steps down if a majority answers heartbeats and stores nothing: a path on which small packets pass and large ones do not
- * (a tunnel's MTU), disks that hang. Its heartbeats would keep those from leading whom the others can hear. Not while a
- * snapshot is on its way, which may take long; and it stands back, so that another can be elected.
+ * Steps down if a majority answers heartbeats and nobody stores what it is sent: a path on which small packets pass and large
+ * ones do not (a tunnel's MTU), disks that hang. Its heartbeats would keep those from leading whom the others can hear. Not
+ * while a snapshot is on its way, which may take long, nor where the own disk is what is waited for (P5); and not where
+ * it is the only voter, or about to be none.
  */
-export function checkReplication(server: RaftServer): void {
-  const { role, nowMs, commitIndex, log, voters } = server;
+export function stepDownIfStalled(server: RaftServer): void {
+  const { role, nowMs, log, voters } = server;
   if (role.kind !== "leader") return;
   const { leadership } = role;
-  if (commitIndex === log.lastIndex) leadership.committedMs = nowMs;
-  const limitMs = server.options.replicationStallMs ?? replicationStallMaxMs;
-  if (nowMs - leadership.committedMs < limitMs || voters.length === 1) return;
+  if (server.commitIndex === log.lastIndex) leadership.standstillSinceMs = nowMs;
+  const limitMs = server.options.replicationStallMs ?? replicationStallMinMs;
+  if (nowMs - leadership.standstillSinceMs < limitMs || voters.length === 1) return;
   const followers = [...leadership.progress.values()].filter(({ id }) => voters.includes(id));
+  const matchedMs = Math.max(...followers.map(({ matchedStamp }) => matchedStamp));
+  const stalledMs = nowMs - Math.max(leadership.standstillSinceMs, matchedMs);
+  if (stalledMs < limitMs + slowestTransferMs(server, followers.length)) return;
   if (followers.some(({ pace }) => pace.kind === "snapshot")) return;
-  const movedMs = Math.max(leadership.committedMs, ...followers.map((peer) => peer.matchedStamp));
-  if (nowMs - movedMs < limitMs) return;
-  server.stalledUntilMs = nowMs + standBackLimits * limitMs;
-  const { currentTerm: term } = server;
-  server.emit({ kind: "replicationStalled", term, commitIndex, stalledMs: nowMs - movedMs });
+  if (storedIndex(server, leadership, log.lastIndex) > server.commitIndex) return;
+  const standBackMs = Math.min(standBackFactor * stalledMs, standBackMaxMs);
+  server.stalledUntilMs = nowMs + standBackMs;
+  const { currentTerm: term, commitIndex } = server;
+  server.emit({ kind: "replicationStalled", term, commitIndex, stalledMs, standBackMs });
   becomeFollower(server, term, "a majority answers, and stores nothing that it is sent");
+}
+
+/** What the next entry to commit takes on the slowest links, if all copies share the leader's own. */
+function slowestTransferMs({ log, commitIndex }: RaftServer, copies: number): number {
+  const [next] = log.entries(commitIndex + 1, commitIndex + 1, 0);
+  return (copies * (next === undefined ? 0 : payloadBytes(next))) / slowestLinkBytesPerMs;
 }
 
 export function quorumDeadlineMs(server: RaftServer, leadership: Leadership): number {

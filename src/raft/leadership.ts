@@ -22,8 +22,10 @@ export interface Leadership {
   /** The first entry of the own term; once it is committed, everything before it is. */
   readonly firstIndex: LogIndex;
   nextHeartbeatMs: number;
-  /** When an entry was last committed, or none waited to be. */
-  committedMs: number;
+  /** When it last had a lease, or was elected; own pauses not counted. */
+  leasedMs: number;
+  /** Since when entries wait and none is committed, own pauses not counted; now if none waits. */
+  standstillSinceMs: number;
   /** Not before: lack of a quorum is no reason to step down (just elected, or just awoken). */
   quorumCheckFromMs: number;
   transfer: Transfer | null;

@@ -39,7 +39,7 @@ export interface RaftOptions {
   readonly leaderLeaseTimeoutMs: number;
   /** How long a new commit index waits for an entry to carry it to an idle follower; 0 if absent. */
   readonly commitNoticeDelayMs?: number;
-  /** For how long a leader may replicate nothing though a majority hears it; `replicationStallMaxMs` if absent. */
+  /** For how long a leader may replicate nothing though a majority hears it; `replicationStallMinMs` if absent. */
   readonly replicationStallMs?: number;
 }
 
@@ -101,7 +101,7 @@ export class RaftServer {
   ownReadiness: Readiness = { isReady: true, appliedHeight: 0, priority: 0 };
   /** It led and nothing that it sent was stored: until then it stands back, as one that is not ready. */
   stalledUntilMs = Number.NEGATIVE_INFINITY;
-  /** How often it has led and tried to hand over, since it was last ready (P5). */
+  /** How often it has led and tried to hand over, since it last led as it should (P5). */
   handOversTried = 0;
   nowMs: number;
   /** When it last took something in after it had not for long, though it follows a leader; long ago at its start. */

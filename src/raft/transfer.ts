@@ -1,6 +1,7 @@
 /** Handing leadership over (thesis §3.10), to whoever is fittest (P5, P9). */
 
 import type { Leadership } from "./leadership.ts";
+import { leaseUntilMs } from "./lease.ts";
 import type { Progress } from "./progress.ts";
 import { replicate } from "./replication.ts";
 import type { RaftServer } from "./server.ts";
@@ -55,21 +56,26 @@ export function endTransfer(
 const handOverPauseMax = 16;
 
 /**
- * An unready leader steps aside for a ready voter (P5). Nothing can be proposed meanwhile, and a target
- * that this leader reaches may still reach no majority itself: then this one is elected again. So each
- * attempt waits for twice as long as the last, in whatever term.
+ * A leader steps aside for a ready voter where it is unready (P5), and where it has had no lease for an election timeout, so
+ * that it builds no blocks: its answers come too late for that, and not too late for others to be kept from leading. Nothing
+ * can be proposed meanwhile, and a target that this leader reaches may still reach no majority itself: then this one is
+ * elected again. So each attempt waits for twice as long as the last, in whatever term.
  */
-export function handOverIfUnready(server: RaftServer, leadership: Leadership): void {
-  if (server.readiness.isReady || leadership.transfer !== null) return;
+export function handOverIfUnfit(server: RaftServer, leadership: Leadership): void {
+  const { nowMs, readiness } = server;
+  const { electionTimeoutMs } = server.options;
+  const hasLease = leaseUntilMs(server) > nowMs;
+  if (hasLease) leadership.leasedMs = nowMs;
+  if (hasLease && readiness.isReady) server.handOversTried = 0;
+  const isFit = readiness.isReady && nowMs - leadership.leasedMs < electionTimeoutMs;
+  if (isFit || leadership.transfer !== null) return;
   if (server.commitIndex < leadership.firstIndex) return;
-  const pauseMs =
-    server.options.electionTimeoutMs * Math.min(2 ** server.handOversTried, handOverPauseMax);
-  if (server.nowMs - leadership.handOverTriedMs < pauseMs) return;
+  const pauseMs = electionTimeoutMs * Math.min(2 ** server.handOversTried, handOverPauseMax);
+  if (nowMs - leadership.handOverTriedMs < pauseMs) return;
   const fittest = fittestVoter(server, leadership);
   if (fittest === null) return;
-  const { readiness } = fittest;
   // Nobody knows of a Go peer that it is ready. It is asked to lead where the chain stands still without it.
-  const mayLead = readiness === null ? server.log.isOverfull : readiness.isReady;
+  const mayLead = fittest.readiness === null ? server.log.isOverfull : fittest.readiness.isReady;
   if (!mayLead) return;
   server.handOversTried++;
   startTransfer(server, fittest.id);

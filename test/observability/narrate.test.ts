@@ -64,8 +64,14 @@ const otherRaftLines: readonly (readonly [RaftEvent, string])[] = [
     "WRN raft: failed to contact quorum of nodes, stepping down term=3 silent=node-2,node-3",
   ],
   [
-    { kind: "replicationStalled", term: 3, commitIndex: 7, stalledMs: 180_000.4 },
-    "ERR raft: others answer and store nothing that is sent, stepping down term=3 commit=7 stalledMs=180000",
+    {
+      kind: "replicationStalled",
+      term: 3,
+      commitIndex: 7,
+      stalledMs: 180_000.4,
+      standBackMs: 1_800_004,
+    },
+    "ERR raft: others answer and store nothing that is sent, stepping down term=3 commit=7 stalledMs=180000 standBackMs=1800004",
   ],
   [
     { kind: "voteRefused", term: 3, candidateId: "node-2", isPreVote: true, reason: "log behind" },

@@ -3,6 +3,7 @@
  * off and some of them rough, since faults that are always all on hide one another's effects.
  */
 
+import { slowestLinkBytesPerMs } from "../../src/base/limits.ts";
 import { majorityOf } from "../../src/raft/quorum.ts";
 import { rpcTimeoutMs } from "../../src/transport/deadlines.ts";
 import { stateBytes } from "./applied-state.ts";
@@ -255,10 +256,16 @@ function faultsOf(dice: Dice, heartbeatMs: number): FaultPlan {
   };
 }
 
-/** Production's is three times as long as an AppendEntries may take on the slowest of links. */
+/** As in production (`src/consensus/consensus-thread.ts`), without its three minutes at least. */
 export function replicationStallMs({ timeouts, chaos }: Plan): number {
   const { payloadBytes } = chaos.client;
   return 3 * rpcTimeoutMs("appendEntriesRequest", payloadBytes.high, timeouts.sendMs);
+}
+
+/** When a leader that replicates nothing has stepped down, at the latest. */
+export function stallSeenMs(plan: Plan): number {
+  const transferMs = plan.chaos.client.payloadBytes.high / slowestLinkBytesPerMs;
+  return replicationStallMs(plan) + (plan.clusterSize - 1) * transferMs;
 }
 
 /** Whoever does nothing at all does nothing in the calm. */

@@ -1,6 +1,6 @@
 /** One seed, from its plan to its end. */
 
-import { Calm, patienceMs, type Recovery } from "./calm.ts";
+import { Calm, type Recovery } from "./calm.ts";
 import { Checkers } from "./checkers/checkers.ts";
 import { CommitNotices } from "./checkers/commit-notices.ts";
 import { Commits } from "./checkers/commits.ts";
@@ -70,7 +70,7 @@ export class Simulation {
   readonly #world: World;
   readonly #coverage = new Coverage();
   readonly #playing: Generator<void, Recovery>;
-  #slowest: Recovery = { tookMs: 0, failoverShare: 0 };
+  #slowest: Recovery = { recoveryShare: 0, failoverShare: 0 };
   #violation: Violation | null = null;
 
   constructor(seed: number, options: SimulationOptions = {}) {
@@ -113,7 +113,7 @@ export class Simulation {
   }
 
   get result(): SimulationResult {
-    const { schedule, plan, tape } = this.#world;
+    const { schedule, tape } = this.#world;
     return {
       seed: this.#seed,
       steps: schedule.steps,
@@ -121,8 +121,7 @@ export class Simulation {
       violation: this.#violation,
       coverage: this.#coverage,
       faults: tape.names,
-      recoveryShare: this.#slowest.tookMs / patienceMs(plan),
-      failoverShare: this.#slowest.failoverShare,
+      ...this.#slowest,
     };
   }
 
@@ -143,7 +142,7 @@ function* play(world: World, coverage: Coverage, parts: Parts): Generator<void, 
   world.checkers.add(faults);
   const calm = new Calm(cluster, clients, checks, world);
   cluster.start();
-  let slowest: Recovery = { tookMs: 0, failoverShare: 0 };
+  let slowest: Recovery = { recoveryShare: 0, failoverShare: 0 };
   for (let round = 0; round < plan.rounds; round++) {
     transcript.note("chaos", () => `round ${round + 1}`);
     world.conditions = plan.chaos;
@@ -152,9 +151,9 @@ function* play(world: World, coverage: Coverage, parts: Parts): Generator<void, 
     const untilMs = schedule.nowMs + plan.chaosMs;
     while (schedule.step(untilMs)) yield;
     faults.end();
-    const { tookMs, failoverShare } = yield* calm.run();
+    const { recoveryShare, failoverShare } = yield* calm.run();
     slowest = {
-      tookMs: Math.max(slowest.tookMs, tookMs),
+      recoveryShare: Math.max(slowest.recoveryShare, recoveryShare),
       failoverShare: Math.max(slowest.failoverShare, failoverShare),
     };
     world.checkers.judge();

@@ -165,7 +165,7 @@ export const electionMutants: readonly Mutant[] = [
     edits: [
       {
         file: "raft/transfer.ts",
-        find: "if (server.readiness.isReady || leadership.transfer !== null) return;",
+        find: "if (isFit || leadership.transfer !== null) return;",
         replace: "return;",
       },
     ],
@@ -194,7 +194,7 @@ export const electionMutants: readonly Mutant[] = [
     edits: [
       {
         file: "raft/leader.ts",
-        find: "if (nowMs - movedMs < limitMs) return;",
+        find: "if (stalledMs < limitMs + slowestTransferMs(server, followers.length)) return;",
         replace: "return;",
       },
     ],

@@ -45,8 +45,8 @@ export const replicationMutants: readonly Mutant[] = [
     edits: [
       {
         file: "raft/leader.ts",
-        find: "id === server.id ? log.durableIndex :",
-        replace: "id === server.id ? log.lastIndex :",
+        find: "storedIndex(server, leadership, log.durableIndex)",
+        replace: "storedIndex(server, leadership, log.lastIndex)",
       },
     ],
     caughtAs: ["committed stays committed"],
