@@ -227,7 +227,8 @@ export function stepDownIfStalled(server: RaftServer): void {
   const stalledMs = nowMs - Math.max(leadership.standstillSinceMs, matchedMs);
   if (stalledMs < limitMs + slowestTransferMs(server, followers.length)) return;
   if (followers.some(({ pace }) => pace.kind === "snapshot")) return;
-  if (storedIndex(server, leadership, log.lastIndex) > server.commitIndex) return;
+  const stored = storedIndex(server, leadership, log.lastIndex);
+  if (stored > server.commitIndex && log.termAt(stored) === server.currentTerm) return;
   const standBackMs = Math.min(standBackFactor * stalledMs, standBackMaxMs);
   server.stalledUntilMs = nowMs + standBackMs;
   const { currentTerm: term, commitIndex } = server;

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import { replicationStallMinMs, slowestLinkBytesPerMs } from "../../src/base/limits.ts";
-import { type Bench, timeouts } from "./lab/bench.ts";
+import { Bench, timeouts } from "./lab/bench.ts";
 import { heartbeatAnswered, leader, peer, ready, refused } from "./lab/leading.ts";
 
 /** For so long, followers 2 and 3 answer heartbeats, and nothing else arrives; returns what happened. */
@@ -155,6 +155,16 @@ describe("a leader that replicates nothing", () => {
     bench.acknowledge("2");
     expect(hearNothingButHeartbeats(bench, 2 * stallMs)).toEqual([]);
     expect(bench.core.role).toBe("leader");
+  });
+
+  it("steps down though others have stored entries of older terms, which do not commit", () => {
+    const bench = new Bench({ log: [1, 1] }, { replicationStallMs: stallMs });
+    bench.becomeCandidate();
+    const { currentTerm: term } = bench.core;
+    bench.receive("2", { kind: "requestVoteResponse", term, granted: true });
+    bench.acknowledge("2", 2);
+    expect(bench.core.commitIndex).toBe(0);
+    expect(hearNothingButHeartbeats(bench, stallMs + 200)).toContain("replicationStalled");
   });
 
   it("leads on where it is the only voter", () => {

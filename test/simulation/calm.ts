@@ -152,7 +152,9 @@ export class Calm {
     const leader = this.#cluster.saidLeader();
     const ill = healthy.find((node) => node === leader) ?? healthy.at(-1);
     const others = healthy.filter((node) => node !== ill);
-    const isReady = others.some(({ readiness }) => readiness.isReady);
+    const isReady = others.some(
+      ({ readiness, status }) => readiness.isReady && status?.hasStalled !== true,
+    );
     // Those that lost their disks cannot do without it.
     const whole = others.filter((node) => !node.lacksMemory);
     if (ill === undefined || !isReady || whole.length < majorityOf(plan.clusterSize)) {

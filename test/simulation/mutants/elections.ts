@@ -238,7 +238,7 @@ export const electionMutants: readonly Mutant[] = [
       },
     ],
     caughtAs: ["one lease at a time", "histories are linearizable"],
-    seedsMax: 500,
+    seedsMax: 3_000,
   }),
   mutant({
     id: "read-by-old-answer",
