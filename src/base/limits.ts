@@ -15,7 +15,7 @@ export const bytesInFlightMax = 8 * 1024 * 1024;
 /** For so long, or longer where links may be slow, a leader that a majority hears may replicate nothing; then it steps down. */
 export const replicationStallMinMs = 180_000;
 
-/** Slower links are taken for broken, as soon as it is the leader whose entries do not get through. */
+/** A leader whose links are slower than that, and whose entries do not get through, is taken for cut off. */
 export const slowestLinkBytesPerMs = 50;
 
 /** One log entry's payload; a larger proposal is refused. */

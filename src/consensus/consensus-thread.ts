@@ -20,6 +20,7 @@ import { TcpTransport } from "../transport/tcp-transport.ts";
 import { advertisedAddressOf } from "./advertised-address.ts";
 import { type Clock, Driver, type DriverHost } from "./driver.ts";
 import { reportError } from "./error-report.ts";
+import { HostWatch } from "./host-watch.ts";
 import type {
   CommittedEntry,
   ConsensusOptions,
@@ -71,7 +72,9 @@ export class ConsensusThread {
   /** null until there is a log to go on with. */
   #driver: Driver | null = null;
   #isStopped = false;
+  /** As the main thread says; while that is silent this node is unready all the same. */
   #readiness: Readiness;
+  readonly #hostWatch = new HostWatch((silentMs) => this.#hostChanged(silentMs));
   #measuring: NodeJS.Timeout | null = null;
   /** Where peers reach this node; null for a single sequencer. */
   #advertised: string | null = null;
@@ -111,7 +114,9 @@ export class ConsensusThread {
     this.#startup = startup;
     const listening = (await this.#transport?.start()) ?? null;
     this.#loopDelay.start();
+    this.#hostWatch.start();
     this.#measuring = setInterval(() => {
+      this.#hostWatch.look();
       this.#post({ kind: "measurements", measurements: this.#measure() });
     }, measureEveryMs);
     this.#post({ kind: "started", listening });
@@ -144,7 +149,7 @@ export class ConsensusThread {
     const appliedIndex = isOfThisLog ? this.#options.appliedIndex : 0;
     this.#driver = this.#createDriver(store, appliedIndex);
     this.#post({ kind: "begun", beginning: { appliedIndex, baseHeight } });
-    this.#driver.setReadiness(this.#readiness);
+    this.#tellReadiness();
     this.#driver.start();
     for (const message of waiting) this.#driver.receive(message);
   }
@@ -154,6 +159,7 @@ export class ConsensusThread {
     this.#startup?.stop();
     this.#driver?.stop();
     if (this.#measuring !== null) clearInterval(this.#measuring);
+    this.#hostWatch.stop();
     this.#loopDelay.stop();
     await this.#transport?.stop();
     await this.#store?.close();
@@ -175,8 +181,11 @@ export class ConsensusThread {
         .finally(this.#ended);
       return;
     }
+    this.#hostWatch.heard();
     const driver = this.#driver;
     switch (message.kind) {
+      case "working":
+        return;
       case "propose": {
         const { proposalId, term, data } = message;
         if (driver === null) {
@@ -191,7 +200,7 @@ export class ConsensusThread {
         return driver?.snapshotTaken(message.snapshot);
       case "readiness":
         this.#readiness = message.readiness;
-        return driver?.setReadiness(message.readiness);
+        return this.#tellReadiness();
       case "transferLeadership":
         return driver?.transferLeadership(message.targetId);
       case "confirmLeadership": {
@@ -212,6 +221,18 @@ export class ConsensusThread {
       default:
         return unreachable(message);
     }
+  }
+
+  #tellReadiness(): void {
+    const isReady = this.#readiness.isReady && !this.#hostWatch.isSilent;
+    this.#driver?.setReadiness({ ...this.#readiness, isReady });
+  }
+
+  #hostChanged(silentMs: number | null): void {
+    this.#postEvents([
+      silentMs === null ? { kind: "hostHeard" } : { kind: "hostSilent", silentMs },
+    ]);
+    this.#tellReadiness();
   }
 
   /** Waits for a start that is under way, so that nothing is opened behind a stop. */

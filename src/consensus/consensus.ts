@@ -54,6 +54,8 @@ export interface Listening {
 
 /** Longer than the thread's measurements are apart, so that each look finds one. */
 const lookEveryMs = 500;
+/** Shorter than the thread's own looks are apart (`HostWatch`). */
+const workingEveryMs = 200;
 
 type Settle<T> = (value: T) => void;
 
@@ -66,6 +68,7 @@ export class Consensus {
   );
   readonly #credit: ApplyCredit;
   readonly #pulse = new Pulse(lookEveryMs);
+  readonly #working: NodeJS.Timeout;
   readonly #proposals = new Map<number, Settle<ProposalOutcome>>();
   readonly #confirmations = new Map<number, Settle<number | null>>();
   readonly #viewRequests = new Map<number, Settle<ConsensusView | null>>();
@@ -89,6 +92,7 @@ export class Consensus {
       workerData,
       name: "consensus",
     });
+    this.#working = setInterval(() => this.#post({ kind: "working" }), workingEveryMs).unref();
     this.#worker.on("message", (batch: readonly FromConsensus[]) => {
       for (const message of batch) this.#take(message);
     });
@@ -291,6 +295,7 @@ export class Consensus {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#pulse.stop();
+    clearInterval(this.#working);
     settleAll(this.#proposals, { kind: "notLeader", leaderId: null });
     settleAll(this.#confirmations, null);
     settleAll(this.#viewRequests, null);

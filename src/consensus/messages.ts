@@ -50,6 +50,8 @@ export interface ConsensusOptions {
 }
 
 export type ToConsensus =
+  /** The main thread works: said all the time, as nothing else may be for long. */
+  | { readonly kind: "working" }
   | {
       readonly kind: "propose";
       readonly proposalId: number;

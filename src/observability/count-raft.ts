@@ -64,6 +64,10 @@ export class RaftEventCounter {
       case "transferRefused":
         raft.leadershipTransfers.inc({ outcome: "refused" });
         break;
+      case "hostSilent":
+      case "hostHeard":
+        // Measured: `event_loop_delay_seconds` of the main thread.
+        break;
       case "transferStarted":
       case "configurationChanged":
       case "configurationRefused":

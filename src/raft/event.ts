@@ -95,6 +95,9 @@ export type RaftEvent =
   /** The log's disk takes too long for a write to lead with: an average, or the one under way (P5). */
   | { readonly kind: "diskSlow"; readonly takesMs: number; readonly limitMs: number }
   | { readonly kind: "diskWell" }
+  /** The process's other half, which builds and applies blocks, has said nothing for so long: it hangs (P5). */
+  | { readonly kind: "hostSilent"; readonly silentMs: number }
+  | { readonly kind: "hostHeard" }
   /** It says what no server that keeps to the protocol can say. */
   | {
       readonly kind: "messageRefused";

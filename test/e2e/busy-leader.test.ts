@@ -1,4 +1,7 @@
-/** P13: busy is not dead. The main thread stands still ten leases long, and the leader leads on. */
+/**
+ * P13: busy is not dead. The main thread stands still ten leases long, and the leader leads on. P5: one that stands
+ * still for much longer hangs, and another leads.
+ */
 
 import { expect, it } from "vitest";
 import type { LocalCluster } from "../../src/devnet/local-cluster.ts";
@@ -9,6 +12,7 @@ import {
   logLines,
   producingLeader,
   statusOf,
+  terminate,
   untilAllFollow,
   untilGrown,
 } from "./harness/cluster.ts";
@@ -60,6 +64,25 @@ it.each<Case>([
     await endCleanly(cluster);
   },
 );
+
+it("lets another lead when its main thread hangs", { timeout: 300_000 }, async () => {
+  const cluster = await createCluster({ settings: { "node.block_time": "100ms" } });
+  const environment = { NODE_OPTIONS: `--import=${preloadOf(20_000)}` };
+  await Promise.all(cluster.nodes.map((node) => node.start(environment)));
+  await untilAllFollow(cluster);
+  const hanging = await producingLeader(cluster);
+  hanging.signal("SIGPROF");
+  const successor = await producingLeader(cluster, [hanging]);
+  await untilGrown(successor, 10);
+  // Its consensus thread can tell nobody before the other goes on.
+  expect(logLines(hanging).filter((line) => line.includes("the main thread hangs"))).toEqual([]);
+  await until(`${hanging.id} tells of it`, () =>
+    logLines(hanging).some((line) => line.includes("ERR raft: the main thread hangs")),
+  );
+  await untilAllFollow(cluster);
+  expect(logLines(hanging).some((line) => line.includes("the main thread goes on"))).toBe(true);
+  await terminate(cluster.running);
+});
 
 /** Whether it leads the same term afterwards, and everybody follows it. */
 async function leadsOnWhileBusy(

@@ -161,6 +161,11 @@ const otherRaftLines: readonly (readonly [RaftEvent, string])[] = [
   ],
   [{ kind: "diskWell" }, "INF raft: the disk of raft_dir is fast enough again"],
   [
+    { kind: "hostSilent", silentMs: 5_000 },
+    "ERR raft: the main thread hangs, and this node stands back silentMs=5000",
+  ],
+  [{ kind: "hostHeard" }, "INF raft: the main thread goes on"],
+  [
     { kind: "snapshotDamaged", path: "3-9.snp", reason: "checksum" },
     "ERR raft: snapshot is damaged, using an older one path=3-9.snp reason=checksum",
   ],

@@ -8,10 +8,8 @@ import { heartbeatAnswered, leader, peer, ready, refused } from "./lab/leading.t
 /** For so long, followers 2 and 3 answer heartbeats, and nothing else arrives; returns what happened. */
 function hearNothingButHeartbeats(bench: Bench, durationMs: number): string[] {
   const events: string[] = [];
-  for (
-    const endMs = bench.nowMs + durationMs;
-    bench.nowMs < endMs && bench.core.role === "leader";
-  ) {
+  const endMs = bench.nowMs + durationMs;
+  while (bench.nowMs < endMs && bench.core.role === "leader") {
     for (const id of ["2", "3"]) heartbeatAnswered(bench, id, bench.core.status.lastIndex);
     bench.wait(10);
     events.push(...bench.events());
