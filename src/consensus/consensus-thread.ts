@@ -72,9 +72,13 @@ export class ConsensusThread {
   /** null until there is a log to go on with. */
   #driver: Driver | null = null;
   #isStopped = false;
-  /** As the main thread says; while that is silent this node is unready all the same. */
+  /** As the main thread says; while that hangs this node is unready all the same. */
   #readiness: Readiness;
-  readonly #hostWatch = new HostWatch((silentMs) => this.#hostChanged(silentMs));
+  readonly #hostWatch = new HostWatch({
+    isLeading: () => this.#driver?.status.role === "leader",
+    hangs: (silentMs) => this.#hostChanged({ kind: "hostHangs", silentMs }),
+    goesOn: (hungMs) => this.#hostChanged({ kind: "hostGoesOn", hungMs }),
+  });
   #measuring: NodeJS.Timeout | null = null;
   /** Where peers reach this node; null for a single sequencer. */
   #advertised: string | null = null;
@@ -114,9 +118,9 @@ export class ConsensusThread {
     this.#startup = startup;
     const listening = (await this.#transport?.start()) ?? null;
     this.#loopDelay.start();
-    this.#hostWatch.start();
+    // Alone it leads all the same.
+    if (this.#options.network !== null) this.#hostWatch.start();
     this.#measuring = setInterval(() => {
-      this.#hostWatch.look();
       this.#post({ kind: "measurements", measurements: this.#measure() });
     }, measureEveryMs);
     this.#post({ kind: "started", listening });
@@ -224,14 +228,12 @@ export class ConsensusThread {
   }
 
   #tellReadiness(): void {
-    const isReady = this.#readiness.isReady && !this.#hostWatch.isSilent;
+    const isReady = this.#readiness.isReady && !this.#hostWatch.isHung;
     this.#driver?.setReadiness({ ...this.#readiness, isReady });
   }
 
-  #hostChanged(silentMs: number | null): void {
-    this.#postEvents([
-      silentMs === null ? { kind: "hostHeard" } : { kind: "hostSilent", silentMs },
-    ]);
+  #hostChanged(event: RaftEvent): void {
+    this.#postEvents([event]);
     this.#tellReadiness();
   }
 

@@ -54,7 +54,7 @@ export interface Listening {
 
 /** Longer than the thread's measurements are apart, so that each look finds one. */
 const lookEveryMs = 500;
-/** Shorter than the thread's own looks are apart (`HostWatch`). */
+/** Shorter than the looks of the thread's `HostWatch` are apart. */
 const workingEveryMs = 200;
 
 type Settle<T> = (value: T) => void;

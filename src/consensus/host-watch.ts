@@ -1,49 +1,76 @@
 /**
  * Whether the main thread works, as the consensus thread sees it. One that hangs, in a computation or on a page of a
  * disk that does not answer, builds no block, and what it said last of its readiness holds no more (P5): this thread
- * would lead on, and nobody else could be elected. Busy is not dead (P13), so the limit is far above any lease.
+ * would lead on, and nobody else could be elected. Busy is not dead (P13): no block, backfill or collection of garbage
+ * takes as long as the limits.
+ *
+ * Counted in looks, as `Pulse` does: a process that was stopped has not listened.
  */
 
-import { Pulse } from "./pulse.ts";
-
+/** Longer than what the main thread says is apart. */
 const lookEveryMs = 500;
-const silentMaxMs = 5_000;
+/**
+ * Members that hang together, over one block or on one disk, are found so in turn: were the leader the first, it
+ * would hand over to one that hangs as well.
+ */
+const standbyLimitMs = 10_000;
+const leadingLimitMs = 15_000;
+/** What it says first is what it knew before: how far it is behind it finds out by then. */
+const wellAfterMs = 2_000;
+
+export interface HostWatchDependencies {
+  isLeading(): boolean;
+  hangs(silentMs: number): void;
+  /** It has worked again for a while. */
+  goesOn(hungMs: number): void;
+}
 
 export class HostWatch {
-  readonly #changed: (silentMs: number | null) => void;
-  readonly #pulse = new Pulse(lookEveryMs);
-  #isSilent = false;
+  readonly #dependencies: HostWatchDependencies;
+  #looking: NodeJS.Timeout | null = null;
+  #wasHeard = true;
+  #silentLooks = 0;
+  #heardLooks = 0;
+  /** How long it has been silent at a stretch; null while it works. */
+  #hungMs: number | null = null;
 
-  /** `changed` is told for how long nothing was heard, once that is too long, and null when it is heard again. */
-  constructor(changed: (silentMs: number | null) => void) {
-    this.#changed = changed;
+  constructor(dependencies: HostWatchDependencies) {
+    this.#dependencies = dependencies;
   }
 
-  get isSilent(): boolean {
-    return this.#isSilent;
+  get isHung(): boolean {
+    return this.#hungMs !== null;
   }
 
   start(): void {
-    this.#pulse.start();
+    this.#looking ??= setInterval(() => this.#look(), lookEveryMs).unref();
   }
 
   stop(): void {
-    this.#pulse.stop();
+    if (this.#looking !== null) clearInterval(this.#looking);
   }
 
   /** The main thread has said something, as it does several times a second. */
   heard(): void {
-    this.#pulse.beat();
-    if (!this.#isSilent) return;
-    this.#isSilent = false;
-    this.#changed(null);
+    this.#wasHeard = true;
   }
 
-  /** To be called several times a second. */
-  look(): void {
-    const { silentMs } = this.#pulse;
-    if (this.#isSilent || silentMs < silentMaxMs) return;
-    this.#isSilent = true;
-    this.#changed(silentMs);
+  #look(): void {
+    this.#silentLooks = this.#wasHeard ? 0 : this.#silentLooks + 1;
+    this.#heardLooks = this.#wasHeard ? this.#heardLooks + 1 : 0;
+    this.#wasHeard = false;
+    const silentMs = this.#silentLooks * lookEveryMs;
+    if (this.#hungMs === null) {
+      if (silentMs < standbyLimitMs) return;
+      if (silentMs < leadingLimitMs && this.#dependencies.isLeading()) return;
+      this.#hungMs = silentMs;
+      this.#dependencies.hangs(silentMs);
+      return;
+    }
+    const hungMs = Math.max(this.#hungMs, silentMs);
+    this.#hungMs = hungMs;
+    if (this.#heardLooks * lookEveryMs < wellAfterMs) return;
+    this.#hungMs = null;
+    this.#dependencies.goesOn(hungMs);
   }
 }

@@ -177,9 +177,6 @@ export class NodeView implements NodeApi {
     // A leader on a slow disk that lacks nothing serves, if slowly, until another takes over; if any can.
     const isBestThereIs = state.kind === "producing" && !isBehind;
     if (reason !== null && !isBestThereIs) return unready(reason);
-    if (view.status.hasStalled && !isBestThereIs) {
-      return unready("it led and could not replicate, and stands back for a while");
-    }
     if (this.blocks.earliestHeight === null) return unready("no blocks yet");
     return this.#productionHealth() ?? { isHealthy: true, reason: "ready" };
   }

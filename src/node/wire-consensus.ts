@@ -69,7 +69,8 @@ export function createConsensus(context: NodeContext, hearers: ConsensusHearers)
       transport: (event, atMs) => reporter.transportEvent(event, atMs),
       measured: (measurements) => {
         reporter.record(measurements, sequencer().appliedIndex);
-        sequencer().onRaftDisk(measurements.slowDisk);
+        const { slowDisk, status } = measurements;
+        sequencer().onRaftHealth({ slowDisk, standsBack: status.hasStalled });
       },
       peerAsks: (_peerId, method, body) =>
         answerPeer(method, body, {

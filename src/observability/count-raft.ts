@@ -64,10 +64,10 @@ export class RaftEventCounter {
       case "transferRefused":
         raft.leadershipTransfers.inc({ outcome: "refused" });
         break;
-      case "hostSilent":
-      case "hostHeard":
-        // Measured: `event_loop_delay_seconds` of the main thread.
+      case "hostHangs":
+        process.mainThreadHung.inc();
         break;
+      case "hostGoesOn":
       case "transferStarted":
       case "configurationChanged":
       case "configurationRefused":

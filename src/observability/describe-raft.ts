@@ -109,12 +109,12 @@ export function describeRaftEvent(event: RaftEvent, nodeId: ServerId): Narration
     }
     case "diskWell":
       return raft("info", {}, "the disk of raft_dir is fast enough again");
-    case "hostSilent": {
+    case "hostHangs": {
       const silentMs = Math.round(event.silentMs);
-      return raft("error", { silentMs }, "the main thread hangs, and this node stands back");
+      return raft("error", { silentMs }, "the main thread hangs, this node is not ready to lead");
     }
-    case "hostHeard":
-      return raft("info", {}, "the main thread goes on");
+    case "hostGoesOn":
+      return raft("info", { hungMs: Math.round(event.hungMs) }, "the main thread goes on");
     case "messageRefused": {
       const { from: peer, message, reason } = event;
       const sentence = "refused a message that contradicts the protocol";

@@ -134,7 +134,7 @@ function sequencerMetrics({ gauge, counter, histogram }: MetricMaker) {
     ),
     ready: gauge(
       "sequencer_ready",
-      "1 if the node is fit to lead: it lacks nothing committed, executes, its disks keep up, and it is not draining",
+      "1 if the node is fit to lead: it lacks nothing committed, executes, its disks keep up, its entries reach the others, and it is not draining",
     ),
     backfillRemaining: gauge(
       "sequencer_backfill_remaining_blocks",
@@ -251,6 +251,10 @@ function processMetrics({ gauge, counter }: MetricMaker) {
       "event_loop_delay_seconds",
       "How late timers ran since the last scrape, by thread (main, consensus) and stat (p50, p99, max); of the consensus thread each is that of its worst 200 ms",
       ["thread", "stat"],
+    ),
+    mainThreadHung: counter(
+      "main_thread_hung_total",
+      "Times that the main thread did nothing for 10 s or longer: the node was not ready to lead, and a leader handed over",
     ),
     diskFreeBytes: gauge(
       "disk_free_bytes",

@@ -96,8 +96,8 @@ export type RaftEvent =
   | { readonly kind: "diskSlow"; readonly takesMs: number; readonly limitMs: number }
   | { readonly kind: "diskWell" }
   /** The process's other half, which builds and applies blocks, has said nothing for so long: it hangs (P5). */
-  | { readonly kind: "hostSilent"; readonly silentMs: number }
-  | { readonly kind: "hostHeard" }
+  | { readonly kind: "hostHangs"; readonly silentMs: number }
+  | { readonly kind: "hostGoesOn"; readonly hungMs: number }
   /** It says what no server that keeps to the protocol can say. */
   | {
       readonly kind: "messageRefused";

@@ -7,6 +7,7 @@ import {
   type ReadinessFacts,
   readyWord,
   unreadyDetail,
+  wellRaft,
   whyUnready,
 } from "./readiness.ts";
 import { Silence } from "./silence.ts";
@@ -66,9 +67,9 @@ export class ReadinessWatch {
     return unreadyDetail(this.#facts, entriesBehindMax);
   }
 
-  /** Whether it lacks anything that is committed; a slow disk alone is no lack. */
+  /** Whether it lacks anything that is committed; a slow disk alone is no lack, nor a broken path to the others. */
   get isBehind(): boolean {
-    return whyUnready({ ...this.#facts, slowRaftDisk: null, slowDataDisk: null }) !== null;
+    return whyUnready({ ...this.#facts, raft: wellRaft, slowDataDisk: null }) !== null;
   }
 
   /** How long the executor has failed, or has been silent; 0 while it answers. */

@@ -8,6 +8,16 @@ export interface SlowDisk {
   readonly limitMs: number;
 }
 
+/** What consensus knows of its own fitness to lead; it stands back by itself. */
+export interface RaftHealth {
+  /** null while the disk of the Raft log keeps up. */
+  readonly slowDisk: SlowDisk | null;
+  /** It led, nothing that it sent was stored, and it lets others lead for a while. */
+  readonly standsBack: boolean;
+}
+
+export const wellRaft: RaftHealth = { slowDisk: null, standsBack: false };
+
 export interface ReadinessFacts {
   readonly isDraining: boolean;
   /** It is known what log this node goes on with. */
@@ -21,8 +31,7 @@ export interface ReadinessFacts {
   readonly failingMs: number;
   /** An execution client that fails for so long makes the node unready. */
   readonly unreadyAfterMs: number;
-  /** null while the disk of the Raft log keeps up; when it does not, consensus stands back by itself. */
-  readonly slowRaftDisk: SlowDisk | null;
+  readonly raft: RaftHealth;
   /** null while the disk of the blocks keeps up: each waits for its signing mark there. */
   readonly slowDataDisk: SlowDisk | null;
   /** Committed entries that are not applied. */
@@ -52,16 +61,19 @@ export function whyUnready(
   if (facts.missingHeight !== null) {
     return `blocks up to height ${facts.missingHeight}, which are older than the log, are missing`;
   }
-  if (facts.slowRaftDisk !== null) return slowRaftDisk;
+  if (facts.raft.slowDisk !== null) return slowRaftDisk;
   if (facts.slowDataDisk !== null) return slowDataDisk;
-  return facts.behind > entriesBehindMax ? "committed blocks are not yet applied" : null;
+  if (facts.behind > entriesBehindMax) return "committed blocks are not yet applied";
+  return facts.raft.standsBack
+    ? "it led and could not replicate, and stands back for a while"
+    : null;
 }
 
 /** With how far or how slow it is, for whoever asks now. */
 export function unreadyDetail(facts: ReadinessFacts, entriesBehindMax?: number): string | null {
   const reason = whyUnready(facts, entriesBehindMax);
   if (reason === null) return null;
-  if (reason === slowRaftDisk) return withFigures(reason, facts.slowRaftDisk);
+  if (reason === slowRaftDisk) return withFigures(reason, facts.raft.slowDisk);
   if (reason === slowDataDisk) return withFigures(reason, facts.slowDataDisk);
   const { backlog } = facts;
   return backlog === null

@@ -23,7 +23,7 @@ import {
 } from "./ports.ts";
 import type { ProducerOptions } from "./producer.ts";
 import { Production } from "./production.ts";
-import type { SlowDisk } from "./readiness.ts";
+import { type RaftHealth, type SlowDisk, wellRaft } from "./readiness.ts";
 import {
   type Readiness,
   type ReadinessListener,
@@ -102,7 +102,7 @@ export class Sequencer {
   #commitIndex = 0;
   /** null until it is known what log this node goes on with. */
   #baseHeight: number | null = null;
-  #slowRaftDisk: SlowDisk | null = null;
+  #raftHealth = wellRaft;
   /** Up to here this node's pool was compared with every block. */
   #searchedThrough: Height;
   readonly #createdAtMs = performance.now();
@@ -287,11 +287,9 @@ export class Sequencer {
     if (hasNewLeader) this.#forwarder.wake();
   }
 
-  /** How slow the disk of the Raft log is; null if it is not. */
-  onRaftDisk(slow: SlowDisk | null): void {
-    const hasChanged = (slow === null) !== (this.#slowRaftDisk === null);
-    this.#slowRaftDisk = slow;
-    if (hasChanged) this.#readiness.report();
+  onRaftHealth(health: RaftHealth): void {
+    this.#raftHealth = health;
+    this.#readiness.report();
   }
 
   onCommitted(entries: readonly CommittedEntry[], commitIndex: number): void {
@@ -390,7 +388,7 @@ export class Sequencer {
       hasLog: this.#baseHeight !== null,
       missingHeight: this.#lacksBlocks ? this.#baseHeight : null,
       backlog: this.#applier.backlog,
-      slowRaftDisk: this.#slowRaftDisk,
+      raft: this.#raftHealth,
       slowDataDisk: this.#dependencies.slowDataDisk(),
       behind: this.#commitIndex - this.#applied.reached,
       appliedHeight: this.#applier.head.height,

@@ -1,61 +1,68 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { HostWatch } from "../../src/consensus/host-watch.ts";
 
-/** As the consensus thread looks, beside its measurements. */
-const lookEveryMs = 200;
+let isLeading: boolean;
+let told: string[];
+let watch: HostWatch;
 
 beforeEach(() => {
   vi.useFakeTimers();
+  isLeading = false;
+  told = [];
+  watch = new HostWatch({
+    isLeading: () => isLeading,
+    hangs: (silentMs) => told.push(`hangs ${silentMs}`),
+    goesOn: (hungMs) => told.push(`goes on ${hungMs}`),
+  });
+  watch.start();
 });
 afterEach(() => {
+  watch.stop();
   vi.useRealTimers();
 });
 
-function watched() {
-  const told: (number | null)[] = [];
-  const watch = new HostWatch((silentMs) => told.push(silentMs));
-  watch.start();
-  const passes = (ms: number, saysEveryMs: number | null = null) => {
-    for (let atMs = lookEveryMs; atMs <= ms; atMs += lookEveryMs) {
-      vi.advanceTimersByTime(lookEveryMs);
-      if (saysEveryMs !== null && atMs % saysEveryMs === 0) watch.heard();
-      watch.look();
-    }
-  };
-  return { watch, told, passes };
+function works(forMs: number, saysEveryMs = 200): void {
+  for (let atMs = saysEveryMs; atMs <= forMs; atMs += saysEveryMs) {
+    vi.advanceTimersByTime(saysEveryMs);
+    watch.heard();
+  }
 }
 
-it("takes no main thread for one that hangs which is busy for a few seconds, again and again", () => {
-  const { watch, told, passes } = watched();
-  passes(60_000, 4_000);
+it("takes no main thread for one that hangs which is busy for seconds, again and again", () => {
+  works(90_000, 9_000);
+  isLeading = true;
+  works(90_000, 9_000);
   expect(told).toEqual([]);
-  expect(watch.isSilent).toBe(false);
+  expect(watch.isHung).toBe(false);
 });
 
-it("tells once that it hangs, and once that it goes on", () => {
-  const { watch, told, passes } = watched();
-  passes(60_000);
-  expect(told).toEqual([5_000]);
-  expect(watch.isSilent).toBe(true);
-  watch.heard();
-  watch.heard();
-  expect(told).toEqual([5_000, null]);
-  expect(watch.isSilent).toBe(false);
+it("tells once that it hangs; and that it goes on, with how long that was, once it has worked for a while", () => {
+  works(3_000);
+  vi.advanceTimersByTime(60_000);
+  expect(told).toEqual(["hangs 10000"]);
+  works(1_800);
+  expect([watch.isHung, told.length]).toEqual([true, 1]);
+  works(1_000);
+  expect(watch.isHung).toBe(false);
+  expect(told).toEqual(["hangs 10000", expect.stringMatching(/^goes on (59500|60000)$/)]);
 });
 
-it("does not count the time in which it stood still itself", () => {
-  const { told, watch } = watched();
-  // A process that is stopped: its timer fires once when it goes on, and then what was said is heard.
-  vi.setSystemTime(Date.now() + 60_000);
-  vi.advanceTimersByTime(500);
-  watch.look();
-  watch.heard();
+it("finds a leader later than those to whom it would hand over", () => {
+  isLeading = true;
+  vi.advanceTimersByTime(14_000);
   expect(told).toEqual([]);
+  vi.advanceTimersByTime(2_000);
+  expect(told).toEqual(["hangs 15000"]);
+});
+
+it("goes on waiting while it says something now and then: each word tells what it knew long ago", () => {
+  vi.advanceTimersByTime(12_000);
+  works(120_000, 6_000);
+  expect(told).toEqual(["hangs 10000"]);
 });
 
 it("says nothing of one that ends", () => {
-  const { told, watch, passes } = watched();
   watch.stop();
-  passes(60_000);
+  vi.advanceTimersByTime(60_000);
   expect(told).toEqual([]);
 });

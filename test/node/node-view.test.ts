@@ -91,6 +91,27 @@ describe("a node whose consensus thread hangs", () => {
   });
 });
 
+describe("a node that led and could not replicate", () => {
+  const reason = "it led and could not replicate, and stands back for a while";
+
+  it("is unready, and says why", async () => {
+    const view = await viewWith({});
+    sequencer.onRole({ ...following, isRecovering: false, commitIndex: 0 });
+    sequencer.onRaftHealth({ slowDisk: null, standsBack: true });
+    expect(await view.ready()).toEqual({ isHealthy: false, reason });
+  });
+
+  it("serves all the same where nobody else leads and it builds blocks", async () => {
+    const view = await viewWith({});
+    const leading = { ...following, role: "leader", leaderId: "a" } as const;
+    sequencer.onRole({ ...leading, isRecovering: false, commitIndex: 0 });
+    await until(() => chain.store.head.height >= 1);
+    sequencer.onRaftHealth({ slowDisk: null, standsBack: true });
+    expect(sequencer.unreadyReason).toBe(reason);
+    expect((await view.ready()).isHealthy).toBe(true);
+  });
+});
+
 describe("a follower is ready while it lags by no more blocks than node.readiness_max_blocks_behind", () => {
   /** It has applied some blocks, and hears of so many more that are committed. */
   async function lagBy(entries: number): Promise<void> {

@@ -161,10 +161,10 @@ const otherRaftLines: readonly (readonly [RaftEvent, string])[] = [
   ],
   [{ kind: "diskWell" }, "INF raft: the disk of raft_dir is fast enough again"],
   [
-    { kind: "hostSilent", silentMs: 5_000 },
-    "ERR raft: the main thread hangs, and this node stands back silentMs=5000",
+    { kind: "hostHangs", silentMs: 15_000 },
+    "ERR raft: the main thread hangs, this node is not ready to lead silentMs=15000",
   ],
-  [{ kind: "hostHeard" }, "INF raft: the main thread goes on"],
+  [{ kind: "hostGoesOn", hungMs: 20_000 }, "INF raft: the main thread goes on hungMs=20000"],
   [
     { kind: "snapshotDamaged", path: "3-9.snp", reason: "checksum" },
     "ERR raft: snapshot is damaged, using an older one path=3-9.snp reason=checksum",

@@ -1,4 +1,4 @@
-/** A node with a slow disk is not ready to lead, and lacks nothing (P5). */
+/** A node with a slow disk is not ready to lead, nor is one whose entries reach nobody; and it lacks nothing (P5). */
 
 import { afterEach, beforeEach, expect, it } from "vitest";
 import type { SlowDisk } from "../../src/sequencer/readiness.ts";
@@ -26,11 +26,21 @@ afterEach(async () => {
 const isReady = () => log.readiness.at(-1)?.isReady;
 
 it("that of the log: the node says what a write takes, until it is told that all is well", () => {
-  sequencer.onRaftDisk(slow);
+  sequencer.onRaftHealth({ slowDisk: slow, standsBack: false });
   const told = "the disk of raft_dir is slow: a write takes 412 ms, and may take 58";
   expect(sequencer.unreadyReason).toBe(told);
   expect([isReady(), sequencer.isBehind]).toEqual([false, false]);
-  sequencer.onRaftDisk(null);
+  sequencer.onRaftHealth({ slowDisk: null, standsBack: false });
+  expect(sequencer.unreadyReason).toBeNull();
+  expect(isReady()).toBe(true);
+});
+
+it("its path to the others: the node says so for as long as consensus stands back", () => {
+  sequencer.onRaftHealth({ slowDisk: null, standsBack: true });
+  const told = "it led and could not replicate, and stands back for a while";
+  expect(sequencer.unreadyReason).toBe(told);
+  expect([isReady(), sequencer.isBehind]).toEqual([false, false]);
+  sequencer.onRaftHealth({ slowDisk: null, standsBack: false });
   expect(sequencer.unreadyReason).toBeNull();
   expect(isReady()).toBe(true);
 });
