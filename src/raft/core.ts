@@ -177,6 +177,7 @@ export class RaftCore {
       role.leadership.quorumCheckFromMs = server.nowMs + server.options.heartbeatTimeoutMs;
       role.leadership.standstillSinceMs += lateMs;
       role.leadership.leasedMs += lateMs;
+      role.leadership.usefulMs += lateMs;
     } else if (role.kind === "follower") {
       role.electionDeadlineMs = Math.max(role.electionDeadlineMs, server.nowMs + 2 * graceMs);
     }

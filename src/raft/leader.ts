@@ -28,6 +28,7 @@ export function becomeLeader(server: RaftServer): void {
     nextHeartbeatMs: nowMs,
     standstillSinceMs: nowMs,
     leasedMs: nowMs,
+    usefulMs: nowMs,
     quorumCheckFromMs: nowMs + server.options.heartbeatTimeoutMs,
     transfer: null,
     leaseFloorStamp: server.lastStamp,
@@ -102,6 +103,7 @@ export function propose(server: RaftServer, term: Term, commands: readonly Comma
     });
     server.answerProposal({ kind: "appended", proposalId, index, term: currentTerm });
   }
+  if (entries.length > 0) role.leadership.usefulMs = server.nowMs;
   server.appendEntries(entries);
   replicateToAll(server, role.leadership);
 }

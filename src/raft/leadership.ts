@@ -24,6 +24,8 @@ export interface Leadership {
   nextHeartbeatMs: number;
   /** When it last had a lease, or was elected; own pauses not counted. */
   leasedMs: number;
+  /** When it last was fit to lead, was given something to replicate, or was elected; own pauses not counted. */
+  usefulMs: number;
   /** Since when entries wait and none is committed, own pauses not counted; now if none waits. */
   standstillSinceMs: number;
   /** Not before: lack of a quorum is no reason to step down (just elected, or just awoken). */

@@ -52,6 +52,8 @@ export function endTransfer(
   server.emit({ kind: "transferEnded", targetId: transfer.targetId, outcome });
 }
 
+/** An unfit leader that was given nothing for so long builds nothing; where blocks are rare it costs an election. */
+const standstillMs = 60_000;
 /** Pauses between attempts to hand over grow up to this many election timeouts. */
 const handOverPauseMax = 16;
 
@@ -68,6 +70,7 @@ export function handOverIfUnfit(server: RaftServer, leadership: Leadership): voi
   if (hasLease) leadership.leasedMs = nowMs;
   if (hasLease && readiness.isReady) server.handOversTried = 0;
   const isFit = readiness.isReady && nowMs - leadership.leasedMs < electionTimeoutMs;
+  if (isFit) leadership.usefulMs = nowMs;
   if (isFit || leadership.transfer !== null) return;
   if (server.commitIndex < leadership.firstIndex) return;
   const pauseMs = electionTimeoutMs * Math.min(2 ** server.handOversTried, handOverPauseMax);
@@ -75,7 +78,8 @@ export function handOverIfUnfit(server: RaftServer, leadership: Leadership): voi
   const fittest = fittestVoter(server, leadership);
   if (fittest === null) return;
   // Nobody knows of a Go peer that it is ready. It is asked to lead where the chain stands still without it.
-  const mayLead = fittest.readiness === null ? server.log.isOverfull : fittest.readiness.isReady;
+  const standsStill = server.log.isOverfull || nowMs - leadership.usefulMs >= standstillMs;
+  const mayLead = fittest.readiness === null ? standsStill : fittest.readiness.isReady;
   if (!mayLead) return;
   server.handOversTried++;
   startTransfer(server, fittest.id);

@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { replicationStallMinMs, slowestLinkBytesPerMs } from "../../src/base/limits.ts";
 import { Bench, timeouts } from "./lab/bench.ts";
-import { heartbeatAnswered, leader, peer, ready, refused } from "./lab/leading.ts";
+import { heartbeatAnswered, leader, peer, ready, refused, unready } from "./lab/leading.ts";
 
 /** For so long, followers 2 and 3 answer heartbeats, and nothing else arrives; returns what happened. */
 function hearNothingButHeartbeats(bench: Bench, durationMs: number): string[] {
@@ -62,6 +62,59 @@ describe("a leader whose answers come too late for a lease", () => {
   });
 });
 
+describe("an unready leader among members in Go, of which nobody knows whether they are ready", () => {
+  const standstillMs = 60_000;
+
+  /** They answer all the time, and store what they are sent; returns what happened. */
+  function follow(bench: Bench, durationMs: number): string[] {
+    const events: string[] = [];
+    const endMs = bench.nowMs + durationMs;
+    while (bench.nowMs < endMs) {
+      const { currentTerm: term, status } = bench.core;
+      const answer = { term, success: true, lastLogIndex: status.lastIndex, sentAtMs: bench.nowMs };
+      for (const id of ["2", "3"]) {
+        bench.receive(id, { kind: "heartbeatResponse", ...answer });
+        events.push(...bench.events());
+      }
+      bench.wait(10);
+      events.push(...bench.events());
+    }
+    return events;
+  }
+  const unreadyLeader = () => {
+    const bench = leader();
+    bench.acknowledge("2");
+    bench.acknowledge("3");
+    bench.step({ kind: "readiness", readiness: unready });
+    bench.events();
+    return bench;
+  };
+
+  it("asks one of them to lead once it has built nothing for a minute", () => {
+    const bench = unreadyLeader();
+    expect(follow(bench, standstillMs - 1_000)).toEqual([]);
+    expect(follow(bench, 2_000)[0]).toBe("transferStarted");
+  });
+
+  it("leads on while it builds blocks all the same", () => {
+    const bench = unreadyLeader();
+    for (let nth = 0; nth < 4; nth++) {
+      expect(follow(bench, standstillMs / 2)).toEqual([]);
+      bench.propose("a");
+      bench.acknowledge("2");
+      bench.acknowledge("3");
+      bench.events();
+    }
+  });
+
+  it("does not count the time in which it stood still itself", () => {
+    const bench = unreadyLeader();
+    bench.wait(2 * standstillMs);
+    bench.events();
+    expect(follow(bench, standstillMs / 2)).toEqual([]);
+  });
+});
+
 describe("a leader that replicates nothing", () => {
   const stallMs = 2_000;
 
@@ -92,6 +145,23 @@ describe("a leader that replicates nothing", () => {
     while (bench.core.role === "follower") bench.timeOut();
     expect(bench.sentOf("requestPreVoteRequest")[0]?.readiness?.isReady).toBe(false);
     bench.nowMs = stalledMs + 11 * stallMs;
+    expect(isReady()).toBe(true);
+  });
+
+  it("then stands back for half an hour at most", () => {
+    const bench = leader({}, { replicationStallMs: 10 * 60_000 });
+    bench.propose("a");
+    const isReady = () => bench.core.status.hasStalled === false;
+    hearNothingButHeartbeats(bench, 10 * 60_000 + 100);
+    expect([bench.core.role, isReady()]).toEqual(["follower", false]);
+    const stepsMs = 60_000;
+    for (let waitedMs = 0; waitedMs < 29 * 60_000; waitedMs += stepsMs) {
+      bench.follow("2", bench.core.currentTerm + 1);
+      bench.wait(stepsMs);
+    }
+    expect(isReady()).toBe(false);
+    bench.follow("2", bench.core.currentTerm + 1);
+    bench.wait(2 * stepsMs);
     expect(isReady()).toBe(true);
   });
 
