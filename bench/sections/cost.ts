@@ -18,10 +18,15 @@ export const costSection: Section = {
       const load = { sizeBytes, inFlight: 1, seconds: 60, commitsMax: commits };
       const idle = await usage();
       await leader.load(load); // warms up
-      const cpuBefore = await cluster.cpuSeconds();
+      const before = await usage();
       await leader.load(load);
-      const cpuSeconds = (await cluster.cpuSeconds()) - cpuBefore;
       const after = await usage();
+      /** Processor seconds for 1,000 commits, by member. */
+      const cost = cluster.members.map((member, at) => {
+        const seconds = (after[at]?.cpuSeconds ?? 0) - (before[at]?.cpuSeconds ?? 0);
+        return { member, seconds: (seconds / commits) * 1000 };
+      });
+      const secondsOf = (members: typeof cost) => members.map(({ seconds }) => seconds);
       const syncCalls = await countSyncCalls(
         cluster.members.map((member) => member.pid),
         () => leader.load(load),
@@ -30,8 +35,20 @@ export const costSection: Section = {
       const megabytes = (bytes: number) => bytes / (1024 * 1024);
       return [
         figure("cost", "processor, 1,000 commits, whole cluster", "s", [
-          (cpuSeconds / commits) * 1000,
+          secondsOf(cost).reduce((sum, seconds) => sum + seconds, 0),
         ]),
+        figure(
+          "cost",
+          "processor, 1,000 commits, the leader",
+          "s",
+          secondsOf(cost.filter(({ member }) => member === leader)),
+        ),
+        figure(
+          "cost",
+          "processor, 1,000 commits, a follower",
+          "s",
+          secondsOf(cost.filter(({ member }) => member !== leader)),
+        ),
         figure(
           "cost",
           "memory of a member, idle",

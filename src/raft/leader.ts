@@ -36,6 +36,7 @@ export function becomeLeader(server: RaftServer): void {
     reads: [],
   };
   server.leader = null;
+  server.ballotPatience = 1;
   server.role = { kind: "leader", leadership };
   server.appendEntries([firstEntry(server)]);
   followMembership(server, leadership);
