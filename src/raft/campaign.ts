@@ -10,16 +10,12 @@ import type { ServerId } from "./types.ts";
 
 const never = Number.POSITIVE_INFINITY;
 
-/** A ballot that waits for votes gets this many times its usual time, at most. */
-const ballotPatienceMax = 8;
-
 /** A follower's, preCandidate's or candidate's deadline has passed. */
 export function onElectionDeadline(server: RaftServer): void {
   const { role } = server;
   if (role.kind === "leader") return;
   if (role.kind === "follower") {
-    // Whoever asked for the vote that is being written has yet to hear of it, and may win with it.
-    if (!server.hasVote || !server.isHardStateDurable) {
+    if (!server.hasVote) {
       role.electionDeadlineMs = electionDeadline(server, server.nowMs);
       return;
     }
@@ -28,10 +24,6 @@ export function onElectionDeadline(server: RaftServer): void {
     if (silentMs >= server.options.heartbeatTimeoutMs) {
       server.emit({ kind: "electionTimeout", term: server.currentTerm, silentMs });
     }
-  }
-  // Those who neither gave nor refused their vote have it still to write, it seems: next time they get longer for it.
-  if (role.kind === "candidate" && ballotResult(server, role) === "pending") {
-    server.ballotPatience = Math.min(2 * server.ballotPatience, ballotPatienceMax);
   }
   becomePreCandidate(server);
 }
@@ -44,8 +36,7 @@ export function onElectionDeadline(server: RaftServer): void {
 export function onPersisted(server: RaftServer): void {
   const { role } = server;
   if (role.kind !== "candidate" || role.deadlineMs !== null || !server.isHardStateDurable) return;
-  const ballotMs = server.spread(server.options.electionTimeoutMs) * server.ballotPatience;
-  role.deadlineMs = server.nowMs + ballotMs;
+  role.deadlineMs = server.nowMs + server.spread(server.options.electionTimeoutMs);
 }
 
 /**

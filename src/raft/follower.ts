@@ -149,7 +149,6 @@ function acceptLeader(server: RaftServer, leaderId: ServerId, term: Term): boole
     server.leader = { id: leaderId, joined: false };
   }
   server.leaderContactMs = server.nowMs;
-  server.ballotPatience = 1;
   if (server.role.kind === "follower") {
     server.role.electionDeadlineMs = electionDeadline(server, server.nowMs);
   }

@@ -36,7 +36,6 @@ export function becomeLeader(server: RaftServer): void {
     reads: [],
   };
   server.leader = null;
-  server.ballotPatience = 1;
   server.role = { kind: "leader", leadership };
   server.appendEntries([firstEntry(server)]);
   followMembership(server, leadership);

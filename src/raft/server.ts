@@ -89,8 +89,6 @@ export class RaftServer {
   votedFor: ServerId | null;
   /** When it voted, in this life; long ago at its start. */
   votedMs = Number.NEGATIVE_INFINITY;
-  /** So many times its usual time a ballot gets: doubled by each that ran out with votes still to come. */
-  ballotPatience = 1;
   /** For whose pre-vote it last ended its own campaign, and the term that was asked for. */
   readonly gaveWay = new Map<ServerId, Term>();
   origin: Origin;

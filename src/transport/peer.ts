@@ -79,7 +79,6 @@ export class Peer {
   /** When the first of the heartbeats that were missed was given up; null if the last one was answered. */
   #missedSinceMs: number | null = null;
   readonly #appendPatience = new Patience();
-  readonly #votePatience = new Patience();
   readonly #snapshotPatience = new Patience();
   readonly #extensionSupport = new ExtensionSupport();
   readonly #meter = new PeerMeter();
@@ -196,27 +195,21 @@ export class Peer {
   #call(channel: Channel, request: RequestMessage, sizeBytes: number): void {
     const { writer, identity } = this.#dependencies;
     const timeoutMs = rpcTimeoutMs(request.kind, sizeBytes, this.#options.sendTimeoutMs);
-    const patience = this.#patienceWith(request);
+    const isAppend = request.kind === "appendEntriesRequest";
     channel.call({
-      timeoutMs: patience?.timeoutMs(timeoutMs) ?? timeoutMs,
+      timeoutMs: isAppend ? this.#appendPatience.timeoutMs(timeoutMs) : timeoutMs,
       sizeBytes,
       encode: () => encodeRequest(writer, request, identity()),
       onAnswer: (frame, elapsedMs) => {
-        patience?.answered();
+        if (isAppend) this.#appendPatience.answered();
         this.#onAnswer(request, frame, elapsedMs);
       },
       onFailed: (error) => {
         // What was under way together is late together.
-        if (isLate(error)) patience?.late(this.#counts.disconnected);
+        if (isAppend && isLate(error)) this.#appendPatience.late(this.#counts.disconnected);
         this.#onFailed(request, error);
       },
     });
-  }
-
-  /** For what waits for a disk; the rest is answered from memory. */
-  #patienceWith(request: RequestMessage): Patience | null {
-    if (request.kind === "appendEntriesRequest") return this.#appendPatience;
-    return request.kind === "requestVoteRequest" ? this.#votePatience : null;
   }
 
   #sendSnapshot(request: Extract<RequestMessage, { kind: "installSnapshotRequest" }>): void {

@@ -10,7 +10,6 @@ import { auditChain } from "./harness/chain.ts";
 import {
   createCluster,
   endCleanly,
-  kill,
   othersThan,
   producingLeader,
   untilAllFollow,
@@ -28,8 +27,6 @@ const rounds = countFrom("EVM_E2E_SLOW_DISKS", 1);
 const writesPerSecond = 2;
 /** An fsync takes a good part of a second: slow, and yet blocks follow one another. */
 const writesPerSecondOfAll = 20;
-/** One takes longer than two election timeouts of the tutorial, and longer than an RPC for a vote has at first. */
-const writesPerSecondOfVotes = 4;
 /** What other tests do meanwhile to the disk below all of them is not slow by these. */
 const settings = {
   "node.block_time": "100ms",
@@ -110,45 +107,6 @@ it.skipIf(whyNot !== null)(
     await untilGrown(serving, 5, patience);
     await until("all disks are slow", () => cluster.nodes.every(isSlow), patience);
     report(`all slow: ${serving.id} led on, and was ready`);
-    for (const disk of disks.values()) disk.limitWrites(null);
-    await untilAllFollow(cluster);
-    await auditChain(cluster);
-    await endCleanly(cluster);
-  },
-);
-
-it.skipIf(whyNot !== null)(
-  "somebody is elected all the same where a vote takes longer to write than a ballot lasts (needs mounts)",
-  { timeout: 600_000 },
-  async () => {
-    const short = {
-      "node.block_time": "1s",
-      "raft.heartbeat_timeout": "92ms",
-      "raft.election_timeout": "368ms",
-      "raft.leader_lease_timeout": "46ms",
-      "raft.send_timeout": "50ms",
-    };
-    const cluster = await createCluster({ settings: short });
-    const disks = mountDisks(cluster.nodes, ["raft"]);
-    await cluster.start();
-    await untilAllFollow(cluster);
-    const killed = await producingLeader(cluster);
-    for (const disk of disks.values()) disk.limitWrites(writesPerSecondOfVotes);
-    await kill(killed);
-    const beganMs = performance.now();
-    const leader = await until(
-      "another leader that builds blocks",
-      async () => {
-        const other = await cluster.leader();
-        if (other === null || other === killed) return null;
-        return (await other.status())?.raft?.state === "producing" ? other : null;
-      },
-      patience,
-    );
-    await untilGrown(leader, 2, patience);
-    const seconds = ((performance.now() - beganMs) / 1000).toFixed(1);
-    const term = (await leader.status())?.raft?.term;
-    report(`votes take long: ${leader.id} leads and builds in term ${term} after ${seconds} s`);
     for (const disk of disks.values()) disk.limitWrites(null);
     await untilAllFollow(cluster);
     await auditChain(cluster);

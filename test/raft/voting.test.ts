@@ -190,56 +190,6 @@ describe("a candidacy", () => {
     expect(bench.core.role).toBe("leader");
   });
 
-  describe("of which the votes take longer to write than a ballot lasts", () => {
-    const ballotMs = timeouts.electionTimeoutMs;
-    /** The time that the ballot under way gets. */
-    const campaign = (bench: Bench) => {
-      bench.becomeCandidate();
-      return bench.deadlineMs - bench.nowMs;
-    };
-
-    it("gives them twice the time with each ballot, and eight times at most", () => {
-      const bench = new Bench();
-      const times = Array.from({ length: 6 }, () => campaign(bench) / ballotMs);
-      expect(times).toEqual([1, 2, 4, 8, 8, 8]);
-    });
-
-    it("gives them no longer where a majority has refused", () => {
-      const bench = new Bench();
-      expect(campaign(bench)).toBe(ballotMs);
-      for (const id of ["2", "3"]) {
-        bench.receive(id, { kind: "requestVoteResponse", term: 2, granted: false });
-      }
-      expect(campaign(bench)).toBe(ballotMs);
-    });
-
-    it("is patient no more once there is a leader", () => {
-      const bench = new Bench();
-      campaign(bench);
-      expect(campaign(bench)).toBe(2 * ballotMs);
-      bench.receive("2", append(4, last));
-      expect(campaign(bench)).toBe(ballotMs);
-      campaign(bench);
-      const { currentTerm: term } = bench.core;
-      bench.receive("2", { kind: "requestVoteResponse", term, granted: true });
-      expect(bench.core.role).toBe("leader");
-      bench.receive("3", append(term + 1, last));
-      expect(campaign(bench)).toBe(ballotMs);
-    });
-
-    it("is not for who has a vote to write: whoever gets it may win with it", () => {
-      const bench = new Bench();
-      bench.isDiskStalled = true;
-      bench.receive("2", vote);
-      for (let nth = 0; nth < 5; nth++) bench.timeOut();
-      expect([bench.core.role, bench.sent]).toEqual(["follower", []]);
-      bench.isDiskStalled = false;
-      bench.persist();
-      bench.timeOut();
-      expect(bench.core.role).toBe("preCandidate");
-    });
-  });
-
   it("does not take the failure of a pre-vote, or of an earlier round, for a refusal", () => {
     const bench = new Bench();
     bench.becomeCandidate();

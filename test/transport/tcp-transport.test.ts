@@ -1,7 +1,6 @@
 /** Two transports over real sockets: what is sent arrives, and what cannot be is reported. */
 
 import { type AddressInfo, createServer } from "node:net";
-import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, describe, expect, it, onTestFinished } from "vitest";
 import type { Message } from "../../src/raft/message.ts";
 import { TransportError } from "../../src/transport/errors.ts";
@@ -12,7 +11,6 @@ import {
   closedPort,
   heartbeat,
   preVote,
-  requestVote,
   snapshotRequest,
 } from "./harness.ts";
 
@@ -215,26 +213,6 @@ describe("failures", () => {
     }
     b.transport.send(answerTo(request));
     expect(await a.messages.next()).toMatchObject({ kind: "appendEntriesResponse" });
-  });
-
-  it("gives a vote more time after each that came too late: the peer's disk writes it", async () => {
-    const [a, b] = await cleanup.pair({ sendTimeoutMs: 60 });
-    const vote = requestVote("a", "b");
-    const asked = async () => {
-      a.transport.send(vote);
-      return b.messages.next(({ kind }) => kind === "requestVoteRequest");
-    };
-    // After one second, and after two.
-    for (let nth = 0; nth < 2; nth++) {
-      await asked();
-      await a.failures.next();
-      // Longer than it waits until it connects again.
-      await delay(200);
-    }
-    const request = await asked();
-    await delay(2_200);
-    b.transport.send(answerTo(request));
-    expect(await a.messages.next()).toMatchObject({ kind: "requestVoteResponse" });
   });
 
   it("ignores responses to connections that are gone", async () => {
