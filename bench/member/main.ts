@@ -36,6 +36,7 @@ class Member {
         snapshotThreshold: 8192,
         trailingLogs: 10_240,
         snapCount: 3,
+        blockIntervalMaxMs: 1_000,
         mapSizeBytes: null,
         allowVolatile: true,
         voters: [id, ...peers.map(([peerId]) => peerId)].sort(),

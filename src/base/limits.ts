@@ -15,6 +15,9 @@ export const bytesInFlightMax = 8 * 1024 * 1024;
 /** For so long, or longer where links may be slow, a leader that a majority hears may replicate nothing; then it steps down. */
 export const replicationStallMinMs = 180_000;
 
+/** For so long, or longer where blocks are rare, a leader that is not ready may build none until it hands over to whom nobody knows. */
+export const standstillMinMs = 60_000;
+
 /** A leader whose links are slower than that, and whose entries do not get through, is taken for cut off. */
 export const slowestLinkBytesPerMs = 50;
 

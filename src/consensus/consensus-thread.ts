@@ -4,7 +4,7 @@
  */
 
 import { assert, defined, unreachable } from "../base/assert.ts";
-import { entrySizeMaxBytes, replicationStallMinMs } from "../base/limits.ts";
+import { entrySizeMaxBytes, replicationStallMinMs, standstillMinMs } from "../base/limits.ts";
 import { EventLoopDelay } from "../observability/event-loop-delay.ts";
 import type { RaftEvent } from "../raft/event.ts";
 import { payloadBytes } from "../raft/log.ts";
@@ -273,10 +273,12 @@ export class ConsensusThread {
     const { nodeId: id, network, sendTimeoutMs } = this.#options;
     const appendMaxMs = rpcTimeoutMs("appendEntriesRequest", entrySizeMaxBytes, sendTimeoutMs);
     const replicationStallMs = Math.max(replicationStallMinMs, 3 * appendMaxMs);
+    const standstillMs = Math.max(standstillMinMs, 3 * this.#options.blockIntervalMaxMs);
+    const limits = { commitNoticeDelayMs, replicationStallMs, standstillMs };
     const addresses = new Map(network?.peers ?? []);
     if (this.#advertised !== null) addresses.set(id, this.#advertised);
     return new Driver(
-      { ...this.#options, id, appliedIndex, commitNoticeDelayMs, replicationStallMs },
+      { ...this.#options, ...limits, id, appliedIndex },
       {
         clock: this.#clock,
         store,

@@ -15,8 +15,10 @@ const lookEveryMs = 500;
  */
 const standbyLimitMs = 10_000;
 const leadingLimitMs = 15_000;
-/** What it says first is what it knew before: how far it is behind it finds out by then. */
-const wellAfterMs = 2_000;
+/** What it says first is what it knew before; by then it has found out how far it is behind. */
+const wellAfterMs = 3_000;
+/** Silent for so long meanwhile, it begins anew; busy it may be (P13). */
+const relapseMs = 2_000;
 
 export interface HostWatchDependencies {
   isLeading(): boolean;
@@ -30,7 +32,8 @@ export class HostWatch {
   #looking: NodeJS.Timeout | null = null;
   #wasHeard = true;
   #silentLooks = 0;
-  #heardLooks = 0;
+  /** Looks since it spoke again. */
+  #wellLooks = 0;
   /** How long it has been silent at a stretch; null while it works. */
   #hungMs: number | null = null;
 
@@ -57,9 +60,9 @@ export class HostWatch {
 
   #look(): void {
     this.#silentLooks = this.#wasHeard ? 0 : this.#silentLooks + 1;
-    this.#heardLooks = this.#wasHeard ? this.#heardLooks + 1 : 0;
     this.#wasHeard = false;
     const silentMs = this.#silentLooks * lookEveryMs;
+    this.#wellLooks = silentMs < relapseMs ? this.#wellLooks + 1 : 0;
     if (this.#hungMs === null) {
       if (silentMs < standbyLimitMs) return;
       if (silentMs < leadingLimitMs && this.#dependencies.isLeading()) return;
@@ -69,7 +72,7 @@ export class HostWatch {
     }
     const hungMs = Math.max(this.#hungMs, silentMs);
     this.#hungMs = hungMs;
-    if (this.#heardLooks * lookEveryMs < wellAfterMs) return;
+    if (this.#wellLooks * lookEveryMs < wellAfterMs) return;
     this.#hungMs = null;
     this.#dependencies.goesOn(hungMs);
   }

@@ -20,6 +20,8 @@ export interface ConsensusOptions {
   readonly electionTimeoutMs: number;
   readonly leaderLeaseTimeoutMs: number;
   readonly sendTimeoutMs: number;
+  /** From one block to the next, at most, while all is well. */
+  readonly blockIntervalMaxMs: number;
   /** Applied entries from one snapshot to the next. */
   readonly snapshotThreshold: number;
   /** Entries kept behind a snapshot. */

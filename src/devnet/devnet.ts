@@ -41,7 +41,6 @@ const drawIntervalMs = 200;
 /** Of the lines where there is no terminal. */
 const lineIntervalMs = 1_000;
 const auditIntervalMs = 1_000;
-const bootBlocksBehind = 2;
 const restartDelayMaxMs = 1_000;
 /** On a machine that does other things, too. */
 const bootTimeoutMs = 60_000;
@@ -175,7 +174,7 @@ class Devnet {
     while (!ending.aborted) {
       const { view } = this.#watch;
       const tookMs = performance.now() - startedMs;
-      if (isWhole(view, bootBlocksBehind) && view.height > 0) {
+      if (isWhole(view, this.#options.blockTimeMs) && view.height > 0) {
         const seconds = (tookMs / 1000).toFixed(1);
         this.#note(`${view.leaderId} leads, and blocks are made, after ${seconds} s`);
         return true;

@@ -14,9 +14,6 @@ const witnessIntervalMs = 10;
 /** Without a block for so long, the chain has not merely changed its leader. */
 const gapMaxMs = 30_000;
 
-/** Before the next kill the cluster must be whole, or two kills in a row take its majority. */
-const blocksBehindMax = 2;
-
 const blockSchema = z.object({ raft_term: z.number() });
 
 export interface LeaderKillerOptions {
@@ -43,10 +40,11 @@ export class LeaderKiller {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { intervalMs, view } = this.#options;
+    const { intervalMs, blockTimeMs, view } = this.#options;
     for (let dueMs = performance.now() + intervalMs; ; dueMs += intervalMs) {
       await sleep(Math.max(0, dueMs - performance.now()), signal);
-      while (!signal.aborted && !isWhole(view(), blocksBehindMax)) await sleep(50, signal);
+      // Two kills in a row would take its majority.
+      while (!signal.aborted && !isWhole(view(), blockTimeMs)) await sleep(50, signal);
       if (signal.aborted) return;
       dueMs = Math.max(dueMs, performance.now() - intervalMs / 2);
       await this.#killLeader(signal);

@@ -78,10 +78,15 @@ export function lagOf(view: ClusterView, node: NodeView): number | null {
   return node.status === null ? null : Math.max(0, view.height - node.status.height);
 }
 
-/** Every node runs, knows a leader and is at most `blocksBehind` behind. */
-export function isWhole(view: ClusterView, blocksBehind: number): boolean {
+/** Nodes are asked one after the other, and fast blocks go on meanwhile. */
+const lagMaxMs = 500;
+const blocksBehindMax = 2;
+
+/** Every node runs, a leader is known, and none is behind by more blocks than a moment brings. */
+export function isWhole(view: ClusterView, blockTimeMs: number): boolean {
+  const lagMax = Math.max(blocksBehindMax, lagMaxMs / blockTimeMs);
   return (
     view.leaderId !== null &&
-    view.nodes.every((node) => (lagOf(view, node) ?? Number.POSITIVE_INFINITY) <= blocksBehind)
+    view.nodes.every((node) => (lagOf(view, node) ?? Number.POSITIVE_INFINITY) <= lagMax)
   );
 }

@@ -28,7 +28,7 @@ export interface ConsensusHearers {
 
 export function createConsensus(context: NodeContext, hearers: ConsensusHearers): Consensus {
   const { options, nodeId, narrator, metrics, log } = context;
-  const { raft, storage } = options.config;
+  const { node, raft, storage } = options.config;
   const { store, awaitedTxIds, isExecuted, listener, sequencer, view } = hearers;
   const reporter = new RaftMetrics(raft, { metrics, narrator, log });
   const consensus: Consensus = new Consensus(
@@ -40,6 +40,7 @@ export function createConsensus(context: NodeContext, hearers: ConsensusHearers)
       electionTimeoutMs: raft.electionTimeoutMs,
       leaderLeaseTimeoutMs: raft.leaderLeaseTimeoutMs,
       sendTimeoutMs: raft.sendTimeoutMs,
+      blockIntervalMaxMs: node.lazyMode ? node.lazyBlockIntervalMs : node.blockTimeMs,
       snapshotThreshold: raft.snapshotThreshold,
       trailingLogs: raft.trailingLogs,
       snapCount: raft.snapCount,

@@ -39,6 +39,8 @@ export interface RaftOptions {
   readonly leaderLeaseTimeoutMs: number;
   /** How long a new commit index waits for an entry to carry it to an idle follower; 0 if absent. */
   readonly commitNoticeDelayMs?: number;
+  /** An unready leader that was given nothing for so long builds no blocks; a minute if absent. */
+  readonly standstillMs?: number;
   /** For how long a leader may replicate nothing though a majority hears it; `replicationStallMinMs` if absent. */
   readonly replicationStallMs?: number;
 }

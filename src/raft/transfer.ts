@@ -1,5 +1,6 @@
 /** Handing leadership over (thesis §3.10), to whoever is fittest (P5, P9). */
 
+import { standstillMinMs } from "../base/limits.ts";
 import type { Leadership } from "./leadership.ts";
 import { leaseUntilMs } from "./lease.ts";
 import type { Progress } from "./progress.ts";
@@ -52,8 +53,6 @@ export function endTransfer(
   server.emit({ kind: "transferEnded", targetId: transfer.targetId, outcome });
 }
 
-/** An unfit leader that was given nothing for so long builds nothing; where blocks are rare it costs an election. */
-const standstillMs = 60_000;
 /** Pauses between attempts to hand over grow up to this many election timeouts. */
 const handOverPauseMax = 16;
 
@@ -65,7 +64,7 @@ const handOverPauseMax = 16;
  */
 export function handOverIfUnfit(server: RaftServer, leadership: Leadership): void {
   const { nowMs, readiness } = server;
-  const { electionTimeoutMs } = server.options;
+  const { electionTimeoutMs, standstillMs = standstillMinMs } = server.options;
   const hasLease = leaseUntilMs(server) > nowMs;
   if (hasLease) leadership.leasedMs = nowMs;
   if (hasLease && readiness.isReady) server.handOversTried = 0;

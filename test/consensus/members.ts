@@ -110,6 +110,7 @@ export class TestBench {
         electionTimeoutMs: 500,
         leaderLeaseTimeoutMs: 200,
         sendTimeoutMs: 200,
+        blockIntervalMaxMs: 1_000,
         snapshotThreshold: 8192,
         trailingLogs: 10_240,
         snapCount: 2,

@@ -107,6 +107,26 @@ describe("an unready leader among members in Go, of which nobody knows whether t
     }
   });
 
+  it("does not count the time in which it was ready, though there was nothing to build", () => {
+    const bench = leader();
+    bench.acknowledge("2");
+    bench.acknowledge("3");
+    bench.events();
+    expect(follow(bench, 2 * standstillMs)).toEqual([]);
+    bench.step({ kind: "readiness", readiness: unready });
+    expect(follow(bench, standstillMs - 1_000)).toEqual([]);
+    expect(follow(bench, 2_000)[0]).toBe("transferStarted");
+  });
+
+  it("leads on for longer where blocks are rarer", () => {
+    const bench = leader({}, { standstillMs: 3 * standstillMs });
+    bench.acknowledge("2");
+    bench.acknowledge("3");
+    bench.step({ kind: "readiness", readiness: unready });
+    expect(follow(bench, 2 * standstillMs)).toEqual([]);
+    expect(follow(bench, 2 * standstillMs)[0]).toBe("transferStarted");
+  });
+
   it("does not count the time in which it stood still itself", () => {
     const bench = unreadyLeader();
     bench.wait(2 * standstillMs);

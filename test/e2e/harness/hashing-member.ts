@@ -52,6 +52,7 @@ class HashingMember {
         electionTimeoutMs: 300,
         leaderLeaseTimeoutMs: 200,
         sendTimeoutMs: 200,
+        blockIntervalMaxMs: 1_000,
         snapshotThreshold: settings.snapshotThreshold,
         trailingLogs: settings.trailingLogs,
         snapCount: 2,
