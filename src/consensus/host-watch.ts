@@ -1,11 +1,13 @@
 /**
  * Whether the main thread works, as the consensus thread sees it. One that hangs, in a computation or on a page of a
  * disk that does not answer, builds no block, and what it said last of its readiness holds no more (P5): this thread
- * would lead on, and nobody else could be elected. Busy is not dead (P13): no block, backfill or collection of garbage
- * takes as long as the limits.
+ * would lead on, and nobody else could be elected.
  *
- * Counted in looks, as `Pulse` does: a process that was stopped has not listened.
+ * Busy is not dead (P13). The limits are far above what blocks take; and one that takes longer all the same keeps all
+ * members busy alike, so that none is ready to take over.
  */
+
+import { Pulse } from "./pulse.ts";
 
 /** Longer than what the main thread says is apart. */
 const lookEveryMs = 500;
@@ -29,9 +31,7 @@ export interface HostWatchDependencies {
 
 export class HostWatch {
   readonly #dependencies: HostWatchDependencies;
-  #looking: NodeJS.Timeout | null = null;
-  #wasHeard = true;
-  #silentLooks = 0;
+  readonly #pulse = new Pulse(lookEveryMs, () => this.#look());
   /** Looks since it spoke again. */
   #wellLooks = 0;
   /** How long it has been silent at a stretch; null while it works. */
@@ -46,22 +46,20 @@ export class HostWatch {
   }
 
   start(): void {
-    this.#looking ??= setInterval(() => this.#look(), lookEveryMs).unref();
+    this.#pulse.start();
   }
 
   stop(): void {
-    if (this.#looking !== null) clearInterval(this.#looking);
+    this.#pulse.stop();
   }
 
   /** The main thread has said something, as it does several times a second. */
   heard(): void {
-    this.#wasHeard = true;
+    this.#pulse.beat();
   }
 
   #look(): void {
-    this.#silentLooks = this.#wasHeard ? 0 : this.#silentLooks + 1;
-    this.#wasHeard = false;
-    const silentMs = this.#silentLooks * lookEveryMs;
+    const { silentMs } = this.#pulse;
     this.#wellLooks = silentMs < relapseMs ? this.#wellLooks + 1 : 0;
     if (this.#hungMs === null) {
       if (silentMs < standbyLimitMs) return;

@@ -5,11 +5,14 @@
  */
 export class Pulse {
   readonly #lookEveryMs: number;
+  readonly #onLook: () => void;
   #silentLooks = 0;
   #looking: NodeJS.Timeout | null = null;
 
-  constructor(lookEveryMs: number) {
+  /** `onLook` is called with each look, for whoever has to act on the silence. */
+  constructor(lookEveryMs: number, onLook: () => void = () => {}) {
     this.#lookEveryMs = lookEveryMs;
+    this.#onLook = onLook;
   }
 
   /** 0 before the start and after the stop. */
@@ -18,7 +21,7 @@ export class Pulse {
   }
 
   start(): void {
-    this.#looking ??= setInterval(() => this.#silentLooks++, this.#lookEveryMs).unref();
+    this.#looking ??= setInterval(() => this.#look(), this.#lookEveryMs).unref();
   }
 
   /** The other has said something. */
@@ -29,5 +32,10 @@ export class Pulse {
   stop(): void {
     if (this.#looking !== null) clearInterval(this.#looking);
     this.#silentLooks = 0;
+  }
+
+  #look(): void {
+    this.#silentLooks++;
+    this.#onLook();
   }
 }

@@ -80,8 +80,6 @@ it("lets another lead when its main thread hangs", { timeout: 300_000 }, async (
   hanging.signal("SIGPROF");
   const successor = await producingLeader(cluster, [hanging]);
   await untilGrown(successor, 10);
-  // It can tell nobody before its main thread goes on.
-  expect(logged("the main thread hangs")).toBe(false);
   await until(`${hanging.id} tells of it`, () => logged("ERR raft: the main thread hangs"));
   await until(`${hanging.id} is well`, () => logged("INF raft: the main thread goes on"));
   await untilAllFollow(cluster);
