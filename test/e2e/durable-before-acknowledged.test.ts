@@ -28,21 +28,26 @@ interface Traced {
 }
 
 describe.skipIf(!hasStrace)("what a node acknowledges is durable (needs strace)", () => {
-  it("when it answers a client", { timeout: 300_000 }, async () => {
-    const cluster = await startCluster({ nodeCount: 1, settings });
-    const node = defined(cluster.nodes[0], "a cluster has nodes");
-    const stop = await trace(node);
-    const sent = await sendMarked(node);
-    const calls = await stop();
-    for (const { marker } of sent) {
-      const asked = defined(calls.find(isRequestWith(marker)), "the request is in the trace");
-      const answered = calls.find((call) => isAnswerTo(asked, call));
-      expect(defined(answered, "the answer is in the trace").beganAt).toBeGreaterThan(
-        durableAt(calls, marker),
-      );
-    }
-    await endCleanly(cluster);
-  });
+  it.each([1, 3])(
+    "on a majority of %d when a client is answered",
+    { timeout: 300_000 },
+    async (nodeCount) => {
+      const cluster = await startCluster({ nodeCount, settings });
+      const leader = await producingLeader(cluster);
+      const stops = await Promise.all(cluster.nodes.map(trace));
+      const sent = await sendMarked(leader);
+      const traces = await Promise.all(stops.map((stop) => stop()));
+      const calls = defined(traces[cluster.nodes.indexOf(leader)], "each node is traced");
+      for (const { marker } of sent) {
+        const asked = defined(calls.find(isRequestWith(marker)), "the request is in the trace");
+        const answered = calls.find((call) => isAnswerTo(asked, call));
+        const { beganAtUs } = defined(answered, "the answer is in the trace");
+        const holders = traces.filter((trace) => isDurableBefore(trace, marker, beganAtUs));
+        expect(holders.length, "disks that have it").toBeGreaterThan(nodeCount / 2);
+      }
+      await endCleanly(cluster);
+    },
+  );
 
   it("when a follower acknowledges an entry to the leader", { timeout: 300_000 }, async () => {
     const cluster = await startCluster({ settings });
@@ -63,17 +68,17 @@ describe.skipIf(!hasStrace)("what a node acknowledges is durable (needs strace)"
     for (const { marker, height } of sent) {
       const { raft_index: index } = await readBlock(leader, height);
       const appended = calls.find((call) => isRead(call) && call.text.includes(marker));
-      const { file, beganAt } = defined(appended, "the entry arrives in the trace");
+      const { file, beganAtUs } = defined(appended, "the entry arrives in the trace");
       // A success says which entry was the last one before it (hashicorp): the one before this.
       const acknowledged = calls.find(
         (call) =>
           !isRead(call) &&
           call.file === file &&
-          call.beganAt > beganAt &&
+          call.beganAtUs > beganAtUs &&
           lastLogsIn(call).some((last) => last >= index - 1),
       );
-      expect(defined(acknowledged, "the reply is in the trace").beganAt).toBeGreaterThan(
-        durableAt(calls, marker),
+      expect(defined(acknowledged, "the reply is in the trace").beganAtUs).toBeGreaterThan(
+        defined(durableAtUs(calls, marker), "the entry's write is in the trace"),
       );
     }
     await endCleanly(cluster);
@@ -93,16 +98,16 @@ describe.skipIf(!hasStrace)("what a node acknowledges is durable (needs strace)"
     });
     const calls = await stop();
     const asked = calls.find((call) => isRead(call) && call.text.includes("LeadershipTransfer"));
-    const { file, beganAt } = defined(asked, "the request is in the trace");
+    const { file, beganAtUs } = defined(asked, "the request is in the trace");
     const granted = calls.find(
       (call) =>
         !isRead(call) &&
         call.file === file &&
-        call.beganAt > beganAt &&
+        call.beganAtUs > beganAtUs &&
         unescapeC(call.text).includes("Granted\u00c3"),
     );
-    expect(defined(granted, "the grant is in the trace").beganAt).toBeGreaterThan(
-      durableAfter(calls, beganAt),
+    expect(defined(granted, "the grant is in the trace").beganAtUs).toBeGreaterThan(
+      durableAfterUs(calls, beganAtUs),
     );
     await endCleanly(cluster);
   });
@@ -139,26 +144,34 @@ async function sendMarked(node: LocalNode): Promise<Traced[]> {
   return sent;
 }
 
-/** Where in the trace the first log write with `marker` is durable: its pages, fdatasync, then LMDB's meta page. */
-function durableAt(calls: readonly SystemCall[], marker: string): number {
-  const onLog = calls.filter((call) => call.file.endsWith("/raft.mdb"));
-  const next = (what: string, after: number, isIt: (call: SystemCall) => boolean) =>
-    defined(
-      onLog.find((call) => call.beganAt > after && isIt(call)),
-      `the trace has ${what} for ${marker}`,
-    ).endedAt;
-  const written = next("the pages", -1, (call) => isWrite(call) && call.text.includes(marker));
-  const synced = next("an fdatasync", written, (call) => call.name === "fdatasync");
-  return next("the meta page", synced, isWrite);
+/** Whether the log on this node's disk had `marker` before `atUs`. */
+function isDurableBefore(calls: readonly SystemCall[], marker: string, atUs: number): boolean {
+  const durableUs = durableAtUs(calls, marker);
+  return durableUs !== null && durableUs < atUs;
 }
 
-/** Where in the trace the first log write that began after `place` is durable. */
-function durableAfter(calls: readonly SystemCall[], place: number): number {
-  const onLog = calls.filter((call) => call.file.endsWith("/raft.mdb") && call.beganAt > place);
-  const synced = onLog.find((call) => call.name === "fdatasync");
-  const { endedAt } = defined(synced, "the trace has an fdatasync");
-  const meta = onLog.find((call) => isWrite(call) && call.beganAt > endedAt);
-  return defined(meta, "the trace has the meta page").endedAt;
+/** When the first log write with `marker` is durable: its pages, fdatasync, then LMDB's meta page. null if none is in the trace. */
+function durableAtUs(calls: readonly SystemCall[], marker: string): number | null {
+  const written = onLog(calls).find((call) => isWrite(call) && call.text.includes(marker));
+  return written === undefined ? null : syncedAtUs(calls, written.endedAtUs);
+}
+
+/** When the first log write that began after `afterUs` is durable. */
+function durableAfterUs(calls: readonly SystemCall[], afterUs: number): number {
+  return defined(syncedAtUs(calls, afterUs), "the trace has a durable write");
+}
+
+/** The end of the first fdatasync after `afterUs`, and of the meta page that LMDB writes then. */
+function syncedAtUs(calls: readonly SystemCall[], afterUs: number): number | null {
+  const after = (us: number, isIt: (call: SystemCall) => boolean) =>
+    onLog(calls).find((call) => call.beganAtUs > us && isIt(call));
+  const synced = after(afterUs, (call) => call.name === "fdatasync");
+  if (synced === undefined) return null;
+  return after(synced.endedAtUs, isWrite)?.endedAtUs ?? null;
+}
+
+function onLog(calls: readonly SystemCall[]): readonly SystemCall[] {
+  return calls.filter((call) => call.file.endsWith("/raft.mdb"));
 }
 
 function isWrite({ name }: SystemCall): boolean {
@@ -174,7 +187,7 @@ function isRequestWith(marker: string): (call: SystemCall) => boolean {
 }
 
 function isAnswerTo(request: SystemCall, call: SystemCall): boolean {
-  const isLater = call.file === request.file && call.beganAt > request.beganAt;
+  const isLater = call.file === request.file && call.beganAtUs > request.beganAtUs;
   return isLater && !isRead(call) && call.text.includes("HTTP/1.1 200");
 }
 

@@ -1,4 +1,4 @@
-/** What a running node asks of the kernel: written to disk, made durable, sent. In the order of a trace by strace. */
+/** What running nodes ask of the kernel: written to disk, made durable, sent. By strace, which stops a call at its begin and end. */
 
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
@@ -18,16 +18,18 @@ export interface SystemCall {
   readonly file: string;
   /** As strace shows it, text with escapes. */
   readonly text: string;
-  /** Places in the trace: when it began and when it returned. */
-  readonly beganAt: number;
-  readonly endedAt: number;
+  /** Microseconds of the machine's clock, so that traces of several nodes can be compared. */
+  readonly beganAtUs: number;
+  readonly endedAtUs: number;
 }
 
 /** Traces a node; the answer ends the trace and reads it. */
 export async function trace(node: LocalNode): Promise<() => Promise<readonly SystemCall[]>> {
   const file = join(node.place.home, "strace.txt");
-  const options = ["-f", "-y", "-s", "20000", "-e", calls, "-o", file, "-p", String(node.pid)];
-  const strace = spawn("strace", options, { stdio: ["ignore", "ignore", "pipe"] });
+  const options = ["-f", "-y", "-ttt", "-T", "-s", "20000", "-e", calls, "-o", file];
+  const strace = spawn("strace", [...options, "-p", String(node.pid)], {
+    stdio: ["ignore", "ignore", "pipe"],
+  });
   const ended = once(strace, "exit");
   onTestFinished(() => {
     strace.kill("SIGKILL");
@@ -47,26 +49,32 @@ export async function trace(node: LocalNode): Promise<() => Promise<readonly Sys
   };
 }
 
-const begun = /^(\d+) +(\w+)\(\d+<([^>]*)>(.*)$/s;
-const resumed = /^(\d+) +<\.\.\. (\w+) resumed>(.*)$/s;
+const begun = /^(\d+) +([\d.]+) (\w+)\(\d+<([^>]*)>(.*)$/s;
+const resumed = /^(\d+) +([\d.]+) <\.\.\. \w+ resumed>(.*)$/s;
+const duration = / <([\d.]+)>$/;
 
 export function parseTrace(text: string): readonly SystemCall[] {
   const done: SystemCall[] = [];
-  const open = new Map<string, Omit<SystemCall, "endedAt">>();
-  for (const [at, line] of text.split("\n").entries()) {
-    const [, thread = "", name = "", file = "", rest = ""] = begun.exec(line) ?? [];
+  const open = new Map<string, Omit<SystemCall, "endedAtUs">>();
+  for (const line of text.split("\n")) {
+    const [, thread = "", at = "", name = "", file = "", rest = ""] = begun.exec(line) ?? [];
     if (name !== "") {
-      const call = { name, file, text: rest, beganAt: at };
+      const call = { name, file, text: rest, beganAtUs: microseconds(at) };
+      const tookUs = microseconds(duration.exec(rest)?.[1] ?? "0");
       if (rest.endsWith("<unfinished ...>")) open.set(thread, call);
-      else done.push({ ...call, endedAt: at });
+      else done.push({ ...call, endedAtUs: call.beganAtUs + tookUs });
       continue;
     }
-    const [, ofThread = "", , more = ""] = resumed.exec(line) ?? [];
+    const [, ofThread = "", endedAt = "", more = ""] = resumed.exec(line) ?? [];
     const call = open.get(ofThread);
     if (call === undefined) continue;
     open.delete(ofThread);
     // What was read stands where the call returns.
-    done.push({ ...call, text: call.text + more, endedAt: at });
+    done.push({ ...call, text: call.text + more, endedAtUs: microseconds(endedAt) });
   }
-  return done.sort((a, b) => a.beganAt - b.beganAt);
+  return done.sort((a, b) => a.beganAtUs - b.beganAtUs);
+}
+
+function microseconds(seconds: string): number {
+  return Math.round(Number(seconds) * 1e6);
 }
