@@ -2,6 +2,11 @@
 
 export const emptyBytes: Uint8Array = new Uint8Array(0);
 
+/** Memory of its own that holds whatever was there before: only for who fills all that is read of it. */
+export function uninitialisedBytes(length: number): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
+}
+
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   if (a === b) return true;
   if (a.length !== b.length) return false;
@@ -21,7 +26,7 @@ export function compareBytes(a: Uint8Array, b: Uint8Array): number {
 
 /** Takes an array, since a call has room for some 100,000 arguments, and a message can come in more pieces. */
 export function concatBytes(parts: readonly Uint8Array[]): Uint8Array {
-  const joined = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
+  const joined = uninitialisedBytes(parts.reduce((length, part) => length + part.length, 0));
   let at = 0;
   for (const part of parts) {
     joined.set(part, at);

@@ -4,6 +4,7 @@
  */
 
 import { assert, defined, unreachable } from "../base/assert.ts";
+import { uninitialisedBytes } from "../base/bytes.ts";
 import { entrySizeMaxBytes, replicationStallMinMs, standstillMinMs } from "../base/limits.ts";
 import { EventLoopDelay } from "../observability/event-loop-delay.ts";
 import type { RaftEvent } from "../raft/event.ts";
@@ -336,7 +337,7 @@ export class ConsensusThread {
   #postCommitted(entries: readonly Entry[], commitIndex: number): void {
     const size = entries.reduce((sum, entry) => sum + (entry.data?.length ?? 0), 0);
     const bytes = entries.reduce((sum, entry) => sum + payloadBytes(entry), 0);
-    const buffer = new Uint8Array(size);
+    const buffer = uninitialisedBytes(size);
     let at = 0;
     const crossing = entries.map(({ index, term, kind, data }): CommittedEntry => {
       if (data === null) return { index, term, kind, data: null };

@@ -18,6 +18,7 @@ import { afterPersist, afterSnapshotTaken, type RaftState, removedFrom } from ".
 import type { RaftStore } from "./raft-store.ts";
 import type { RaftTables } from "./raft-tables.ts";
 import { addPersist, addRemoval, addSnapshotLast } from "./raft-writes.ts";
+import { RecordMemory } from "./record-memory.ts";
 import type { SnapshotFiles } from "./snapshot-files.ts";
 import { WriteSet } from "./write-set.ts";
 
@@ -53,6 +54,8 @@ export class LmdbRaftStore implements RaftStore {
   readonly #lock: DirectoryLock;
   /** In the order they were given; the first ones may be in the transaction under way. */
   readonly #jobs: Job[] = [];
+  /** Of the transaction under way: there is one at a time. */
+  readonly #recordMemory = new RecordMemory();
   #isWriting = false;
   /** What is on disk for certain, less what compaction is about to remove. */
   #durable: RaftState;
@@ -184,6 +187,7 @@ export class LmdbRaftStore implements RaftStore {
 
   async #commitJobs(): Promise<void> {
     const batch = nextBatch(this.#jobs);
+    this.#recordMemory.reuse();
     const writes = new WriteSet();
     let after = this.#durable;
     try {
@@ -215,7 +219,7 @@ export class LmdbRaftStore implements RaftStore {
       if (after !== state) addSnapshotLast(writes, this.#tables, job.last);
       return after;
     }
-    return addPersist(writes, this.#tables, state, job.persist);
+    return addPersist(writes, this.#tables, state, job.persist, this.#recordMemory);
   }
 
   async #compactSlice(): Promise<void> {

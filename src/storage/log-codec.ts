@@ -4,12 +4,13 @@ import { unreachable } from "../base/assert.ts";
 import type { Entry, EntryKind, LogIndex } from "../raft/types.ts";
 import type { Place } from "./errors.ts";
 import { RecordReader, RecordWriter } from "./record.ts";
+import type { RecordMemory } from "./record-memory.ts";
 
 /** Besides its payload: index, term, kind, time and three lengths. */
 const fixedBytes = 48;
 
-export function encodeEntry(entry: Entry): Uint8Array {
-  return new RecordWriter(fixedBytes + payloadBytes(entry))
+export function encodeEntry(entry: Entry, memory: RecordMemory): Uint8Array {
+  return new RecordWriter(fixedBytes + payloadBytes(entry), (sizeBytes) => memory.take(sizeBytes))
     .count(entry.index)
     .count(entry.term)
     .u8(kindNumber(entry.kind))

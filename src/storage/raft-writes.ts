@@ -12,15 +12,17 @@ import {
   type RaftTables,
   snapshotKey,
 } from "./raft-tables.ts";
+import type { RecordMemory } from "./record-memory.ts";
 import { encodeEntryId, encodeHardState, encodeOrigin, encodeOutline } from "./stable-codec.ts";
 import type { WriteSet } from "./write-set.ts";
 
-/** Adds what takes the tables from `state` to the state after `persist`, which it returns. */
+/** Adds what takes the tables from `state` to the state after `persist`, which it returns; its entries' records are in `memory`. */
 export function addPersist(
   writes: WriteSet,
   { log, stable }: RaftTables,
   state: RaftState,
   persist: Persist,
+  memory: RecordMemory,
 ): RaftState {
   const after = afterPersist(state, persist);
   if (persist.hardState !== null) {
@@ -39,7 +41,7 @@ export function addPersist(
   }
   for (const entry of persist.entries) {
     const key = numberKey(entry.index);
-    const record = encodeEntry(entry);
+    const record = encodeEntry(entry, memory);
     writes.add(key.length + record.length, () => log.put(key, record));
   }
   const { terms, configurations } = after.outline;

@@ -6,7 +6,7 @@
  *   bytes = u32 length + content; a length of 2^32-1 is null
  */
 import { assert } from "../base/assert.ts";
-import { crc32c } from "../base/bytes.ts";
+import { crc32c, uninitialisedBytes } from "../base/bytes.ts";
 import { corrupt, type Place } from "./errors.ts";
 
 export const checksumBytes = 4;
@@ -18,10 +18,13 @@ export class RecordWriter {
   #view: DataView;
   #length = checksumBytes;
 
-  /** `fieldBytes`: about what the fields will take, where that is much and known. */
-  constructor(fieldBytes = initialBytes) {
-    this.#bytes = new Uint8Array(checksumBytes + fieldBytes);
-    this.#view = new DataView(this.#bytes.buffer);
+  /** `fieldBytes`: about what the fields will take, where that is much and known; `take`: where the memory is from. */
+  constructor(
+    fieldBytes = initialBytes,
+    take: (sizeBytes: number) => Uint8Array = uninitialisedBytes,
+  ) {
+    this.#bytes = take(checksumBytes + fieldBytes);
+    this.#view = viewOf(this.#bytes);
   }
 
   u8(value: number): this {
@@ -75,13 +78,17 @@ export class RecordWriter {
     const at = this.#length;
     this.#length += length;
     if (this.#length > this.#bytes.length) {
-      const grown = new Uint8Array(Math.max(this.#length, this.#bytes.length * 2));
+      const grown = uninitialisedBytes(Math.max(this.#length, this.#bytes.length * 2));
       grown.set(this.#bytes.subarray(0, at));
       this.#bytes = grown;
-      this.#view = new DataView(grown.buffer);
+      this.#view = viewOf(grown);
     }
     return at;
   }
+}
+
+function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView {
+  return new DataView(buffer, byteOffset, byteLength);
 }
 
 /** Lets no byte go, the byte order mark among them: a name may begin with one. */
@@ -98,7 +105,7 @@ export class RecordReader {
   constructor(bytes: Uint8Array, place: Place, checksum = crc32c(bytes.subarray(checksumBytes))) {
     // A Buffer's `slice` shares memory where Uint8Array's copies: fields must not inherit that.
     this.#bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    this.#view = viewOf(bytes);
     this.#place = place;
     if (bytes.length < checksumBytes) throw corrupt(place, "is cut short");
     if (this.#view.getUint32(0) !== checksum) {

@@ -1,13 +1,13 @@
 /**
  * Cuts a TCP stream into frames. A frame that arrives in one piece is handed on as a view of that
- * piece; one in many pieces is gathered in a buffer that grows with what has really arrived.
+ * piece; the pieces of any other are copied together once it is complete.
  *
  *   request   type byte | msgpack map           (then, for InstallSnapshot, `Size` raw bytes)
  *   response  msgpack error string | msgpack map
  */
 
 import { assert } from "../base/assert.ts";
-import { concatBytes, emptyBytes } from "../base/bytes.ts";
+import { concatBytes, emptyBytes, uninitialisedBytes } from "../base/bytes.ts";
 import { badFrame } from "./errors.ts";
 import { ValueScanner } from "./msgpack-scanner.ts";
 import { rpcType } from "./wire-structs.ts";
@@ -63,7 +63,7 @@ export class FrameReader {
     if (this.#kind === "request" && this.#type === null) this.#type = this.#readType();
     const end = this.#scanner.feed(this.#chunk, this.#at);
     if (end === -1) {
-      this.#gathered.append(this.#chunk.subarray(this.#at), this.#scanner.announcedBytes);
+      this.#gathered.append(this.#chunk.subarray(this.#at));
       this.#consume(this.#chunk.length);
       return null;
     }
@@ -116,41 +116,55 @@ export class FrameReader {
   }
 }
 
-/** The pieces of one frame, copied together. */
+/** A piece of at least so much is kept as it came. Smaller ones are copied together: each would hold an allocation. */
+const keptPieceMinBytes = 16 * 1024;
+const slabBytes = 64 * 1024;
+
+/** The pieces of one frame. They take the memory that has really arrived, whatever the frame announces. */
 class GatherBuffer {
-  #bytes: Uint8Array = emptyBytes;
+  #pieces: Uint8Array[] = [];
   #length = 0;
+  /** Small pieces in a row; those before `#slabFrom` are in `#pieces` already. */
+  #slab: Uint8Array = emptyBytes;
+  #slabFrom = 0;
+  #slabTo = 0;
 
   get length(): number {
     return this.#length;
   }
 
-  /** `announcedBytes` is the least size of the whole frame, as its headers tell. */
-  append(piece: Uint8Array, announcedBytes: number): void {
-    this.#reserve(this.#length + piece.length, announcedBytes);
-    this.#bytes.set(piece, this.#length);
+  append(piece: Uint8Array): void {
     this.#length += piece.length;
+    if (piece.length >= keptPieceMinBytes) {
+      this.#cutSlab();
+      this.#pieces.push(piece);
+      return;
+    }
+    if (this.#slabTo + piece.length > this.#slab.length) {
+      this.#cutSlab();
+      this.#slab = uninitialisedBytes(slabBytes);
+      this.#slabFrom = 0;
+      this.#slabTo = 0;
+    }
+    this.#slab.set(piece, this.#slabTo);
+    this.#slabTo += piece.length;
   }
 
-  /** The whole frame, `tail` being its last piece; the buffer is empty again. */
+  /** The whole frame, `tail` being its last piece, in memory of its own; the buffer is empty again. */
   finish(tail: Uint8Array): Uint8Array {
-    this.append(tail, 0);
-    const frame = this.#bytes.subarray(0, this.#length);
-    this.#bytes = emptyBytes;
+    this.#cutSlab();
+    const frame = concatBytes([...this.#pieces, tail]);
+    this.#pieces = [];
     this.#length = 0;
+    this.#slab = emptyBytes;
+    this.#slabFrom = 0;
+    this.#slabTo = 0;
     return frame;
   }
 
-  /**
-   * Room for what is announced plus a few short fields after it, but at most four times what is
-   * there: a false announcement earns no memory, and a true one few copies.
-   */
-  #reserve(needed: number, announcedBytes: number): void {
-    if (needed <= this.#bytes.length) return;
-    const shortFieldsBytes = 4096;
-    const announced = Math.min(announcedBytes + shortFieldsBytes, needed * 4);
-    const grown = new Uint8Array(Math.max(announced, needed, this.#bytes.length * 2));
-    grown.set(this.#bytes.subarray(0, this.#length));
-    this.#bytes = grown;
+  #cutSlab(): void {
+    if (this.#slabTo === this.#slabFrom) return;
+    this.#pieces.push(this.#slab.subarray(this.#slabFrom, this.#slabTo));
+    this.#slabFrom = this.#slabTo;
   }
 }

@@ -60,11 +60,6 @@ export class ValueScanner {
     this.#sizeMaxBytes = sizeMaxBytes;
   }
 
-  /** The least the values scanned will take, as far as their headers have told. */
-  get announcedBytes(): number {
-    return this.#sizeBytes;
-  }
-
   /** Starts over, before `values` consecutive values. */
   begin(values: number): void {
     this.#values = values;

@@ -7,7 +7,7 @@
 import { assert } from "../base/assert.ts";
 
 /** A payload from here on is passed on by reference, as a chunk of its own; a smaller one is copied. */
-const referenceMinBytes = 16 * 1024;
+const referenceMinBytes = 4 * 1024;
 const slabSizeBytes = 64 * 1024;
 
 /** Integers are numbers while that is exact; beyond 2^53 - 1 they are bigints. */

@@ -31,6 +31,7 @@ import { numberFromKey, numberKey } from "../../../src/storage/keys.ts";
 import { decodeEntry, encodeEntry } from "../../../src/storage/log-codec.ts";
 import { checkMdbFile } from "../../../src/storage/mdb-header.ts";
 import { decodeOwner, encodeOwner } from "../../../src/storage/raft-owner.ts";
+import { RecordMemory } from "../../../src/storage/record-memory.ts";
 import { decodeSnapshot, encodeSnapshot } from "../../../src/storage/snapshot-codec.ts";
 import {
   decodeEntryId,
@@ -165,7 +166,7 @@ const mdbTarget: Target = {
 export const storageTargets: readonly Target[] = [
   target("log-entry", [entry, { ...entry, kind: "noop", data: null, appendedAt: null }], {
     decode: (bytes) => decodeEntry(bytes, entry.index, place),
-    encode: encodeEntry,
+    encode: (entry: Entry) => encodeEntry(entry, new RecordMemory()),
   }),
   target("stored-block", [block], {
     decode: (bytes) => {
