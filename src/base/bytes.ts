@@ -2,8 +2,12 @@
 
 export const emptyBytes: Uint8Array = new Uint8Array(0);
 
-/** Memory of its own that holds whatever was there before: only for who fills all that is read of it. */
+/** Below this zeros cost less than memory outside V8's heap. */
+const uninitialisedMinBytes = 2048;
+
+/** Memory of its own that may hold whatever was there before: only for who fills all that is read of it. */
 export function uninitialisedBytes(length: number): Uint8Array<ArrayBuffer> {
+  if (length < uninitialisedMinBytes) return new Uint8Array(length);
   return new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
 }
 

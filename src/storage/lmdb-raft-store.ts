@@ -187,7 +187,7 @@ export class LmdbRaftStore implements RaftStore {
 
   async #commitJobs(): Promise<void> {
     const batch = nextBatch(this.#jobs);
-    this.#recordMemory.reuse();
+    this.#recordMemory.begin();
     const writes = new WriteSet();
     let after = this.#durable;
     try {
@@ -202,6 +202,7 @@ export class LmdbRaftStore implements RaftStore {
       this.#fail(error);
       return;
     }
+    this.#recordMemory.end();
     this.#jobs.splice(0, batch.length);
     this.#durable = this.#withoutCompacted(after);
     this.#refreshVisible();

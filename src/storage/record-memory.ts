@@ -3,6 +3,7 @@
  * in, allocated anew for each record, has V8 collect its whole heap many times a second.
  */
 
+import { assert } from "../base/assert.ts";
 import { emptyBytes, uninitialisedBytes } from "../base/bytes.ts";
 
 /** More than this in one transaction is allocated for it alone. */
@@ -13,9 +14,12 @@ export class RecordMemory {
   #kept: Uint8Array = emptyBytes;
   #usedBytes = 0;
   #wantedBytes = 0;
+  #isInUse = false;
 
-  /** The last transaction is on disk: what was taken for it is overwritten from now on. */
-  reuse(): void {
+  /** A transaction begins. What was taken for the last one, which is over, is overwritten from now on. */
+  begin(): void {
+    assert(!this.#isInUse, "one transaction at a time has its records in this memory");
+    this.#isInUse = true;
     if (this.#wantedBytes > this.#kept.length && this.#kept.length < keptMaxBytes) {
       const sizeBytes = Math.max(keptMinBytes, 2 ** Math.ceil(Math.log2(this.#wantedBytes)));
       this.#kept = uninitialisedBytes(Math.min(sizeBytes, keptMaxBytes));
@@ -24,7 +28,12 @@ export class RecordMemory {
     this.#wantedBytes = 0;
   }
 
-  /** Holds what was there before. */
+  /** The transaction is on disk, and nobody reads its records any more. */
+  end(): void {
+    this.#isInUse = false;
+  }
+
+  /** May hold what was there before. */
   take(sizeBytes: number): Uint8Array {
     this.#wantedBytes += sizeBytes;
     const end = this.#usedBytes + sizeBytes;

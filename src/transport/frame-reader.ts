@@ -117,10 +117,11 @@ export class FrameReader {
 }
 
 /** A piece of at least so much is kept as it came. Smaller ones are copied together: each would hold an allocation. */
-const keptPieceMinBytes = 16 * 1024;
-const slabBytes = 64 * 1024;
+const keptPieceMinBytes = 1024;
+const slabMinBytes = 2 * 1024;
+const slabMaxBytes = 64 * 1024;
 
-/** The pieces of one frame. They take the memory that has really arrived, whatever the frame announces. */
+/** The pieces of one frame. They take about the memory that has really arrived, whatever the frame announces. */
 class GatherBuffer {
   #pieces: Uint8Array[] = [];
   #length = 0;
@@ -142,7 +143,7 @@ class GatherBuffer {
     }
     if (this.#slabTo + piece.length > this.#slab.length) {
       this.#cutSlab();
-      this.#slab = uninitialisedBytes(slabBytes);
+      this.#slab = uninitialisedBytes(Math.min(slabMaxBytes, Math.max(slabMinBytes, this.#length)));
       this.#slabFrom = 0;
       this.#slabTo = 0;
     }
