@@ -58,15 +58,16 @@ function syntaxProblems(
   errors: readonly YAMLError[],
   originAt: (offset: number) => Origin,
 ): readonly Problem[] {
-  return errors
-    .filter(({ pos }, at) => errors.findIndex((other) => other.pos[0] === pos[0]) === at)
-    .slice(0, syntaxErrorsMax)
-    .map(({ code, message, pos }) => ({
-      severity: "error",
-      origin: originAt(pos[0]),
-      key: null,
-      message: `is not valid YAML: ${message}${syntaxAdvice(code)}`,
-    }));
+  const firstByPlace = new Map<number, YAMLError>();
+  for (const error of errors) {
+    if (!firstByPlace.has(error.pos[0])) firstByPlace.set(error.pos[0], error);
+  }
+  return [...firstByPlace.values()].slice(0, syntaxErrorsMax).map(({ code, message, pos }) => ({
+    severity: "error",
+    origin: originAt(pos[0]),
+    key: null,
+    message: `is not valid YAML: ${message}${syntaxAdvice(code)}`,
+  }));
 }
 
 function syntaxAdvice(code: string): string {

@@ -22,8 +22,9 @@ export class JsonFields {
   /** 0 if the field is missing or null, as in ev-node. */
   count(field: string): number {
     const value = this.#fields.get(field) ?? 0;
-    if (typeof value === "number" && Number.isSafeInteger(value)) return value;
-    const got = typeof value === "number" ? String(value) : kindOf(value);
+    const isNegativeZero = Object.is(value, -0);
+    if (typeof value === "number" && Number.isSafeInteger(value) && !isNegativeZero) return value;
+    const got = typeof value !== "number" ? kindOf(value) : isNegativeZero ? "-0" : String(value);
     throw fieldError(this.path, field, `${field} must be a whole number, and is ${got}`);
   }
 
