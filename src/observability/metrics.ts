@@ -284,6 +284,6 @@ function processMetrics({ gauge, counter }: MetricMaker) {
 }
 
 const intervalSeconds = [0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 1.1, 1.25, 1.5, 2, 3, 5, 10, 30, 60];
-const gapSeconds = [0.1, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 3, 5, 10, 30, 60];
+const gapSeconds = [0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 3, 5, 10, 30, 60];
 /** ev-node's. */
 const txsPerBlock = [0, 1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000];

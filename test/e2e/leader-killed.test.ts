@@ -6,7 +6,7 @@ import { endCleanly, kill, startCluster } from "./harness/cluster.ts";
 import { report } from "./harness/distribution.ts";
 import { countFrom } from "./harness/effort.ts";
 import { describeFailovers, failOver, scaledGapMs } from "./harness/failovers.ts";
-import { Load } from "./harness/load.ts";
+import { expectLoad, Load } from "./harness/load.ts";
 
 /** Short against a failover, so that the pause between two blocks is the failover and hardly more. */
 const blockTimeMs = 25;
@@ -22,6 +22,7 @@ it("loses nothing, executes nothing twice, and soon has a new leader", {
   report(`kill -9 of the leader: ${describeFailovers(failovers, blockTimeMs)}`);
   report(`kill -9 of the leader: ${load.describe()}`);
   await auditChain(cluster, acknowledged);
+  expectLoad(load);
   await endCleanly(cluster);
   // One heartbeat timeout: without crash detection the followers would only begin to wonder by then.
   expect(scaledGapMs(failovers, blockTimeMs)).toBeLessThan(92);

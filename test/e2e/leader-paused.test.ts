@@ -11,7 +11,7 @@ import {
   untilAllFollow,
   untilGrown,
 } from "./harness/cluster.ts";
-import { Load } from "./harness/load.ts";
+import { expectLoad, Load } from "./harness/load.ts";
 import { until } from "./harness/until.ts";
 
 /** Longer than a main thread may hang, too: one that was stopped is not taken for that, which would be an error in its log. */
@@ -40,6 +40,7 @@ it.each(pausesMs)(
     await untilAllFollow(cluster);
     const acknowledged = await load.stop();
     await auditChain(cluster, acknowledged);
+    expectLoad(load);
     const follows = /INF raft: entering follower state leader=node-\d$/;
     expect(logLines(leader).some((line) => follows.test(line))).toBe(true);
     await endCleanly(cluster);

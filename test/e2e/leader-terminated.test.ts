@@ -6,7 +6,7 @@ import { endCleanly, startCluster } from "./harness/cluster.ts";
 import { report } from "./harness/distribution.ts";
 import { countFrom } from "./harness/effort.ts";
 import { describeFailovers, failOver, scaledGapMs } from "./harness/failovers.ts";
-import { Load } from "./harness/load.ts";
+import { expectLoad, Load } from "./harness/load.ts";
 
 const blockTimeMs = 100;
 
@@ -22,6 +22,7 @@ it("hands over within a block or two, and ends with 0", { timeout: 3_600_000 }, 
   report(`SIGTERM to the leader: ${describeFailovers(failovers, blockTimeMs)}`);
   report(`SIGTERM to the leader: ${load.describe()}`);
   await auditChain(cluster, acknowledged);
+  expectLoad(load);
   await endCleanly(cluster);
   expect(scaledGapMs(failovers, blockTimeMs)).toBeLessThan(150);
 });

@@ -5,7 +5,7 @@
  */
 
 import { setTimeout as delay } from "node:timers/promises";
-import { onTestFinished } from "vitest";
+import { expect, onTestFinished } from "vitest";
 import type { LocalNode } from "../../../src/devnet/local-node.ts";
 import { describeDistribution } from "./distribution.ts";
 import { sendTx } from "./transactions.ts";
@@ -76,6 +76,15 @@ export class Load {
     return this.acknowledged;
   }
 
+  get sent(): number {
+    return this.#sent;
+  }
+
+  /** Sent, or left out because too many waited. */
+  get due(): number {
+    return this.#sent + this.#skipped;
+  }
+
   /** One line for the report of a test. */
   describe(): string {
     const latencies = this.acknowledged.map(({ latencyMs }) => latencyMs);
@@ -119,4 +128,10 @@ export class Load {
       await delay(retryDelayMs);
     }
   }
+}
+
+/** There was a load, a quarter of what was due at least, and all of it was answered. */
+export function expectLoad({ acknowledged, sent, due }: Load): void {
+  expect(sent, "transactions sent").toBeGreaterThan(due / 4);
+  expect(acknowledged, "transactions acknowledged").toHaveLength(sent);
 }
