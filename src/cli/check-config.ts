@@ -13,6 +13,7 @@ import {
   resolvePassphrase,
 } from "../config/secrets.ts";
 import { evnodeProblems } from "./evnode-remains.ts";
+import { memberAloneProblem } from "./member-alone.ts";
 import { sequencerProblem } from "./require-sequencer.ts";
 
 export function problemsAtStart(
@@ -26,8 +27,20 @@ export function problemsAtStart(
     ...problems,
     ...roleProblems(inspected),
     ...evnodeProblems(inspected),
+    ...memberProblems(inspected),
     ...secretProblems(inspected, environment),
   ];
+}
+
+function memberProblems(inspected: InspectedConfig): readonly Problem[] {
+  try {
+    const problem = memberAloneProblem(inspected);
+    return problem === null ? [] : [problem];
+  } catch (error) {
+    // As with secrets: the service may read its data, and this user need not.
+    if (isForbidden(error)) return [];
+    throw error;
+  }
 }
 
 /** Unless it is told already: of a value that cannot be read, or of a member that is no sequencer. */

@@ -12,6 +12,7 @@ type Facts = Pick<LoadedConfig, "config" | "settings">;
 
 /** Of hashicorp/raft with BoltDB, as ev-node wires it. */
 const raftFiles = ["raft-log.db", "raft-stable.db"];
+export const ownRaftFile = "raft.mdb";
 /** Of a Badger database, which ev-node has in a folder below `db_path`. */
 const blockFile = "MANIFEST";
 
@@ -29,7 +30,7 @@ export function evnodeProblems({ config, settings }: Facts): readonly Problem[] 
   const { dbPath, raft } = config;
   const problems: Problem[] = [];
   const log = raftFiles.map((name) => join(raft.raftDir, name)).find((path) => existsSync(path));
-  if (raft.enable && log !== undefined && !existsSync(join(raft.raftDir, "raft.mdb"))) {
+  if (raft.enable && log !== undefined && !existsSync(join(raft.raftDir, ownRaftFile))) {
     const message = `holds ev-node's Raft log (${log}), which this program cannot read. ${remedy}`;
     problems.push({
       severity: "error",

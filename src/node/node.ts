@@ -7,6 +7,7 @@ import { describeError } from "../base/coded-error.ts";
 import type { Consensus, Listening } from "../consensus/consensus.ts";
 import { ExecutionError } from "../execution/errors.ts";
 import type { Executor } from "../execution/executor.ts";
+import { writeMemberRecord } from "../home/member-record.ts";
 import type { RootLogger } from "../observability/logger.ts";
 import { createMetrics } from "../observability/metrics.ts";
 import { Narrator } from "../observability/narrate.ts";
@@ -158,6 +159,7 @@ export class Node {
     const dataDisk = watchDataDisk(context, listener);
     const { executor, kv, wallets, store } = await this.#openChain(dataDisk);
     await this.#applySoloLog({ store, executor });
+    await this.#recordMembers();
     const { host, source, awaitedTxIds } = createP2p(context, {
       store,
       leads: () => listener.isLeader,
@@ -227,6 +229,12 @@ export class Node {
     const ended = applying.catch(() => {});
     this.#began("solo log", () => ended);
     await applying;
+  }
+
+  /** From here on its blocks are a cluster's, whatever its configuration says one day. */
+  async #recordMembers(): Promise<void> {
+    const { addresses, options } = this.#context;
+    if (addresses.size > 1) await writeMemberRecord(options.config.dbPath, [...addresses.keys()]);
   }
 
   async #openChain(disk: DiskObserver): Promise<Execution & { readonly store: BlockStore }> {

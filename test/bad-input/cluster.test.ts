@@ -11,6 +11,7 @@ import { LocalNode } from "../../src/devnet/local-node.ts";
 import { answerOf, statusOf } from "../e2e/harness/cluster.ts";
 import { until } from "../e2e/harness/until.ts";
 import { commit, copyHome, temporaryFolder } from "./harness/homes.ts";
+import { evm } from "./harness/start-once.ts";
 import { WatchedCluster } from "./harness/watched-cluster.ts";
 
 const folder = temporaryFolder();
@@ -84,6 +85,23 @@ it("a peer whose name does not resolve: the node starts, says so, and keeps tryi
   expect((await fetch(`${alone.rpcUrl}/health/live`)).status).toBe(200);
   await alone.stop(0);
   expect((await statusOf(leader)).raft?.role).toBe("leader");
+});
+
+it.each([
+  ["raft.enable", "--evnode.raft.enable=false"],
+  ["raft.peers", "--evnode.raft.peers="],
+])("a member that lost %s does not go on alone", async (key, flag) => {
+  const [, member] = watched.followers;
+  if (member === undefined) throw new Error("a cluster of three has two followers");
+  await member.stop(25_000);
+  const { code, said } = await evm(["start", `--home=${member.place.home}`, flag], {
+    EV_SIGNER_PASSPHRASE: "devnet",
+  });
+  expect(code).toBe(78);
+  expect(said).toContain(`${key}: `);
+  expect(said).toMatch(/holds the blocks of a member of a cluster \(node-1, node-2, node-3\)/);
+  await member.start();
+  await until("the member follows again", async () => (await member.status())?.raft?.leaderId);
 });
 
 it.each([

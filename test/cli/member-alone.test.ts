@@ -1,0 +1,93 @@
+/** A member of a cluster is not made a single sequencer by a file that was cut, or by a variable. */
+
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, it, onTestFinished } from "vitest";
+import { memberAloneProblem } from "../../src/cli/member-alone.ts";
+import { inspectConfig } from "../../src/config/load.ts";
+import { memberRecordPath, writeMemberRecord } from "../../src/home/member-record.ts";
+import { temporaryDirectory } from "./evm.ts";
+
+function temporaryHome(): string {
+  const { path: home, remove } = temporaryDirectory();
+  onTestFinished(remove);
+  for (const directory of ["config", "data", "raft"]) mkdirSync(join(home, directory));
+  return home;
+}
+
+function inspect(home: string, yaml: string, environment: Readonly<Record<string, string>> = {}) {
+  writeFileSync(join(home, "config", "evnode.yaml"), yaml);
+  const flags = { settings: [], problems: [] };
+  return inspectConfig({ environment, flags, home, workingDirectory: home });
+}
+
+const member =
+  "node: { aggregator: true }\n" +
+  "raft: { enable: true, node_id: a, peers: 'a@10.0.0.1:1,b@10.0.0.2:1,c@10.0.0.3:1' }\n";
+const alone = "node: { aggregator: true }\n";
+const clusterOfOne = `${alone}raft: { enable: true, node_id: a }\n`;
+
+it.each<
+  [what: string, yaml: string, members: string[] | null, hasLog: boolean, key: string | null]
+>([
+  ["a member as it was", member, ["a", "b", "c"], true, null],
+  ["a single sequencer", alone, null, false, null],
+  ["a single sequencer that becomes a member", member, null, false, null],
+  ["a cluster of one", clusterOfOne, ["a"], true, null],
+  ["a cluster of one that becomes a single sequencer", alone, ["a"], false, null],
+  ["a member without its raft section", alone, ["a", "b", "c"], false, "raft.enable"],
+  ["the same from before members were recorded", alone, null, true, "raft.enable"],
+  ["a member without its peers", clusterOfOne, ["a", "b", "c"], false, "raft.peers"],
+])("%s", async (_what, yaml, members, hasLog, key) => {
+  const home = temporaryHome();
+  if (members !== null) await writeMemberRecord(join(home, "data"), members);
+  if (hasLog) writeFileSync(join(home, "raft", "raft.mdb"), "");
+  const problem = memberAloneProblem(inspect(home, yaml));
+  expect(problem?.key ?? null).toBe(key);
+  if (problem === null) return;
+  expect(problem.severity).toBe("error");
+  expect(problem.message).toMatch(/Alone it would sign the heights that the others build as well/);
+  for (const path of members === null ? ["raft/raft.mdb"] : ["data/member.json"]) {
+    expect(problem.message).toContain(join(home, path));
+  }
+});
+
+it("sees a variable that makes a member a single sequencer", async () => {
+  const home = temporaryHome();
+  await writeMemberRecord(join(home, "data"), ["a", "b", "c"]);
+  const inspected = inspect(home, member, { EVNODE_RAFT_ENABLE: "false" });
+  expect(memberAloneProblem(inspected)?.origin).toMatchObject({ variable: "EVNODE_RAFT_ENABLE" });
+});
+
+it("refuses a record that it cannot read", () => {
+  const home = temporaryHome();
+  writeFileSync(memberRecordPath(join(home, "data")), "{");
+  expect(memberAloneProblem(inspect(home, alone))?.key).toBe("raft.enable");
+  rmSync(memberRecordPath(join(home, "data")));
+  expect(memberAloneProblem(inspect(home, alone))).toBeNull();
+});
+
+/** Wherever the tutorial's file is cut: it is refused, or says the same of the cluster. */
+it("starts with no part of a file that would make it one", async () => {
+  const home = temporaryHome();
+  const whole = readFileSync(
+    join(import.meta.dirname, "..", "..", "config", "evnode-tutorial-node-1.yaml"),
+    "utf8",
+  ).replace(/^ {2}raft_dir:.*\n/m, "");
+  const { peers } = inspect(home, whole).config.raft;
+  await writeMemberRecord(join(home, "data"), ["node-1", ...peers.map(({ id }) => id)]);
+  const lines = whole.split(/(?<=\n)/);
+  const taken: number[] = [];
+  for (let count = 0; count <= lines.length; count++) {
+    const inspected = inspect(home, lines.slice(0, count).join(""));
+    const { node, raft } = inspected.config;
+    const problems = [memberAloneProblem(inspected), ...inspected.problems];
+    const isRefused = !node.aggregator || problems.some((problem) => problem?.severity === "error");
+    if (isRefused) continue;
+    taken.push(count);
+    expect(raft).toMatchObject({ enable: true, nodeId: "node-1", peers });
+  }
+  // From the peers on it is whole enough.
+  expect(taken.length).toBeGreaterThan(0);
+  expect(taken.length).toBeLessThan(lines.length);
+});
