@@ -29,7 +29,7 @@ import { watchDataDisk } from "./data-disk.ts";
 import { NodeListener } from "./node-listener.ts";
 import { NodeView } from "./node-view.ts";
 import { readOnScrape, type ScrapeSources } from "./scrape-gauges.ts";
-import { compareInBackground } from "./shared-settings.ts";
+import { compareInBackground, sharedSettingsOf } from "./shared-settings.ts";
 import { applySoloLog, type SoloLogDependencies } from "./solo-log.ts";
 import { createConsensus } from "./wire-consensus.ts";
 import { createExecution, type Execution, untilAvailable } from "./wire-execution.ts";
@@ -190,7 +190,11 @@ export class Node {
     this.#parts = { consensus, sequencer, listener };
     this.#began("consensus", () => consensus.stop());
     const { listening } = await consensus.start();
-    const comparing = compareInBackground(context, (...question) => consensus.askPeer(...question));
+    const comparing = compareInBackground(
+      context,
+      () => sharedSettingsOf(context, store.head.height),
+      (...question) => consensus.askPeer(...question),
+    );
     this.#began("settings", () => comparing.stop());
     sequencer.start(store.keptTxs());
     this.#began("sequencer", () => this.#stopSequencer(sequencer, kv === null ? executor : null));

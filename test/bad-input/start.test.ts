@@ -289,6 +289,7 @@ describe("evm start, on ports and directories in use (P12)", () => {
     ["rpc.address", /rpc\.address 127\.0\.0\.1:\d+ is in use by another process\. Stop it, or/],
     ["raft.raft_addr", /127\.0\.0\.1:\d+ .*(in use|listens there)/],
     ["instrumentation.prometheus_listen_addr", /cannot serve metrics on .*another process listens/],
+    ["p2p.listen_address", /p2p\.listen_address|\/ip4\/127\.0\.0\.1\/tcp\/\d+ .*(in use|listens)/],
   ])("refuses a port of %s that is taken (69)", async (key, sentence) => {
     const taken = createServer().listen(0, "127.0.0.1");
     await new Promise((resolve) => taken.once("listening", resolve));
@@ -296,7 +297,9 @@ describe("evm start, on ports and directories in use (P12)", () => {
     if (address === null || typeof address === "string") throw new Error("a port is a number");
     const path = join(folder.path, `copy-${++copies}`);
     copyHome(chain.place.home, path);
-    const flags = [flag(key, `127.0.0.1:${address.port}`)];
+    const isMultiaddr = key === "p2p.listen_address";
+    const where = isMultiaddr ? "/ip4/127.0.0.1/tcp/" : "127.0.0.1:";
+    const flags = [flag(key, `${where}${address.port}`)];
     const ended = await evm(["start", `--home=${path}`, ...flags], passphrase);
     taken.close();
     expect(ended, ended.said).toMatchObject({ code: 69 });

@@ -2,11 +2,11 @@
 
 import { expect, it } from "vitest";
 import { ConfigError } from "../../src/config/problem.ts";
-import { compareSettings } from "../../src/node/shared-settings.ts";
+import { compareSettings, type SharedSettings } from "../../src/node/shared-settings.ts";
 import type { PeerReply } from "../../src/sequencer/ports.ts";
 
 const never = new AbortController().signal;
-const own = { txIdentityWindow: 5_000 };
+const own = { txIdentityWindow: 5_000, genesis: "chain a", height: 0 };
 
 const answered = (text: string, status = 200): PeerReply => ({
   kind: "answered",
@@ -34,12 +34,12 @@ const other = answered('{"txIdentityWindow":10000}');
 /** Compares, and returns who was said to differ. */
 async function compared(
   { ask, ids }: ReturnType<typeof members>,
-  signal = never,
+  { signal = never, settings = own }: { signal?: AbortSignal; settings?: SharedSettings } = {},
 ): Promise<readonly string[]> {
   const differing: string[] = [];
-  await compareSettings(own, ask, ids, {
+  await compareSettings(() => settings, ask, ids, {
     signal,
-    onDifference: (peerId, ours, theirs) => differing.push(`${peerId}: ${ours} ${theirs}`),
+    onDifference: (peerId, { own, theirs }) => differing.push(`${peerId}: ${own} ${theirs}`),
   });
   return differing;
 }
@@ -82,8 +82,31 @@ it.each([
   expect(await compared(members(replies))).toEqual([]);
 });
 
+const of = (genesis: string, height: number) =>
+  answered(JSON.stringify({ txIdentityWindow: 5_000, genesis, height }));
+
+it.each<[what: string, ownHeight: number, replies: Record<string, readonly PeerReply[]>]>([
+  ["the others have blocks of another", 0, { b: [of("chain b", 9)], c: [away] }],
+  ["most have another, and nobody has blocks", 0, { b: [of("chain b", 0)], c: [of("chain b", 0)] }],
+  ["most have blocks of another", 7, { b: [of("chain b", 9)], c: [of("chain b", 9)] }],
+  ["nobody can tell whose is right", 7, { b: [of("chain b", 9)], c: [away] }],
+])("does not go on with a genesis of its own where %s", async (_what, height, replies) => {
+  const comparing = compared(members(replies), { settings: { ...own, height } });
+  await expect(comparing).rejects.toThrow(
+    /genesis\.json differs between members: chain a here and chain b on b/,
+  );
+});
+
+it.each<[what: string, ownHeight: number, replies: Record<string, readonly PeerReply[]>]>([
+  ["has no blocks, and this node has", 7, { b: [of("chain b", 0)], c: [away, of("chain a", 7)] }],
+  ["is one of three", 0, { b: [of("chain b", 0)], c: [of("chain a", 0)] }],
+  ["is of an older version, and silent on it", 0, { b: [same], c: [away] }],
+])("goes on where a member with another genesis %s", async (_what, height, replies) => {
+  await compared(members(replies), { settings: { ...own, height } });
+});
+
 it("ends with the node", async () => {
-  await compared(members({ b: [away] }), AbortSignal.timeout(20));
+  await compared(members({ b: [away] }), { signal: AbortSignal.timeout(20) });
   const silent = { ...members({ b: [] }), ask: () => new Promise<PeerReply>(() => {}) };
-  await compared(silent, AbortSignal.timeout(20));
+  await compared(silent, { signal: AbortSignal.timeout(20) });
 });
