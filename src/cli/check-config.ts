@@ -35,7 +35,7 @@ export function problemsAtStart(
 function memberProblems(inspected: InspectedConfig): readonly Problem[] {
   try {
     const problem = memberAloneProblem(inspected);
-    return problem === null ? [] : [problem];
+    return problem === null || isTold(inspected, problem) ? [] : [problem];
   } catch (error) {
     // As with secrets: the service may read its data, and this user need not.
     if (isForbidden(error)) return [];
@@ -46,10 +46,11 @@ function memberProblems(inspected: InspectedConfig): readonly Problem[] {
 /** Unless it is told already: of a value that cannot be read, or of a member that is no sequencer. */
 function roleProblems(inspected: InspectedConfig): readonly Problem[] {
   const problem = sequencerProblem(inspected);
-  const isTold = inspected.problems.some(
-    ({ key, severity }) => key === problem?.key && severity === "error",
-  );
-  return problem === null || isTold ? [] : [problem];
+  return problem === null || isTold(inspected, problem) ? [] : [problem];
+}
+
+function isTold({ problems }: InspectedConfig, problem: Problem): boolean {
+  return problems.some(({ key, severity }) => key === problem.key && severity === "error");
 }
 
 /** How a secret is looked for, and how it is missed where a node cannot do without. */

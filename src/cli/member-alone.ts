@@ -9,6 +9,7 @@ import { join } from "node:path";
 import type { LoadedConfig } from "../config/load.ts";
 import { ConfigError, type Problem } from "../config/problem.ts";
 import { memberRecordPath, readMemberRecord } from "../home/member-record.ts";
+import { soloDirOf } from "../node/context.ts";
 import { ownRaftFile } from "./evnode-remains.ts";
 
 type Facts = Pick<LoadedConfig, "config" | "settings">;
@@ -21,9 +22,9 @@ export function refuseMemberAlone(loaded: Facts): void {
 
 /** null if the node has other members beside it, or never had. */
 export function memberAloneProblem({ config, settings }: Facts): Problem | null {
-  const { dbPath, raft } = config;
+  const { raft } = config;
   if (raft.enable && raft.peers.some(({ id }) => id !== raft.nodeId)) return null;
-  const remains = remainsOf(dbPath, raft.enable ? null : raft.raftDir);
+  const remains = remainsOf(config);
   if (remains === null) return null;
   const [key, finding, mend] = raft.enable
     ? ["raft.peers", "names no other member", "List all members again"]
@@ -31,7 +32,7 @@ export function memberAloneProblem({ config, settings }: Facts): Problem | null 
   const message =
     `${finding}, and ${remains.what}. Alone it would sign the heights that the others build as well. ${mend}; ` +
     "perhaps the file was cut off, or a variable or flag overrides it. If no other member will ever run again, " +
-    `move ${remains.paths.join(" and ")} away, and this node goes on alone`;
+    `move ${remains.paths.join(" and ")} away, and this node goes on alone (docs/operations.md, "And back")`;
   return {
     severity: "error",
     origin: settings.get(key)?.origin ?? { kind: "default" },
@@ -45,18 +46,25 @@ interface Remains {
   readonly paths: readonly string[];
 }
 
-/** `raftDir`: where a cluster's log has no business; null where it has. */
-function remainsOf(dbPath: string, raftDir: string | null): Remains | null {
-  const log = raftDir === null ? null : join(raftDir, ownRaftFile);
-  const hasLog = log !== null && existsSync(log);
+function remainsOf({ dbPath, raft }: LoadedConfig["config"]): Remains | null {
   const members = readMemberRecord(dbPath);
   // A cluster of one has nobody to disagree with.
-  const isMember = members !== null && members.length !== 1;
-  if (!isMember && !hasLog) return null;
+  if (members?.length === 1) return null;
+  const log = join(raft.raftDir, ownRaftFile);
+  const hasLog = existsSync(log);
+  // A cluster's log has no business beside a single sequencer; members were not always recorded.
+  if (members === null && (raft.enable || !hasLog)) return null;
   const names = members === null || members.length === 0 ? "" : ` (${members.join(", ")})`;
-  const what = isMember
-    ? `${dbPath} holds the blocks of a member of a cluster${names}`
-    : `${log} is the log of a member of a cluster`;
-  const paths = [...(isMember ? [memberRecordPath(dbPath)] : []), ...(hasLog ? [log] : [])];
+  const what =
+    members === null
+      ? `${log} is the log of a member of a cluster`
+      : `${dbPath} holds the blocks of a member of a cluster${names}`;
+  // The log of a single sequencer that became a member was applied then, and is older than the blocks.
+  const soloDir = soloDirOf({ dbPath });
+  const paths = [
+    ...(members === null ? [] : [memberRecordPath(dbPath)]),
+    ...(hasLog ? [log] : []),
+    ...(existsSync(soloDir) ? [soloDir] : []),
+  ];
   return { what, paths };
 }

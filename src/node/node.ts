@@ -159,7 +159,6 @@ export class Node {
     const dataDisk = watchDataDisk(context, listener);
     const { executor, kv, wallets, store } = await this.#openChain(dataDisk);
     await this.#applySoloLog({ store, executor });
-    await this.#recordMembers();
     const { host, source, awaitedTxIds } = createP2p(context, {
       store,
       leads: () => listener.isLeader,
@@ -189,10 +188,11 @@ export class Node {
     const sequencer = createSequencer(context, parts);
     this.#parts = { consensus, sequencer, listener };
     this.#began("consensus", () => consensus.stop());
+    await this.#recordMembers();
     const { listening } = await consensus.start();
     const comparing = compareInBackground(
       context,
-      () => sharedSettingsOf(context, store.head.height),
+      () => sharedSettingsOf(context, store),
       (...question) => consensus.askPeer(...question),
     );
     this.#began("settings", () => comparing.stop());
@@ -238,7 +238,8 @@ export class Node {
   /** From here on its blocks are a cluster's, whatever its configuration says one day. */
   async #recordMembers(): Promise<void> {
     const { addresses, options } = this.#context;
-    if (addresses.size > 1) await writeMemberRecord(options.config.dbPath, [...addresses.keys()]);
+    const { dbPath, raft } = options.config;
+    if (raft.enable) await writeMemberRecord(dbPath, [...addresses.keys()]);
   }
 
   async #openChain(disk: DiskObserver): Promise<Execution & { readonly store: BlockStore }> {

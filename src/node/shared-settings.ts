@@ -7,31 +7,81 @@
 import { z } from "zod";
 import { toHex } from "../base/bytes.ts";
 import { sleep, TaskGroup } from "../base/task-group.ts";
-import type { Height } from "../block/types.ts";
-import { ConfigError } from "../config/problem.ts";
-import { formatRfc3339 } from "../home/rfc3339.ts";
+import { sha256 } from "../block/hash.ts";
+import { chainIdMaxBytes } from "../block/limits.ts";
+import { ConfigError, type Problem } from "../config/problem.ts";
 import { majorityOf } from "../raft/quorum.ts";
 import type { PeerReply } from "../sequencer/ports.ts";
+import type { BlockStore } from "../storage/block-store.ts";
 import { asError, type NodeContext } from "./context.ts";
 import { peerMethods } from "./peer-requests.ts";
 
 const settingsSchema = z.object({
   txIdentityWindow: z.int().positive(),
-  /** Older versions tell neither their genesis nor their height. */
-  genesis: z.string().optional(),
-  height: z.int().nonnegative().optional(),
+  /** Older versions do not tell it. */
+  genesis: z
+    .object({
+      /** SHA-256 of what all members must agree on in it; nothing else is compared. */
+      id: z.string().length(64),
+      chainId: z.string().max(chainIdMaxBytes),
+      hasBlocks: z.boolean(),
+    })
+    .optional(),
 });
 
 export type SharedSettings = z.output<typeof settingsSchema>;
 
-interface Difference {
-  /** Of the configuration; null for what is a file of its own. */
-  readonly key: string | null;
-  readonly own: string;
-  readonly theirs: string;
-  /** null: to be decided by a majority. */
-  readonly whoIsWrong: "own" | "theirs" | null;
+/** One of the things that members must have in common. */
+interface Aspect {
+  readonly name: string;
+  /** null where a member cannot say. */
+  readonly valueIn: (settings: SharedSettings) => Value | null;
+  readonly problem: (where: string) => Omit<Problem, "severity" | "origin">;
 }
+
+interface Value {
+  readonly id: string;
+  readonly text: string;
+  /** A chain was built with it. */
+  readonly isProven: boolean;
+}
+
+const txIdentityWindow: Aspect = {
+  name: "cluster.tx_identity_window",
+  valueIn: ({ txIdentityWindow: window }) => ({
+    id: String(window),
+    text: String(window),
+    isProven: false,
+  }),
+  problem: (where) => ({
+    key: "cluster.tx_identity_window",
+    message:
+      `is ${where}. Members with different windows disagree on which ` +
+      "blocks are valid: write the same value everywhere. To change it, stop all members first",
+  }),
+};
+
+const genesis: Aspect = {
+  name: "genesis.json",
+  valueIn: ({ genesis: value }) =>
+    value === undefined
+      ? null
+      : {
+          id: value.id,
+          // Quoted, since another program may have sent it.
+          text: `chain ${JSON.stringify(value.chainId)} (${JSON.stringify(value.id.slice(0, 8))})`,
+          isProven: value.hasBlocks,
+        },
+  problem: (where) => ({
+    key: null,
+    message:
+      `genesis.json differs between members: ${where}. They refuse one another's blocks. If this node is wrong, copy genesis.json and ` +
+      "signer.json from a member that has the chain, and move db_path and raft_dir away; if the others are, correct them, and " +
+      "start this node again",
+  }),
+};
+
+export const sharedAspects = { txIdentityWindow, genesis } satisfies Record<string, Aspect>;
 
 const askTimeoutMs = 1_000;
 const askAgainMs = 1_000;
@@ -47,15 +97,19 @@ export type AskPeer = (
 ) => Promise<PeerReply>;
 
 export function sharedSettingsOf(
-  { options, genesis }: NodeContext,
-  height: Height,
+  { options, genesis: parameters }: NodeContext,
+  store: Pick<BlockStore, "earliestHeight">,
 ): SharedSettings {
-  const { chainId, initialHeight, genesisTimeNs } = genesis;
-  const proposer = toHex(options.home.genesis.proposerAddress).slice(0, 16);
+  const { chainId, initialHeight, genesisTimeNs } = parameters;
+  const proposer = toHex(options.home.genesis.proposerAddress);
+  const facts = JSON.stringify([chainId, initialHeight, String(genesisTimeNs), proposer]);
   return {
     txIdentityWindow: options.config.cluster.txIdentityWindow,
-    genesis: `chain ${chainId}, from height ${initialHeight} at ${formatRfc3339(genesisTimeNs)}, proposer ${proposer}`,
-    height,
+    genesis: {
+      id: toHex(sha256(new TextEncoder().encode(facts))),
+      chainId,
+      hasBlocks: store.earliestHeight !== null,
+    },
   };
 }
 
@@ -68,26 +122,26 @@ export function compareInBackground(
   const { addresses, nodeId, log } = context;
   const peerIds = [...addresses.keys()].filter((id) => id !== nodeId);
   const tasks = new TaskGroup((_name, error) => context.fail(asError(error)));
-  tasks.spawn("settings", (signal) =>
-    compareSettings(own, askPeer, peerIds, {
-      signal,
-      onDifference: (peerId, { key, own, theirs }) =>
-        log.error(
-          { peer: peerId, own, theirs },
-          `${key ?? "genesis.json"} differs between members`,
-        ),
-    }),
-  );
+  for (const aspect of Object.values(sharedAspects)) {
+    tasks.spawn(aspect.name, (signal) =>
+      compareSettings(aspect, own, askPeer, peerIds, {
+        signal,
+        onDifference: (peer, ours, theirs) =>
+          log.error({ peer, own: ours, theirs }, `${aspect.name} differs between members`),
+      }),
+    );
+  }
   return { stop: () => tasks.stop() };
 }
 
 /**
- * Resolves once a majority has the same settings, nobody is left to be asked, or `signal` aborts. Throws a ConfigError that
- * names both values once a majority has others: one member that is wrong must not stop those that are right. Where it
- * stays open who is right, those that can be asked being too few, it throws too: going on could fork the chain. Of two
- * with different geneses the one that has blocks is right.
+ * Resolves once a majority has the same, nobody is left to be asked, or `signal` aborts. Throws a ConfigError that names
+ * both values once a majority has another: one member that is wrong must not stop those that are right. Where it stays
+ * open who is right, those that can be asked being too few, the one with which a chain was built is; if there is none,
+ * it throws, too: going on could fork the chain.
  */
 export async function compareSettings(
+  { valueIn, problem }: Aspect,
   own: () => SharedSettings,
   askPeer: AskPeer,
   peerIds: readonly string[],
@@ -97,13 +151,13 @@ export async function compareSettings(
   }: {
     readonly signal: AbortSignal;
     /** Once for each member that differs. */
-    readonly onDifference: (peerId: string, difference: Difference) => void;
+    readonly onDifference: (peerId: string, own: string, theirs: string) => void;
   },
 ): Promise<void> {
   const majority = majorityOf(peerIds.length + 1);
   const askable = new Set(peerIds);
-  const differing = new Map<string, Difference>();
-  let agreeing = 1;
+  const agreeing: Value[] = [];
+  const differing = new Map<string, Value>();
   let undecidedRounds = 0;
   const aborted = new Promise<null>((resolve) => {
     signal.addEventListener("abort", () => resolve(null), { once: true });
@@ -116,42 +170,37 @@ export async function compareSettings(
       if (reply === null) return;
       if (reply.kind === "failed" && reply.failure !== "foreign") continue;
       askable.delete(peerId);
-      const theirs = settingsIn(reply);
+      const settings = settingsIn(reply);
+      const theirs = settings === null ? null : valueIn(settings);
+      const ours = valueIn(own());
       // Another program, or another version: it cannot say.
-      if (theirs === null) continue;
-      const difference = differenceBetween(own(), theirs);
-      if (difference === null) agreeing++;
+      if (theirs === null || ours === null) continue;
+      if (theirs.id === ours.id) agreeing.push(theirs);
       else {
-        onDifference(peerId, difference);
-        if (difference.whoIsWrong === "own") throw differs(difference, [peerId]);
-        if (difference.whoIsWrong === null) differing.set(peerId, difference);
-        if (differing.size >= majority) break;
+        onDifference(peerId, ours.text, theirs.text);
+        differing.set(peerId, theirs);
       }
-      if (agreeing >= majority) return;
+      if (1 + agreeing.length >= majority) return;
     }
-    if (differing.size > 0) undecidedRounds++;
-    const isUndecided = undecidedRounds >= undecidedRoundsMax || askable.size === 0;
+    const ours = valueIn(own());
     const last = [...differing.values()].at(-1);
-    if (last !== undefined && (differing.size >= majority || isUndecided)) {
-      throw differs(last, [...differing.keys()]);
+    if (ours !== null && last !== undefined) {
+      undecidedRounds++;
+      const isUndecided = undecidedRounds >= undecidedRoundsMax || askable.size === 0;
+      const isOurs = [ours, ...agreeing].some(({ isProven }) => isProven);
+      if (
+        differing.size >= majority ? !onlyOursIsProven(ours, differing) : isUndecided && !isOurs
+      ) {
+        throw differs(problem, ours, last, [...differing.keys()]);
+      }
     }
     if (askable.size > 0) await sleep(askAgainMs, signal);
   }
 }
 
-function differenceBetween(own: SharedSettings, theirs: SharedSettings): Difference | null {
-  if (own.genesis !== undefined && theirs.genesis !== undefined && own.genesis !== theirs.genesis) {
-    const hasBlocks = { own: (own.height ?? 0) > 0, theirs: (theirs.height ?? 0) > 0 };
-    const whoIsWrong = hasBlocks.own === hasBlocks.theirs ? null : hasBlocks.own ? "theirs" : "own";
-    return { key: null, own: own.genesis, theirs: theirs.genesis, whoIsWrong };
-  }
-  if (own.txIdentityWindow === theirs.txIdentityWindow) return null;
-  return {
-    key: "cluster.tx_identity_window",
-    own: String(own.txIdentityWindow),
-    theirs: String(theirs.txIdentityWindow),
-    whoIsWrong: null,
-  };
+/** With this value a chain was built, and with none of the others: most members are new, and wrong. */
+function onlyOursIsProven({ isProven }: Value, differing: ReadonlyMap<string, Value>): boolean {
+  return isProven && [...differing.values()].every((theirs) => !theirs.isProven);
 }
 
 function settingsIn(reply: PeerReply): SharedSettings | null {
@@ -167,13 +216,12 @@ function decodeSettings(body: Uint8Array): SharedSettings | null {
   }
 }
 
-function differs({ key, own, theirs }: Difference, peerIds: readonly string[]): ConfigError {
-  const where = `${own} here and ${theirs} on ${peerIds.join(", ")}`;
-  const message =
-    key === null
-      ? `genesis.json differs between members: ${where}. They refuse one another's blocks: copy genesis.json from a ` +
-        "member that has the chain. What this node has stored with another one, in db_path, must be moved away"
-      : `is ${where}. Members with different windows disagree on which ` +
-        "blocks are valid: write the same value everywhere. To change it, stop all members first";
-  return new ConfigError([{ severity: "error", origin: { kind: "default" }, key, message }]);
+function differs(
+  problem: Aspect["problem"],
+  own: Value,
+  theirs: Value,
+  peerIds: readonly string[],
+): ConfigError {
+  const where = `${own.text} here and ${theirs.text} on ${peerIds.join(", ")}`;
+  return new ConfigError([{ severity: "error", origin: { kind: "default" }, ...problem(where) }]);
 }

@@ -79,7 +79,7 @@ export function createConsensus(context: NodeContext, hearers: ConsensusHearers)
           confirmLeadership: () => consensus.confirmLeadership(),
           clusterView: () => view().ownClusterView(),
           txIds: (request) => pageOfTxIds(request, store, awaitedTxIds()),
-          settings: () => sharedSettingsOf(context, store.head.height),
+          settings: () => sharedSettingsOf(context, store),
         }),
       failed: context.fail,
     },

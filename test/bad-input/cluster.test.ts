@@ -118,7 +118,7 @@ it("a new member with another genesis ends, and says whose it has", async () => 
   writeFileSync(genesis, foreign);
   const { code, said } = await evm(["start", `--home=${home}`], { EV_SIGNER_PASSPHRASE: "devnet" });
   expect(code, said).toBe(78);
-  expect(said).toMatch(/genesis\.json differs between members: chain foreign, .* chain devnet, /);
+  expect(said).toMatch(/genesis\.json differs between members: chain "foreign" .* chain "devnet" /);
   expect(said).not.toContain("committed block refused");
   await original.start();
   await until("the member follows again", async () => (await original.status())?.raft?.leaderId);

@@ -34,10 +34,11 @@ it.each<
   ["a single sequencer", alone, null, false, null],
   ["a single sequencer that becomes a member", member, null, false, null],
   ["a cluster of one", clusterOfOne, ["a"], true, null],
-  ["a cluster of one that becomes a single sequencer", alone, ["a"], false, null],
+  ["a cluster of one that becomes a single sequencer", alone, ["a"], true, null],
   ["a member without its raft section", alone, ["a", "b", "c"], false, "raft.enable"],
   ["the same from before members were recorded", alone, null, true, "raft.enable"],
   ["a member without its peers", clusterOfOne, ["a", "b", "c"], false, "raft.peers"],
+  ["the same with its log", clusterOfOne, ["a", "b", "c"], true, "raft.peers"],
 ])("%s", async (_what, yaml, members, hasLog, key) => {
   const home = temporaryHome();
   if (members !== null) await writeMemberRecord(join(home, "data"), members);
@@ -47,9 +48,22 @@ it.each<
   if (problem === null) return;
   expect(problem.severity).toBe("error");
   expect(problem.message).toMatch(/Alone it would sign the heights that the others build as well/);
-  for (const path of members === null ? ["raft/raft.mdb"] : ["data/member.json"]) {
-    expect(problem.message).toContain(join(home, path));
-  }
+  const moved = [
+    ...(members === null ? [] : ["data/member.json"]),
+    ...(hasLog ? ["raft/raft.mdb"] : []),
+  ];
+  const paths = moved.map((path) => join(home, path)).join(" and ");
+  expect(problem.message).toContain(`move ${paths} away`);
+});
+
+it("names the log of the single sequencer that the member was once", async () => {
+  const home = temporaryHome();
+  await writeMemberRecord(join(home, "data"), ["a", "b", "c"]);
+  mkdirSync(join(home, "data", "solo-raft"));
+  const message = memberAloneProblem(inspect(home, alone))?.message;
+  expect(message).toContain(
+    `${join(home, "data", "member.json")} and ${join(home, "data", "solo-raft")}`,
+  );
 });
 
 it("sees a variable that makes a member a single sequencer", async () => {

@@ -2,11 +2,20 @@
 
 import { expect, it } from "vitest";
 import { ConfigError } from "../../src/config/problem.ts";
-import { compareSettings, type SharedSettings } from "../../src/node/shared-settings.ts";
+import {
+  compareSettings,
+  type SharedSettings,
+  sharedAspects,
+} from "../../src/node/shared-settings.ts";
 import type { PeerReply } from "../../src/sequencer/ports.ts";
 
 const never = new AbortController().signal;
-const own = { txIdentityWindow: 5_000, genesis: "chain a", height: 0 };
+const genesisOf = (chainId: string, hasBlocks: boolean) => ({
+  id: chainId.repeat(64),
+  chainId,
+  hasBlocks,
+});
+const own: SharedSettings = { txIdentityWindow: 5_000, genesis: genesisOf("a", false) };
 
 const answered = (text: string, status = 200): PeerReply => ({
   kind: "answered",
@@ -34,12 +43,20 @@ const other = answered('{"txIdentityWindow":10000}');
 /** Compares, and returns who was said to differ. */
 async function compared(
   { ask, ids }: ReturnType<typeof members>,
-  { signal = never, settings = own }: { signal?: AbortSignal; settings?: SharedSettings } = {},
+  {
+    signal = never,
+    settings = own,
+    aspect = sharedAspects.txIdentityWindow,
+  }: {
+    signal?: AbortSignal;
+    settings?: SharedSettings;
+    aspect?: (typeof sharedAspects)["genesis"];
+  } = {},
 ): Promise<readonly string[]> {
   const differing: string[] = [];
-  await compareSettings(() => settings, ask, ids, {
+  await compareSettings(aspect, () => settings, ask, ids, {
     signal,
-    onDifference: (peerId, { own, theirs }) => differing.push(`${peerId}: ${own} ${theirs}`),
+    onDifference: (peerId, ours, theirs) => differing.push(`${peerId}: ${ours} ${theirs}`),
   });
   return differing;
 }
@@ -82,27 +99,55 @@ it.each([
   expect(await compared(members(replies))).toEqual([]);
 });
 
-const of = (genesis: string, height: number) =>
-  answered(JSON.stringify({ txIdentityWindow: 5_000, genesis, height }));
+const of = (chainId: string, hasBlocks: boolean) =>
+  answered(JSON.stringify({ txIdentityWindow: 5_000, genesis: genesisOf(chainId, hasBlocks) }));
+const comparedGenesis = (hasBlocks: boolean, replies: Record<string, readonly PeerReply[]>) =>
+  compared(members(replies), {
+    settings: { ...own, genesis: genesisOf("a", hasBlocks) },
+    aspect: sharedAspects.genesis,
+  });
 
-it.each<[what: string, ownHeight: number, replies: Record<string, readonly PeerReply[]>]>([
-  ["the others have blocks of another", 0, { b: [of("chain b", 9)], c: [away] }],
-  ["most have another, and nobody has blocks", 0, { b: [of("chain b", 0)], c: [of("chain b", 0)] }],
-  ["most have blocks of another", 7, { b: [of("chain b", 9)], c: [of("chain b", 9)] }],
-  ["nobody can tell whose is right", 7, { b: [of("chain b", 9)], c: [away] }],
-])("does not go on with a genesis of its own where %s", async (_what, height, replies) => {
-  const comparing = compared(members(replies), { settings: { ...own, height } });
-  await expect(comparing).rejects.toThrow(
-    /genesis\.json differs between members: chain a here and chain b on b/,
+it.each<[where: string, hasBlocks: boolean, replies: Record<string, readonly PeerReply[]>]>([
+  ["the others have blocks of another", false, { b: [of("b", true)], c: [away] }],
+  ["most have another, and nobody has blocks", false, { b: [of("b", false)], c: [of("b", false)] }],
+  ["most have blocks of another", true, { b: [of("b", true)], c: [of("b", true)] }],
+  ["nobody has blocks, and nobody can tell", false, { b: [of("b", false)], c: [away] }],
+])("ends with a genesis of its own where %s", async (_where, hasBlocks, replies) => {
+  await expect(comparedGenesis(hasBlocks, replies)).rejects.toThrow(
+    /genesis\.json differs between members: chain "a" \("aaaaaaaa"\) here and chain "b" \("bbbbbbbb"\) on b/,
   );
 });
 
-it.each<[what: string, ownHeight: number, replies: Record<string, readonly PeerReply[]>]>([
-  ["has no blocks, and this node has", 7, { b: [of("chain b", 0)], c: [away, of("chain a", 7)] }],
-  ["is one of three", 0, { b: [of("chain b", 0)], c: [of("chain a", 0)] }],
-  ["is of an older version, and silent on it", 0, { b: [same], c: [away] }],
-])("goes on where a member with another genesis %s", async (_what, height, replies) => {
-  await compared(members(replies), { settings: { ...own, height } });
+it.each<[where: string, hasBlocks: boolean, replies: Record<string, readonly PeerReply[]>]>([
+  ["it has no blocks, and this node has", true, { b: [of("b", false)], c: [of("b", false)] }],
+  ["it is one of three", false, { b: [of("b", false)], c: [of("a", false)] }],
+  ["it is one of three, and has built alone", false, { b: [of("b", true)], c: [of("a", false)] }],
+  [
+    "it is asked first, of five",
+    false,
+    {
+      b: [of("b", true)],
+      c: [away],
+      d: [away, of("a", true)],
+      e: [of("a", true)],
+    },
+  ],
+  [
+    "both have blocks, and the third is away for long",
+    true,
+    { b: [of("b", true)], c: [away, away, away, away, of("a", true)] },
+  ],
+  ["it says nothing of it, being of an older version", false, { b: [same], c: [same] }],
+])("goes on beside a member with another genesis where %s", async (_where, hasBlocks, replies) => {
+  await comparedGenesis(hasBlocks, replies);
+});
+
+it.each([
+  ["is longer than a chain's name", { ...genesisOf("b", true), chainId: "b".repeat(2_000) }],
+  ["has no identity", { ...genesisOf("b", true), id: "b" }],
+])("takes no answer that %s", async (_what, told) => {
+  const reply = answered(JSON.stringify({ txIdentityWindow: 5_000, genesis: told }));
+  expect(await comparedGenesis(false, { b: [reply], c: [reply] })).toEqual([]);
 });
 
 it("ends with the node", async () => {
