@@ -71,8 +71,8 @@ function arePeersWell(scrape: Scrape): boolean {
   );
 }
 
-function post(node: LocalNode, tx: string): Promise<Response> {
-  return fetch(`${node.rpcUrl}/tx`, { method: "POST", body: tx });
+function post(node: LocalNode, tx: string, wait = "commit"): Promise<Response> {
+  return fetch(`${node.rpcUrl}/tx?wait=${wait}`, { method: "POST", body: tx });
 }
 
 class Scrape {
@@ -198,5 +198,17 @@ describe("the metrics of a running cluster", () => {
       }
       expect(scrape.value("log_lines_dropped_total")).toBe(0);
     }
+  });
+
+  it("count what waits for a leader", { timeout: 60_000 }, async () => {
+    const { node } = follower;
+    await Promise.all(
+      cluster.nodes.filter((other) => other !== node).map((other) => other.stop(0)),
+    );
+    await until("no leader is known", async () => (await node.status())?.raft?.leaderId === null);
+    expect((await post(node, "b=2", "accept")).status).toBe(202);
+    const scrape = await Scrape.of(node);
+    expect(scrape.value("sequencer_queue_txs")).toBe(1);
+    expect(scrape.value("sequencer_queue_bytes")).toBeGreaterThanOrEqual("b=2".length);
   });
 });

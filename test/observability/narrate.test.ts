@@ -230,6 +230,9 @@ describe("a Raft event", () => {
       `raft_votes_refused_total{kind="pre_vote",${labels}} 1`,
       `raft_replication_install_snapshot_total{peer_id="node-2",${labels}} 1`,
       `raft_rpc_install_snapshot_total{${labels}} 1`,
+      `raft_snapshot_create_total{${labels}} 1`,
+      `raft_snapshot_create_duration_seconds_count{${labels}} 1`,
+      `raft_log_entries_removed_total{${labels}} 4`,
       `raft_leadership_transfers_total{outcome="done",${labels}} 1`,
       `raft_match_forgotten_total{peer_id="node-2",${labels}} 1`,
     ]) {
