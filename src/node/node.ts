@@ -188,8 +188,8 @@ export class Node {
     const sequencer = createSequencer(context, parts);
     this.#parts = { consensus, sequencer, listener };
     this.#began("consensus", () => consensus.stop());
-    await this.#recordMembers();
     const { listening } = await consensus.start();
+    await this.#recordMembers();
     const comparing = compareInBackground(
       context,
       () => sharedSettingsOf(context, store),
@@ -235,7 +235,10 @@ export class Node {
     await applying;
   }
 
-  /** From here on its blocks are a cluster's, whatever its configuration says one day. */
+  /**
+   * From here on its blocks are a cluster's, whatever its configuration says one day. Not before raft_dir has been seen
+   * to belong to this node: a start that is refused changes nothing on the disk.
+   */
   async #recordMembers(): Promise<void> {
     const { addresses, options } = this.#context;
     const { dbPath, raft } = options.config;
