@@ -33,8 +33,6 @@ export interface LocalClusterOptions {
   readonly flags?: readonly string[];
   /** Where `from` finds the Raft port of `to`; its own address unless this is given. */
   readonly peerAddressOf?: (from: LocalNodePlace, to: LocalNodePlace) => Promise<string>;
-  /** Whether all nodes listen on 0.0.0.0 for Raft, as in the tutorial. */
-  readonly hasWildcardRaftAddress?: boolean;
   /** Kills the nodes should this process end without doing so. */
   readonly guard?: ProcessGuard;
 }
@@ -148,12 +146,7 @@ async function removeHomes(directory: string): Promise<void> {
 async function settingsOf(
   place: LocalNodePlace,
   places: readonly LocalNodePlace[],
-  {
-    settings = {},
-    hasWildcardRaftAddress = false,
-    peerAddressOf = ownAddress,
-    otherMembers = [],
-  }: LocalClusterOptions,
+  { settings = {}, peerAddressOf = ownAddress, otherMembers = [] }: LocalClusterOptions,
 ): Promise<Record<string, string>> {
   const { id, host, raftPort, rpcPort, metricsPort, p2pPort } = place;
   const peers = [...otherMembers];
@@ -165,7 +158,7 @@ async function settingsOf(
     // They follow from the longest round trip where that is given.
     ...("raft.rtt_max" in settings ? {} : timeouts),
     "raft.node_id": id,
-    "raft.raft_addr": `${hasWildcardRaftAddress ? "0.0.0.0" : host}:${raftPort}`,
+    "raft.raft_addr": `${host}:${raftPort}`,
     "raft.peers": peers.join(","),
     "rpc.address": `${host}:${rpcPort}`,
     "instrumentation.prometheus_listen_addr": `${host}:${metricsPort}`,

@@ -1,7 +1,8 @@
 /**
  * What all members must have in common. A node that knows the identities of fewer blocks than the others builds blocks with
  * repetitions that they refuse, and one that knows more refuses theirs (P1, P7); one with another genesis refuses every
- * block, and they refuse its own. Such a node must not take part.
+ * block, and they refuse its own. Such a node ends once it is found out. That takes about a second: before, it may vote, lead,
+ * and sign a first block, which the others refuse.
  */
 
 import { z } from "zod";

@@ -29,7 +29,7 @@ const bytesOnly = { encoding: "binary", keyEncoding: "binary" } as const;
 
 /** Known to `lmdb`, and missing in its types. */
 const ownerOnly = { permissionsMode: 0o600 };
-/** The writer begins with the second write of a batch, not with the next turn of the event loop. */
+/** `lmdb` starts its writer behind the batch, before the event loop waits for anything (`setImmediate`). */
 const writesAtOnce = { txnStartThreshold: 1 };
 
 export class Environment {
@@ -79,7 +79,7 @@ export class Environment {
     if (this.#closing !== null) throw this.closedError();
     try {
       this.#disk?.began();
-      // Without a wait where there is room: the writing begins before this call returns.
+      // Without a wait where there is room.
       const growth = this.#space.reserve(sizeBytes);
       if (growth !== null) await growth;
       await this.#root.batch(write);

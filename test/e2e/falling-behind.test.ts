@@ -139,6 +139,7 @@ it("returns from the log alone if that reaches back far enough", { timeout: 240_
   const target = await heightOf(leader);
   await until("the follower is back", async () => (await heightOf(follower)) > target);
   const metrics = await (await fetch(leader.metricsUrl)).text();
+  expect(metrics).toContain("# TYPE evnode_raft_replication_install_snapshot_total counter");
   expect(metrics).not.toMatch(/raft_replication_install_snapshot_total\{[^}]*\} [1-9]/);
   expect(logLines(follower).join("\n")).not.toMatch(/missing blocks/);
   await endCleanly(cluster);
