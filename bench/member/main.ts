@@ -49,6 +49,7 @@ class Member {
           peers,
           advertisedAddress,
           allowFrom: [],
+          chain: new Uint8Array(8),
         },
       },
       {

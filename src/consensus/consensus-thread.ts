@@ -259,6 +259,7 @@ export class ConsensusThread {
         peers,
         sendTimeoutMs: this.#options.sendTimeoutMs,
         allowFrom: network.allowFrom,
+        chain: network.chain,
       },
       {
         onMessage: (message) => (this.#driver ?? this.#startup)?.receive(message),

@@ -46,6 +46,8 @@ export interface ConsensusOptions {
     /** null: found out from `raft_addr`, or from the first connection. */
     readonly advertisedAddress: string | null;
     readonly allowFrom: readonly string[];
+    /** What tells this chain from others: only its members take part. */
+    readonly chain: Uint8Array;
   } | null;
   /** The lease for all to read: see `SharedLease`. */
   readonly lease: SharedArrayBuffer;

@@ -1,6 +1,8 @@
 /** What every part of a node is wired with: who it is, where it keeps things, and whom it tells. */
 
 import { join } from "node:path";
+import { toHex } from "../base/bytes.ts";
+import { sha256 } from "../block/hash.ts";
 import type { NodeConfig } from "../config/schema.ts";
 import type { GenesisParameters } from "../execution/executor.ts";
 import type { RootLogger } from "../observability/logger.ts";
@@ -52,6 +54,17 @@ export function soloDirOf({ dbPath }: Pick<NodeConfig, "dbPath">): string {
 export function genesisOf({ genesis }: Home): GenesisParameters {
   const { chainId, initialHeight, startTimeNs: genesisTimeNs } = genesis;
   return { chainId, initialHeight, genesisTimeNs };
+}
+
+/** SHA-256 of what all members must agree on in genesis.json; its other values may differ. */
+export function genesisHashOf({
+  options,
+  genesis,
+}: Pick<NodeContext, "options" | "genesis">): Uint8Array {
+  const { chainId, initialHeight, genesisTimeNs } = genesis;
+  const proposer = toHex(options.home.genesis.proposerAddress);
+  const facts = JSON.stringify([chainId, initialHeight, String(genesisTimeNs), proposer]);
+  return sha256(new TextEncoder().encode(facts));
 }
 
 export function addressesOf(config: NodeConfig): ReadonlyMap<string, string> {

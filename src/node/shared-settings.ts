@@ -1,20 +1,18 @@
 /**
  * What all members must have in common. A node that knows the identities of fewer blocks than the others builds blocks with
- * repetitions that they refuse, and one that knows more refuses theirs (P1, P7); one with another genesis refuses every
- * block, and they refuse its own. Such a node ends once it is found out. That takes about a second: before, it may vote, lead,
- * and sign a first block, which the others refuse.
+ * repetitions that they refuse, and one that knows more refuses theirs (P1, P7). One with another genesis is no member at
+ * all: the Raft port hears none of its requests but this question. Such a node ends once it is found out.
  */
 
 import { z } from "zod";
 import { toHex } from "../base/bytes.ts";
 import { sleep, TaskGroup } from "../base/task-group.ts";
-import { sha256 } from "../block/hash.ts";
 import { chainIdMaxBytes } from "../block/limits.ts";
 import { ConfigError, type Problem } from "../config/problem.ts";
 import { majorityOf } from "../raft/quorum.ts";
 import type { PeerReply } from "../sequencer/ports.ts";
 import type { BlockStore } from "../storage/block-store.ts";
-import { asError, type NodeContext } from "./context.ts";
+import { asError, genesisHashOf, type NodeContext } from "./context.ts";
 import { peerMethods } from "./peer-requests.ts";
 
 const settingsSchema = z.object({
@@ -22,7 +20,7 @@ const settingsSchema = z.object({
   /** Older versions do not tell it. */
   genesis: z
     .object({
-      /** SHA-256 of what all members must agree on in it; nothing else is compared. */
+      /** Its hash, in hexadecimal (`genesisHashOf`). */
       id: z.string().length(64),
       chainId: z.string().max(chainIdMaxBytes),
       hasBlocks: z.boolean(),
@@ -98,17 +96,14 @@ export type AskPeer = (
 ) => Promise<PeerReply>;
 
 export function sharedSettingsOf(
-  { options, genesis: parameters }: NodeContext,
+  context: NodeContext,
   store: Pick<BlockStore, "earliestHeight">,
 ): SharedSettings {
-  const { chainId, initialHeight, genesisTimeNs } = parameters;
-  const proposer = toHex(options.home.genesis.proposerAddress);
-  const facts = JSON.stringify([chainId, initialHeight, String(genesisTimeNs), proposer]);
   return {
-    txIdentityWindow: options.config.cluster.txIdentityWindow,
+    txIdentityWindow: context.options.config.cluster.txIdentityWindow,
     genesis: {
-      id: toHex(sha256(new TextEncoder().encode(facts))),
-      chainId,
+      id: toHex(genesisHashOf(context)),
+      chainId: context.genesis.chainId,
       hasBlocks: store.earliestHeight !== null,
     },
   };

@@ -6,7 +6,7 @@ import { Consensus } from "../consensus/consensus.ts";
 import type { Sequencer } from "../sequencer/sequencer.ts";
 import { takeSnapshot } from "../sequencer/snapshot.ts";
 import type { BlockStore } from "../storage/block-store.ts";
-import type { NodeContext } from "./context.ts";
+import { genesisHashOf, type NodeContext } from "./context.ts";
 import type { NodeListener } from "./node-listener.ts";
 import type { NodeView } from "./node-view.ts";
 import { answerPeer } from "./peer-requests.ts";
@@ -87,8 +87,11 @@ export function createConsensus(context: NodeContext, hearers: ConsensusHearers)
   return consensus;
 }
 
-function networkOf({ options }: NodeContext) {
-  const { raft } = options.config;
+/** So many bytes of its hash tell one genesis from the others. */
+const chainMarkBytes = 8;
+
+function networkOf(context: NodeContext) {
+  const { raft } = context.options.config;
   const listen = parseSocketAddress(raft.raftAddr);
   if (!raft.enable || !listen.ok) return null;
   return {
@@ -97,5 +100,6 @@ function networkOf({ options }: NodeContext) {
     peers: raft.peers.map(({ id, address }) => [id, address] as const),
     advertisedAddress: raft.advertiseAddr,
     allowFrom: raft.allowFrom,
+    chain: genesisHashOf(context).slice(0, chainMarkBytes),
   };
 }

@@ -6,7 +6,13 @@ import type { Entry, EntryKind, Readiness, Standing } from "../raft/types.ts";
 import { badFrame } from "./errors.ts";
 import { isGoTime, zeroGoTime } from "./go-time.ts";
 import type { WireInteger } from "./msgpack-writer.ts";
-import type { WireHeader, WireLog, WireReadiness, WireStanding } from "./wire-structs.ts";
+import type {
+  WireHeader,
+  WireLog,
+  WireReadiness,
+  WireRequestHeader,
+  WireStanding,
+} from "./wire-structs.ts";
 
 /** hashicorp's protocol version 3; a receiver of version 3 also takes 2. */
 export const protocolVersion = 3;
@@ -15,16 +21,22 @@ export const protocolVersion = 3;
 export interface Identity {
   readonly id: Uint8Array;
   readonly address: Uint8Array;
+  /** Of which chain this node is a member; null where that is not told. */
+  readonly chain: Uint8Array | null;
 }
 
 const utf8 = new TextEncoder();
 
-export function identityOf(id: string, address: string): Identity {
-  return { id: utf8.encode(id), address: utf8.encode(address) };
+export function identityOf(id: string, address: string, chain: Uint8Array | null): Identity {
+  return { id: utf8.encode(id), address: utf8.encode(address), chain };
 }
 
 export function headerOf(self: Identity): WireHeader {
   return { ProtocolVersion: protocolVersion, ID: self.id, Addr: self.address };
+}
+
+export function requestHeaderOf(self: Identity): WireRequestHeader {
+  return { ...headerOf(self), EvChain: self.chain ?? undefined };
 }
 
 /** Text in a `[]byte` field. What is no UTF-8 reads as text that names nobody. */

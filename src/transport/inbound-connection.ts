@@ -6,7 +6,7 @@
 
 import type { Socket } from "node:net";
 import { assert } from "../base/assert.ts";
-import { emptyBytes } from "../base/bytes.ts";
+import { emptyBytes, equalBytes } from "../base/bytes.ts";
 import { describeError } from "../base/coded-error.ts";
 import type { RequestMessage } from "../raft/message.ts";
 import type { ServerId } from "../raft/types.ts";
@@ -22,9 +22,10 @@ import {
   isHeartbeat,
   messageOf,
   senderAddress,
+  senderChain,
   type WireRequest,
 } from "./requests.ts";
-import { unsupportedVersion } from "./responses.ts";
+import { otherChain, unsupportedVersion } from "./responses.ts";
 import { closeSoon, plainBytes, socketErrorText, writeTogether } from "./socket.ts";
 
 export type InboundEndKind = InboundEnd["kind"];
@@ -42,6 +43,8 @@ export interface InboundDependencies {
   /** Takes a place for a snapshot being received; false if all are taken. */
   beginSnapshot(): boolean;
   endSnapshot(): void;
+  /** The chain whose members are heard; null if all are. */
+  readonly chain: Uint8Array | null;
   encodeRefusal(error: string): readonly Uint8Array[];
   encodeExtensionAnswer(answer: ExtensionAnswer): readonly Uint8Array[];
   onIdentified(connection: InboundConnection, peerId: ServerId): void;
@@ -179,10 +182,11 @@ export class InboundConnection {
     const peerId = this.#identify(request);
     if (peerId === null) return;
     this.#requests++;
-    if (!isVersionSupported(request)) {
-      this.#refuse(unsupportedVersion);
+    const refusal = this.#refusalOf(request);
+    if (refusal !== null) {
+      this.#refuse(refusal);
       // The bytes of a refused snapshot follow, and would be taken for requests.
-      if (request.rpc === "installSnapshot") this.#endSoon("requestRefused", unsupportedVersion);
+      if (request.rpc === "installSnapshot") this.#endSoon("requestRefused", refusal);
       return;
     }
     switch (request.rpc) {
@@ -193,6 +197,16 @@ export class InboundConnection {
       default:
         return this.#deliver(peerId, request, emptyBytes, frame.bytes.length);
     }
+  }
+
+  /** Why a member's request does not reach the core; null if it does. */
+  #refusalOf(request: WireRequest): string | null {
+    if (!isVersionSupported(request)) return unsupportedVersion;
+    // Members that differ may still ask one another in what.
+    if (request.rpc === "extension") return null;
+    const { chain } = this.#dependencies;
+    const theirs = senderChain(request);
+    return chain === null || theirs === null || equalBytes(chain, theirs) ? null : otherChain;
   }
 
   /** The member that sent `request`; null, and the end of the connection, if it is none. */

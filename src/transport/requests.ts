@@ -16,6 +16,7 @@ import {
   type Identity,
   readinessFields,
   readinessOf,
+  requestHeaderOf,
   safeInteger,
   textOf,
 } from "./fields.ts";
@@ -28,7 +29,7 @@ export type WireRequest =
   | { readonly rpc: "appendEntries"; readonly body: wire.WireAppendEntriesRequest }
   | { readonly rpc: "requestVote"; readonly body: wire.WireRequestVoteRequest }
   | { readonly rpc: "installSnapshot"; readonly body: wire.WireInstallSnapshotRequest }
-  | { readonly rpc: "timeoutNow"; readonly body: wire.WireHeader }
+  | { readonly rpc: "timeoutNow"; readonly body: wire.WireRequestHeader }
   | { readonly rpc: "requestPreVote"; readonly body: wire.WireRequestPreVoteRequest }
   | { readonly rpc: "extension"; readonly body: wire.WireExtensionRequest };
 
@@ -38,7 +39,7 @@ export function encodeRequest(
   request: RequestMessage,
   self: Identity,
 ): Uint8Array[] {
-  const header = headerOf(self);
+  const header = requestHeaderOf(self);
   switch (request.kind) {
     case "heartbeatRequest":
       writer.byte(wire.rpcType.appendEntries);
@@ -173,6 +174,13 @@ export function senderAddress(request: WireRequest): string {
     default:
       return "";
   }
+}
+
+/** The chain of which the sender says that it is a member; null of a peer that does not say. */
+export function senderChain(
+  request: Exclude<WireRequest, { rpc: "extension" }>,
+): Uint8Array | null {
+  return request.body.EvChain ?? null;
 }
 
 interface Envelope {

@@ -24,6 +24,7 @@ import * as wire from "./wire-structs.ts";
 
 export const unsupportedVersion = "operation not supported with current protocol version";
 const unexpectedCommand = "unexpected command";
+export const otherChain = "this node has another genesis.json: it is no member of your chain";
 
 /** hashicorp leaves the header of these two responses empty. */
 const emptyHeader: wire.WireHeader = { ProtocolVersion: 0, ID: null, Addr: null };

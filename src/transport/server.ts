@@ -28,6 +28,7 @@ import { closeSoon, socketOptions } from "./socket.ts";
 export interface ServerOptions {
   readonly localId: ServerId;
   readonly listen: Endpoint;
+  readonly chain: Uint8Array | null;
   readonly limits: TransportLimits;
 }
 
@@ -209,6 +210,7 @@ export class Server {
     return {
       limits: this.#options.limits,
       localId: this.#options.localId,
+      chain: this.#options.chain,
       slots: this.#slots,
       identify: (id, address) => this.#dependencies.identify(id, address),
       beginSnapshot: () => {

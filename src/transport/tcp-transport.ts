@@ -42,6 +42,11 @@ export interface TransportOptions {
   /** Lets in nodes older than hashicorp/raft v1.3.7, which do not say their id: their address must be a peer's. */
   readonly allowUnnamedPeers?: boolean;
   readonly limits?: Partial<TransportLimits>;
+  /**
+   * Names the chain in what is sent, and refuses requests that name another. Without it, and to peers that name none,
+   * all members are of one chain.
+   */
+  readonly chain?: Uint8Array;
   /** For jitter. */
   readonly random?: Random;
   readonly lookup?: Lookup;
@@ -166,9 +171,9 @@ export class TcpTransport {
   }
 
   #createServer(): Server {
-    const { localId, listen } = this.#options;
+    const { localId, listen, chain = null } = this.#options;
     return new Server(
-      { localId, listen, limits: this.#limits },
+      { localId, listen, chain, limits: this.#limits },
       {
         addressBook: this.#addressBook,
         writer: this.#writer,
@@ -248,7 +253,8 @@ export class TcpTransport {
   #ownIdentity(): Identity {
     const address = this.#options.advertisedAddress();
     if (this.#identity?.address !== address) {
-      this.#identity = { address, identity: identityOf(this.#options.localId, address) };
+      const { localId, chain = null } = this.#options;
+      this.#identity = { address, identity: identityOf(localId, address, chain) };
     }
     return this.#identity.identity;
   }

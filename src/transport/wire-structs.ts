@@ -29,6 +29,8 @@ export const rpcType = {
 } as const;
 
 const header = { ProtocolVersion: int, ID: bytes, Addr: bytes };
+/** The sender's chain: a member of another one has nothing to say here. */
+const requestHeader = { ...header, EvChain: optional(bytes) };
 const readiness = { EvReady: optional(bool), EvHeight: optional(uint), EvPriority: optional(int) };
 /** How the sender stands, for a peer that begins with an empty disk. */
 const standing = {
@@ -52,7 +54,7 @@ export const server = struct({ Suffrage: int, ID: text, Address: text });
 export const configuration = struct({ Servers: list(server, serversMax) });
 
 export const appendEntriesRequest = struct({
-  ...header,
+  ...requestHeader,
   Term: uint,
   Leader: bytes,
   PrevLogEntry: uint,
@@ -71,7 +73,7 @@ export const appendEntriesResponse = struct({
 });
 
 export const requestVoteRequest = struct({
-  ...header,
+  ...requestHeader,
   Term: uint,
   Candidate: bytes,
   LastLogIndex: uint,
@@ -82,7 +84,7 @@ export const requestVoteRequest = struct({
 export const requestVoteResponse = struct({ ...header, Term: uint, Peers: bytes, Granted: bool });
 
 export const requestPreVoteRequest = struct({
-  ...header,
+  ...requestHeader,
   Term: uint,
   LastLogIndex: uint,
   LastLogTerm: uint,
@@ -97,7 +99,7 @@ export const requestPreVoteResponse = struct({
 });
 
 export const installSnapshotRequest = struct({
-  ...header,
+  ...requestHeader,
   SnapshotVersion: int,
   Term: uint,
   Leader: bytes,
@@ -111,7 +113,7 @@ export const installSnapshotRequest = struct({
 
 export const installSnapshotResponse = struct({ ...header, Term: uint, Success: bool });
 
-export const timeoutNowRequest = struct({ ...header });
+export const timeoutNowRequest = struct({ ...requestHeader });
 
 export const timeoutNowResponse = struct({ ...header });
 
@@ -121,6 +123,9 @@ export const extensionResponse = struct({ ...header, Status: uint, Body: bytes }
 
 export type WireHeader = {
   readonly [K in keyof typeof header]: ValueOf<(typeof header)[K]>;
+};
+export type WireRequestHeader = {
+  readonly [K in keyof typeof requestHeader]: ValueOf<(typeof requestHeader)[K]>;
 };
 export type WireReadiness = {
   readonly [K in keyof typeof readiness]: ValueOf<(typeof readiness)[K]>;

@@ -152,6 +152,7 @@ export class TestBench {
               .map(([peerId, port]) => [peerId, `127.0.0.1:${port}`] as const),
             advertisedAddress: null,
             allowFrom: [],
+            chain: new Uint8Array(8),
           },
         },
         listener,

@@ -27,6 +27,7 @@ it("a port that is in use is a TransportError, and the folder is free again", as
     peers: [["b", "127.0.0.1:1"]] as const,
     advertisedAddress: null,
     allowFrom: [],
+    chain: new Uint8Array(8),
   };
   const error = await startError(bench.member({ voters: ["a", "b"], network }));
   expect(error).toBeInstanceOf(TransportError);

@@ -15,7 +15,7 @@ import { decodeRequest, encodeRequest, messageOf } from "../../src/transport/req
 import { decodeResponse, encodeResponse } from "../../src/transport/responses.ts";
 import { answerTo, appendEntries } from "./harness.ts";
 
-const self = identityOf("node-ä", "10.0.0.1:7000");
+const self = identityOf("node-ä", "10.0.0.1:7000", Uint8Array.of(1, 2, 3));
 const emptyBytes = new Uint8Array(0);
 
 const integer = fc.oneof(
@@ -171,7 +171,7 @@ describe("requests", () => {
         const response = isTimed && ready !== null ? { ...plain, readiness: ready } : plain;
         if (!response.kind.endsWith("Response")) throw new Error("a response");
         const bytes = concatBytes(
-          encodeResponse(writer, response as never, identityOf(message.to, "10.0.0.1:7000")),
+          encodeResponse(writer, response as never, identityOf(message.to, "10.0.0.1:7000", null)),
         );
         const reader = new FrameReader("response", 1 << 20);
         reader.push(bytes);

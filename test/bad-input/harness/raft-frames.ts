@@ -10,12 +10,14 @@ import { encodeExtensionCall, encodeRequest } from "../../../src/transport/reque
 const address = "127.0.0.1:1";
 
 export function requestFrame(request: RequestMessage): Uint8Array {
-  const self = identityOf(request.from, address);
+  const self = identityOf(request.from, address, null);
   return concatBytes(encodeRequest(new MsgpackWriter(), request, self));
 }
 
 export function extensionFrame(from: string, call: ExtensionCall): Uint8Array {
-  return concatBytes(encodeExtensionCall(new MsgpackWriter(), call, identityOf(from, address)));
+  return concatBytes(
+    encodeExtensionCall(new MsgpackWriter(), call, identityOf(from, address, null)),
+  );
 }
 
 export function heartbeatFrame(from: string, to: string, term: number): Uint8Array {

@@ -71,6 +71,7 @@ class HashingMember {
             .map(([peerId, port]) => [peerId, `127.0.0.1:${port}`] as const),
           advertisedAddress: null,
           allowFrom: [],
+          chain: new Uint8Array(8),
         },
       },
       {

@@ -30,9 +30,9 @@ import { hexBytes, vectors } from "../../transport/vector-file.ts";
 import { json, msgpack } from "../shapes.ts";
 import { checkCodec, Defect, type Outcome, type Target, textOf, utf8 } from "../target.ts";
 
-const self = identityOf("node-a", "10.0.0.1:7000");
+const self = identityOf("node-a", "10.0.0.1:7000", null);
 /** Who answers: a response that names another is refused. */
-const peer = identityOf("node-b", "10.0.0.2:7000");
+const peer = identityOf("node-b", "10.0.0.2:7000", null);
 const envelope = { from: "node-a", to: "node-b", id: 5 };
 const configuration = {
   servers: [
