@@ -240,9 +240,12 @@ export class Node {
    * to belong to this node: a start that is refused changes nothing on the disk.
    */
   async #recordMembers(): Promise<void> {
-    const { addresses, options } = this.#context;
-    const { dbPath, raft } = options.config;
-    if (raft.enable) await writeMemberRecord(dbPath, [...addresses.keys()]);
+    const { addresses, options, log } = this.#context;
+    const { config } = options;
+    if (!config.raft.enable) return;
+    await writeMemberRecord(config, [...addresses.keys()], (reason) =>
+      log.info({ reason }, "the members are recorded beside the blocks only"),
+    );
   }
 
   async #openChain(disk: DiskObserver): Promise<Execution & { readonly store: BlockStore }> {

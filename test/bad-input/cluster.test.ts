@@ -36,7 +36,8 @@ const logOf = (node: LocalNode) => readFileSync(node.logFile, "utf8");
 async function doubleOf(original: LocalNode, flags: readonly string[] = []): Promise<LocalNode> {
   const home = join(folder.path, `double-of-${original.id}-${strays.length}`);
   copyHome(original.place.home, home);
-  for (const directory of ["data", "raft"]) rmSync(join(home, directory), { recursive: true });
+  for (const name of ["data", "raft", "config/member.json"])
+    rmSync(join(home, name), { recursive: true });
   const nextPort = portPicker();
   const { host } = original.place;
   const place = {
@@ -101,7 +102,7 @@ it.each([
   });
   expect(code).toBe(78);
   expect(said).toContain(`${key}: `);
-  expect(said).toMatch(/holds the blocks of a member of a cluster \(node-1, node-2, node-3\)/);
+  expect(said).toMatch(/is the home of a member of a cluster \(node-1, node-2, node-3\)/);
   await member.start();
   await until("the member follows again", async () => (await member.status())?.raft?.leaderId);
 });

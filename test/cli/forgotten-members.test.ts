@@ -1,11 +1,15 @@
-/** A member of a cluster is not made a single sequencer by a file that was cut, or by a variable. */
+/** A file that was cut, or a variable, does not make a member of a cluster forget the others. */
 
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, it, onTestFinished } from "vitest";
-import { memberAloneProblem } from "../../src/cli/member-alone.ts";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { forgottenMembersProblem } from "../../src/cli/forgotten-members.ts";
 import { inspectConfig } from "../../src/config/load.ts";
-import { memberRecordPath, writeMemberRecord } from "../../src/home/member-record.ts";
+import {
+  memberRecordPaths,
+  readMemberRecord,
+  writeMemberRecord,
+} from "../../src/home/member-record.ts";
 import { temporaryDirectory } from "./evm.ts";
 
 function temporaryHome(): string {
@@ -19,6 +23,13 @@ function inspect(home: string, yaml: string, environment: Readonly<Record<string
   writeFileSync(join(home, "config", "evnode.yaml"), yaml);
   const flags = { settings: [], problems: [] };
   return inspectConfig({ environment, flags, home, workingDirectory: home });
+}
+
+/** As a start of a node with the default places writes it. */
+async function record(home: string, members: readonly string[]): Promise<void> {
+  await writeMemberRecord({ home, dbPath: join(home, "data") }, members, (reason) => {
+    throw new Error(reason);
+  });
 }
 
 const member =
@@ -35,21 +46,22 @@ it.each<
   ["a single sequencer that becomes a member", member, null, false, null],
   ["a cluster of one", clusterOfOne, ["a"], true, null],
   ["a cluster of one that becomes a single sequencer", alone, ["a"], true, null],
+  ["a member with all others and one more", member, ["a", "b"], false, null],
   ["a member without its raft section", alone, ["a", "b", "c"], false, "raft.enable"],
   ["the same from before members were recorded", alone, null, true, "raft.enable"],
   ["a member without its peers", clusterOfOne, ["a", "b", "c"], false, "raft.peers"],
   ["the same with its log", clusterOfOne, ["a", "b", "c"], true, "raft.peers"],
 ])("%s", async (_what, yaml, members, hasLog, key) => {
   const home = temporaryHome();
-  if (members !== null) await writeMemberRecord(join(home, "data"), members);
+  if (members !== null) await record(home, members);
   if (hasLog) writeFileSync(join(home, "raft", "raft.mdb"), "");
-  const problem = memberAloneProblem(inspect(home, yaml));
+  const problem = forgottenMembersProblem(inspect(home, yaml));
   expect(problem?.key ?? null).toBe(key);
   if (problem === null) return;
   expect(problem.severity).toBe("error");
   expect(problem.message).toMatch(/Alone it would sign the heights that the others build as well/);
   const moved = [
-    ...(members === null ? [] : ["data/member.json"]),
+    ...(members === null ? [] : ["data/member.json", "config/member.json"]),
     ...(hasLog ? ["raft/raft.mdb"] : []),
   ];
   const paths = moved.map((path) => join(home, path)).join(" and ");
@@ -58,27 +70,74 @@ it.each<
 
 it("names the log of the single sequencer that the member was once", async () => {
   const home = temporaryHome();
-  await writeMemberRecord(join(home, "data"), ["a", "b", "c"]);
+  await record(home, ["a", "b", "c"]);
   mkdirSync(join(home, "data", "solo-raft"));
-  const message = memberAloneProblem(inspect(home, alone))?.message;
+  const message = forgottenMembersProblem(inspect(home, alone))?.message;
   expect(message).toContain(
-    `${join(home, "data", "member.json")} and ${join(home, "data", "solo-raft")}`,
+    `${join(home, "config", "member.json")} and ${join(home, "data", "solo-raft")}`,
   );
 });
 
 it("sees a variable that makes a member a single sequencer", async () => {
   const home = temporaryHome();
-  await writeMemberRecord(join(home, "data"), ["a", "b", "c"]);
+  await record(home, ["a", "b", "c"]);
   const inspected = inspect(home, member, { EVNODE_RAFT_ENABLE: "false" });
-  expect(memberAloneProblem(inspected)?.origin).toMatchObject({ variable: "EVNODE_RAFT_ENABLE" });
+  expect(forgottenMembersProblem(inspected)?.origin).toMatchObject({
+    variable: "EVNODE_RAFT_ENABLE",
+  });
 });
 
 it("refuses a record that it cannot read", () => {
   const home = temporaryHome();
-  writeFileSync(memberRecordPath(join(home, "data")), "{");
-  expect(memberAloneProblem(inspect(home, alone))?.key).toBe("raft.enable");
-  rmSync(memberRecordPath(join(home, "data")));
-  expect(memberAloneProblem(inspect(home, alone))).toBeNull();
+  for (const path of memberRecordPaths({ home, dbPath: join(home, "data") })) {
+    writeFileSync(path, "{");
+    expect(forgottenMembersProblem(inspect(home, alone))?.key).toBe("raft.enable");
+    rmSync(path);
+    expect(forgottenMembersProblem(inspect(home, alone))).toBeNull();
+  }
+});
+
+it("finds the record beside the configuration where the key that says where the blocks are is lost, too", async () => {
+  const home = temporaryHome();
+  const places = { home, dbPath: join(home, "disk", "blocks") };
+  await writeMemberRecord(places, ["a", "b", "c"], (reason) => expect.fail(reason));
+  const path = join(home, "config", "member.json");
+  expect(forgottenMembersProblem(inspect(home, alone))?.message).toContain(`move ${path} away`);
+});
+
+describe("a member that names fewer others", () => {
+  const fewer = member.replace(",c@10.0.0.3:1", "");
+
+  it("does not begin with an empty raft_dir, and hears whom it has forgotten", async () => {
+    const home = temporaryHome();
+    await record(home, ["a", "b", "c", "d"]);
+    const problem = forgottenMembersProblem(inspect(home, fewer));
+    expect(problem).toMatchObject({ key: "raft.peers", severity: "error" });
+    expect(problem?.message).toMatch(/^does not name c, d, .* and raft_dir is empty\./);
+  });
+
+  it("goes on with its log, and the record keeps them all", async () => {
+    const home = temporaryHome();
+    await record(home, ["a", "b", "c"]);
+    writeFileSync(join(home, "raft", "raft.mdb"), "");
+    expect(forgottenMembersProblem(inspect(home, fewer))).toBeNull();
+    await record(home, ["a", "b"]);
+    const places = { home, dbPath: join(home, "data") };
+    expect(readMemberRecord(places)?.members).toEqual(["a", "b", "c"]);
+  });
+});
+
+it("records the members beside the blocks where the configuration may not be written", async () => {
+  const home = temporaryHome();
+  const places = { home, dbPath: join(home, "data") };
+  const [besideBlocks, besideConfig] = memberRecordPaths(places);
+  const reasons: string[] = [];
+  // A directory that nobody may write to, root no more than others.
+  rmSync(join(home, "config"), { recursive: true });
+  writeFileSync(join(home, "config"), "");
+  await writeMemberRecord(places, ["b", "a"], (reason) => reasons.push(reason));
+  expect(reasons).toEqual([expect.stringContaining(besideConfig)]);
+  expect(JSON.parse(readFileSync(besideBlocks, "utf8"))).toEqual({ members: ["a", "b"] });
 });
 
 /** Wherever the tutorial's file is cut: it is refused, or says the same of the cluster. */
@@ -89,13 +148,13 @@ it("starts with no part of a file that would make it one", async () => {
     "utf8",
   ).replace(/^ {2}raft_dir:.*\n/m, "");
   const { peers } = inspect(home, whole).config.raft;
-  await writeMemberRecord(join(home, "data"), ["node-1", ...peers.map(({ id }) => id)]);
+  await record(home, ["node-1", ...peers.map(({ id }) => id)]);
   const lines = whole.split(/(?<=\n)/);
   const taken: number[] = [];
   for (let count = 0; count <= lines.length; count++) {
     const inspected = inspect(home, lines.slice(0, count).join(""));
     const { node, raft } = inspected.config;
-    const problems = [memberAloneProblem(inspected), ...inspected.problems];
+    const problems = [forgottenMembersProblem(inspected), ...inspected.problems];
     const isRefused = !node.aggregator || problems.some((problem) => problem?.severity === "error");
     if (isRefused) continue;
     taken.push(count);
