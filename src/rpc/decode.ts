@@ -11,17 +11,36 @@ export function decode<T>(schema: z.ZodType<T>, value: unknown, where: string): 
   throw badRequest(describeIssue(result.error.issues[0], where));
 }
 
-/** The JSON value in a request's body. */
+/** What reads or writes a value again, `JSON.stringify` among them, recurses: thousands of levels would use up the stack. */
+const nestingMax = 64;
+
+/** The JSON value in a request's body, nested no deeper than 64 levels. */
 export function decodeJson(body: Uint8Array): unknown {
   if (body.length === 0) throw badRequest("The body is empty; a JSON value was expected.");
   const text = utf8(body);
   if (text === null) throw badRequest("The body is not UTF-8, as JSON must be.");
+  const value = parseJson(text);
+  if (isNestedBeyond(nestingMax, value)) {
+    throw badRequest(
+      `The body has arrays and objects in one another, more than ${nestingMax} deep.`,
+    );
+  }
+  return value;
+}
+
+function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
     const detail = error instanceof Error ? ` (${error.message})` : "";
     throw badRequest(`The body is not valid JSON${detail}.`, error);
   }
+}
+
+function isNestedBeyond(levels: number, value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  if (levels === 0) return true;
+  return Object.values(value).some((inner) => isNestedBeyond(levels - 1, inner));
 }
 
 /** The request's bytes; the one body parser hands over a Buffer, or nothing without a body. */

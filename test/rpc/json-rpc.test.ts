@@ -29,11 +29,19 @@ function error(code: number, message: string, says: string): object {
   return { jsonrpc: "2.0", error: { code, message, data } };
 }
 
+/** An object with arrays in one another. */
+function nested(levels: number): string {
+  return `{"a":${"[".repeat(levels - 1)}${"]".repeat(levels - 1)}}`;
+}
+
 const tx = Buffer.from("a=b").toString("base64");
 
 it.each([
   ["{", error(-32700, "Parse error", "not valid JSON")],
   ["", error(-32700, "Parse error", "empty")],
+  [nested(64), error(-32600, "Invalid Request", "A call is an object")],
+  [nested(65), error(-32700, "Parse error", "more than 64 deep")],
+  [nested(500_000), error(-32700, "Parse error", "more than 64 deep")],
   ["17", error(-32600, "Invalid Request", "A call is an object")],
   ['{"jsonrpc":"1.0","id":1,"method":"status"}', error(-32600, "Invalid Request", "2.0")],
   ['{"jsonrpc":"2.0","id":{},"method":"status"}', error(-32600, "Invalid Request", "the id")],
@@ -49,7 +57,7 @@ it.each([
   [call("block", { height: 9 }), error(-32000, "BLOCK_NOT_FOUND", "It has no blocks yet")],
   [call("broadcast_tx_commit", { tx: "%" }), error(-32602, "Invalid params", "base64")],
   [call("broadcast_tx_commit", {}), error(-32602, "Invalid params", '"tx" in the params')],
-])("%j is refused", async (body, expected) => {
+])("%.40j is refused", async (body, expected) => {
   const { status, answer } = await post(typeof body === "string" ? body : JSON.stringify(body));
   expect(status).toBe(200);
   expect(answer).toMatchObject(expected);
