@@ -23,8 +23,10 @@ export class HandOvers implements Checker {
   sending(node: SimulatedNode, message: Message): void {
     if (message.kind !== "timeoutNowRequest" || this.#wiped.has(message.to)) return;
     const target = this.#nodes.find(({ id }) => id === message.to);
-    const { last } = node.written;
+    const { last, hardState } = node.written;
     if (target === undefined || target.durable.covers(last)) return;
+    // It had the whole log, and follows the leader of a newer term since; the old one has slept through that, and is refused.
+    if (target.written.hardState.currentTerm > hardState.currentTerm) return;
     throw new Violation(
       "leadership is handed to the caught up",
       `${node.id} hands over to ${target.id}, which lacks ${describeId(last)}`,
