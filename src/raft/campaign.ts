@@ -8,12 +8,15 @@ import type { RpcFailure } from "./ready.ts";
 import type { Ballot, RaftServer } from "./server.ts";
 import type { ServerId } from "./types.ts";
 
-const never = Number.POSITIVE_INFINITY;
-
 /** A follower's, preCandidate's or candidate's deadline has passed. */
 export function onElectionDeadline(server: RaftServer): void {
   const { role } = server;
   if (role.kind === "leader") return;
+  if (role.kind === "candidate" && !server.isHardStateDurable) {
+    // A new term would come no sooner to a disk that takes longer than an election, and would cost all others theirs.
+    role.deadlineMs = null;
+    return;
+  }
   if (role.kind === "follower") {
     if (!server.hasVote) {
       role.electionDeadlineMs = electionDeadline(server, server.nowMs);
@@ -28,15 +31,13 @@ export function onElectionDeadline(server: RaftServer): void {
   becomePreCandidate(server);
 }
 
-/**
- * Something is on disk. If it is a candidate's own vote, the others are asked now, and the ballot's time
- * begins: on a disk that takes longer than an election, new ballots would come no sooner, and each would
- * cost all others a term.
- */
+/** Something is on disk. If it is a candidate's own vote, it counts from now on. */
 export function onPersisted(server: RaftServer): void {
   const { role } = server;
-  if (role.kind !== "candidate" || role.deadlineMs !== null || !server.isHardStateDurable) return;
-  role.deadlineMs = server.nowMs + server.spread(server.options.electionTimeoutMs);
+  if (role.kind !== "candidate" || !server.isHardStateDurable) return;
+  if (role.granted.has(server.id)) return;
+  if (role.deadlineMs === null) askForVotes(server, role.isTransfer);
+  else recordVote(server, server.id, true);
 }
 
 /**
@@ -77,7 +78,13 @@ function becomePreCandidate(server: RaftServer): void {
   server.leader = null;
   // Nothing is at stake in a pre-vote, so an unsuccessful one is soon repeated.
   const retryMs = server.options.heartbeatTimeoutMs * (0.25 + server.dependencies.random() / 2);
-  server.role = { kind: "preCandidate", sinceMs, ...newBallot(server, server.nowMs + retryMs) };
+  server.role = {
+    kind: "preCandidate",
+    sinceMs,
+    granted: new Set([server.id]),
+    refused: new Set(),
+    deadlineMs: server.nowMs + retryMs,
+  };
   if (!isRetry) server.emit({ kind: "becamePreCandidate", term: server.currentTerm });
   if (ballotResult(server, server.role) === "won") return becomeCandidate(server, false);
   for (const id of server.voters) {
@@ -95,19 +102,38 @@ function becomePreCandidate(server: RaftServer): void {
 function becomeCandidate(server: RaftServer, isTransfer: boolean): void {
   server.leader = null;
   server.setHardState({ currentTerm: server.currentTerm + 1, votedFor: server.id });
-  server.role = { kind: "candidate", isTransfer, ...newBallot(server, null) };
   server.emit({ kind: "becameCandidate", term: server.currentTerm, isTransfer });
-  if (ballotResult(server, server.role) === "won") return win(server, server.role);
+  askForVotes(server, isTransfer);
+}
+
+/**
+ * The others write their votes while this server writes its own, without which it does not win (etcd does the same). But not
+ * while what it says of its log is not on disk: after a crash it could ask in this term again, for a shorter log, and a
+ * hashicorp voter gives a vote a second time without looking. Who waits for its own vote until the ballot's time is over asks
+ * anew, and counts what is answered to that: an older answer may be the vote of a server that has lost its disk since (P6).
+ */
+function askForVotes(server: RaftServer, isTransfer: boolean): void {
+  server.role = {
+    kind: "candidate",
+    isTransfer,
+    firstRequestId: server.lastMessageId + 1,
+    granted: new Set(),
+    refused: new Set(),
+    deadlineMs: server.nowMs + server.spread(server.options.electionTimeoutMs),
+  };
   for (const id of server.voters) {
     if (id === server.id) continue;
-    server.sendAfterHardState({
+    const request = {
       kind: "requestVoteRequest",
       to: id,
       term: server.currentTerm,
       last: server.log.last,
       leadershipTransfer: isTransfer,
-    });
+    } as const;
+    if (server.isLogDurable) server.sendNow(request);
+    else server.sendAfterHardState(request);
   }
+  if (server.isHardStateDurable) recordVote(server, server.id, true);
 }
 
 export function handleRequestPreVoteResponse(
@@ -128,8 +154,9 @@ export function handleRequestVoteResponse(server: RaftServer, response: RequestV
   if (response.term > server.currentTerm) {
     return becomeFollower(server, response.term, `${response.from} is in term ${response.term}`);
   }
-  if (server.role.kind !== "candidate" || response.term !== server.currentTerm) return;
-  recordVote(server, response.from, response.granted);
+  const { role } = server;
+  if (role.kind !== "candidate" || response.term !== server.currentTerm) return;
+  if (response.id >= role.firstRequestId) recordVote(server, response.from, response.granted);
 }
 
 /** An RPC that failed is a refusal (hashicorp). */
@@ -141,24 +168,21 @@ export function onBallotFailed(server: RaftServer, { kind, to, term }: RpcFailur
 
 function recordVote(server: RaftServer, from: ServerId, granted: boolean): void {
   const { role } = server;
-  if (role.kind !== "candidate") return;
+  if (role.kind !== "candidate" || role.deadlineMs === null) return;
   record(role, from, granted);
   const result = ballotResult(server, role);
-  if (result === "won") win(server, role);
+  // Not without its own: after a crash it would not know that it has led in this term, and could vote in it for another.
+  if (result === "won" && role.granted.has(server.id)) win(server, role);
   // A lost ballot is not worth waiting for: the next one may begin, after others had their chance.
   if (result === "lost") {
     const retryMs = server.options.heartbeatTimeoutMs * (0.5 + server.dependencies.random());
-    role.deadlineMs = Math.min(role.deadlineMs ?? never, server.nowMs + retryMs);
+    role.deadlineMs = Math.min(role.deadlineMs, server.nowMs + retryMs);
   }
 }
 
 function win(server: RaftServer, ballot: Ballot): void {
   server.emit({ kind: "electionWon", term: server.currentTerm, tally: ballot.granted.size });
   becomeLeader(server);
-}
-
-function newBallot(server: RaftServer, deadlineMs: number | null): Ballot {
-  return { granted: new Set([server.id]), refused: new Set(), deadlineMs };
 }
 
 function record(ballot: Ballot, from: ServerId, granted: boolean): void {

@@ -61,14 +61,21 @@ export interface RaftDependencies {
  */
 export type Role =
   | { readonly kind: "follower"; electionDeadlineMs: number }
-  | (Ballot & { readonly kind: "preCandidate"; readonly sinceMs: number })
-  | (Ballot & { readonly kind: "candidate"; readonly isTransfer: boolean })
+  | (Ballot & { readonly kind: "preCandidate"; readonly sinceMs: number; deadlineMs: number })
+  | Candidate
   | { readonly kind: "leader"; readonly leadership: Leadership };
 
 export interface Ballot {
   readonly granted: Set<ServerId>;
   readonly refused: Set<ServerId>;
-  /** null until the own vote of a candidate is on disk: nobody is asked before, so no time runs. */
+}
+
+export interface Candidate extends Ballot {
+  readonly kind: "candidate";
+  readonly isTransfer: boolean;
+  /** Answers to older requests do not count. */
+  readonly firstRequestId: number;
+  /** null once it has passed without this server's own vote on disk: then nothing counts until that is. */
   deadlineMs: number | null;
 }
 
@@ -171,6 +178,11 @@ export class RaftServer {
     return this.#hardStateSequence <= this.#durableSequence;
   }
 
+  /** Whether the log, as it is now, is on disk. */
+  get isLogDurable(): boolean {
+    return this.#logSequence <= this.#durableSequence;
+  }
+
   get peers(): readonly ServerId[] {
     return this.membership.latest.servers.map((s) => s.id).filter((id) => id !== this.id);
   }
@@ -199,6 +211,11 @@ export class RaftServer {
   nextStamp(): number {
     this.#stamp = Math.max(this.nowMs, this.#stamp + stampStepMs);
     return this.#stamp;
+  }
+
+  /** Of the requests that this server has numbered. */
+  get lastMessageId(): number {
+    return this.#messageId;
   }
 
   get lastStamp(): number {

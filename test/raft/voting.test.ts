@@ -152,6 +152,15 @@ describe("a pre-vote", () => {
   });
 });
 
+/** Who is asked for a vote in the last step, and what that waits for. */
+function asked(bench: Bench): readonly (readonly [to: string, when: string])[] {
+  return bench.sent.flatMap(({ message, afterSequence }) =>
+    message.kind === "requestVoteRequest"
+      ? [[message.to, afterSequence === 0 ? "at once" : "once written"] as const]
+      : [],
+  );
+}
+
 describe("a candidacy", () => {
   it("is not for a server without a vote", () => {
     const bench = new Bench({ servers: "1(nonvoter) 2 3" });
@@ -188,6 +197,59 @@ describe("a candidacy", () => {
     expect(bench.deadlineMs - bench.nowMs).toBeLessThanOrEqual(timeouts.heartbeatTimeoutMs);
     bench.receive("3", { kind: "requestVoteResponse", term: 2, granted: true });
     expect(bench.core.role).toBe("leader");
+  });
+
+  it("asks while it writes its own vote, and does not win without it, whoever votes for it", () => {
+    const bench = new Bench();
+    bench.isDiskStalled = true;
+    bench.becomeCandidate();
+    expect(asked(bench)).toEqual([
+      ["2", "at once"],
+      ["3", "at once"],
+    ]);
+    for (const id of ["2", "3"]) {
+      bench.receive(id, { kind: "requestVoteResponse", term: 2, granted: true });
+    }
+    expect(bench.core.role).toBe("candidate");
+    bench.persist();
+    expect(bench.core.role).toBe("leader");
+  });
+
+  it("does not ask before its log is on disk: a later request in the same term could speak of a shorter one", () => {
+    const bench = new Bench();
+    bench.isDiskStalled = true;
+    bench.receive("2", append(1, { index: 1, term: 1 }, [1]));
+    bench.wait(2 * timeouts.heartbeatTimeoutMs);
+    bench.becomeCandidate();
+    expect(asked(bench)).toEqual([
+      ["2", "once written"],
+      ["3", "once written"],
+    ]);
+  });
+
+  it("that ends before its own vote is on disk is no new term; it is asked again, and older votes do not count (P6)", () => {
+    const bench = new Bench({ servers: "1 2 3 4 5" });
+    bench.isDiskStalled = true;
+    bench.becomeCandidate();
+    const [first] = bench.sentOf("requestVoteRequest");
+    const older = {
+      kind: "requestVoteResponse",
+      term: 2,
+      granted: true,
+      id: first?.id ?? 0,
+    } as const;
+    bench.receive("2", older);
+    bench.wait(10 * timeouts.electionTimeoutMs);
+    expect([bench.core.role, bench.core.currentTerm]).toEqual(["candidate", 2]);
+    bench.receive("3", { ...older, id: older.id + 1 });
+    bench.persist();
+    expect(asked(bench).map(([to]) => to)).toEqual(["2", "3", "4", "5"]);
+    bench.receive("3", { ...older, id: older.id + 1 });
+    expect(bench.core.role).toBe("candidate");
+    for (const id of ["2", "3"]) {
+      bench.receive(id, { kind: "requestVoteResponse", term: 2, granted: true });
+    }
+    expect([bench.core.role, bench.core.currentTerm]).toEqual(["leader", 2]);
   });
 
   it("does not take the failure of a pre-vote, or of an earlier round, for a refusal", () => {

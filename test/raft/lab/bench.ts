@@ -35,6 +35,8 @@ export class Bench {
   /** Of the last step, and of the steps that its writes led to. */
   readies: Ready[] = [];
   #writing: Persist[] = [];
+  /** The number of the last request for a vote: an answer is to that, unless told otherwise. */
+  readonly #lastAsked = new Map<ServerId, number>();
 
   constructor(stored: Stored = {}, options: Partial<RaftOptions> = {}) {
     const configuration = parseConfiguration(stored.servers ?? "1 2 3");
@@ -67,7 +69,8 @@ export class Bench {
   }
 
   receive(from: ServerId, body: Body<Message>): Ready {
-    const message = { id: 1, ...body, from, to: "1" } as Message;
+    const id = body.kind === "requestVoteResponse" ? (this.#lastAsked.get(from) ?? 0) : 1;
+    const message = { id, ...body, from, to: "1" } as Message;
     return this.step({ kind: "message", message });
   }
 
@@ -167,6 +170,9 @@ export class Bench {
     this.readies.push(ready);
     this.deadlineMs = ready.deadlineMs;
     if (ready.persist !== null) this.#writing.push(ready.persist);
+    for (const { message } of ready.send) {
+      if (message.kind === "requestVoteRequest") this.#lastAsked.set(message.to, message.id);
+    }
     return ready;
   }
 }

@@ -20,15 +20,14 @@ export class Promises implements Checker {
 
   sending(node: SimulatedNode, message: Message, request: RequestMessage | null): void {
     switch (message.kind) {
-      // Campaigning and leading both say: I have voted for myself.
-      case "requestVoteRequest":
+      // Leading says: I have voted for myself. Asking for votes does not.
       case "heartbeatRequest":
       case "appendEntriesRequest":
       case "installSnapshotRequest":
-        return this.#voted(node, message, message.term, node.id);
+        return this.#voted(node, sends(message), message.term, node.id);
       case "requestVoteResponse":
         if (message.granted && request !== null) {
-          this.#voted(node, message, message.term, request.from);
+          this.#voted(node, sends(message), message.term, request.from);
         }
         return;
       case "heartbeatResponse":
@@ -41,7 +40,9 @@ export class Promises implements Checker {
       case "installSnapshotResponse":
         if (!message.success || request?.kind !== "installSnapshotRequest") return;
         this.#inTerm(node, message, message.term);
-        if (!node.durable.covers(request.snapshot.last)) this.#broken(node, message, "not stored");
+        if (!node.durable.covers(request.snapshot.last)) {
+          this.#broken(node, sends(message), "not stored");
+        }
     }
   }
 
@@ -52,14 +53,16 @@ export class Promises implements Checker {
   }
 
   happened(node: SimulatedNode, event: RaftEvent): void {
-    if (event.kind === "electionWon") this.#electedIn.set(event.term, node.id);
+    if (event.kind !== "electionWon") return;
+    this.#electedIn.set(event.term, node.id);
+    this.#voted(node, "wins the election", event.term, node.id);
   }
 
-  #voted(node: SimulatedNode, message: Message, term: Term, candidate: ServerId): void {
+  #voted(node: SimulatedNode, does: string, term: Term, candidate: ServerId): void {
     const { currentTerm, votedFor } = node.durable.hardState;
     if (currentTerm < term || (currentTerm === term && votedFor !== candidate)) {
       const what = `the disk says term ${currentTerm}, vote for ${votedFor ?? "none"}`;
-      this.#broken(node, message, what);
+      this.#broken(node, does, what);
     }
     const key = `${node.id}/${term}`;
     const before = this.#votes.get(key);
@@ -77,17 +80,22 @@ export class Promises implements Checker {
 
   #inTerm(node: SimulatedNode, message: Message, term: Term): void {
     const { currentTerm } = node.durable.hardState;
-    if (currentTerm < term) this.#broken(node, message, `the disk says term ${currentTerm}`);
+    if (currentTerm < term) {
+      this.#broken(node, sends(message), `the disk says term ${currentTerm}`);
+    }
   }
 
   #stored(node: SimulatedNode, message: Message, { prev, entries }: AppendEntriesRequest): void {
     const last = entries.at(-1) ?? prev;
     if (node.durable.covers(last)) return;
-    this.#broken(node, message, `${describeId(last)} is not on its disk`);
+    this.#broken(node, sends(message), `${describeId(last)} is not on its disk`);
   }
 
-  #broken(node: SimulatedNode, message: Message, why: string): never {
-    const what = `${node.id} sends ${describeMessage(message)}, but ${why}`;
-    throw new Violation("promised means durable", what);
+  #broken(node: SimulatedNode, does: string, why: string): never {
+    throw new Violation("promised means durable", `${node.id} ${does}, but ${why}`);
   }
+}
+
+function sends(message: Message): string {
+  return `sends ${describeMessage(message)}`;
 }

@@ -17,12 +17,24 @@ export const electionMutants: readonly Mutant[] = [
   }),
   mutant({
     id: "campaign-before-fsync",
-    breaks: "a candidate asks for votes before its own is on disk",
+    breaks: "a candidate counts its own vote before that is on disk",
     edits: [
       {
         file: "raft/campaign.ts",
-        find: 'server.sendAfterHardState({\n      kind: "requestVoteRequest"',
-        replace: 'server.sendNow({\n      kind: "requestVoteRequest"',
+        find: "if (server.isHardStateDurable) recordVote(",
+        replace: "recordVote(",
+      },
+    ],
+    caughtAs: ["promised means durable"],
+  }),
+  mutant({
+    id: "elected-without-own",
+    breaks: "a candidate wins with the votes of others, while its own is not on disk",
+    edits: [
+      {
+        file: "raft/campaign.ts",
+        find: 'result === "won" && role.granted.has(server.id)',
+        replace: 'result === "won"',
       },
     ],
     caughtAs: ["promised means durable"],
