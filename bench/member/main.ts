@@ -40,6 +40,7 @@ class Member {
         mapSizeBytes: null,
         allowVolatile: true,
         voters: [id, ...peers.map(([peerId]) => peerId)].sort(),
+        knownMembers: [],
         appliedIndex: 0,
         firstHeight: 1,
         readiness: { isReady: true, appliedHeight: 0, priority: 0 },

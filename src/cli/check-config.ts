@@ -13,7 +13,7 @@ import {
   resolvePassphrase,
 } from "../config/secrets.ts";
 import { evnodeProblems } from "./evnode-remains.ts";
-import { forgottenMembersProblem } from "./forgotten-members.ts";
+import { memberAloneProblem } from "./member-alone.ts";
 import { sequencerProblem } from "./require-sequencer.ts";
 
 export function problemsAtStart(
@@ -34,7 +34,7 @@ export function problemsAtStart(
 
 function memberProblems(inspected: InspectedConfig): readonly Problem[] {
   try {
-    const problem = forgottenMembersProblem(inspected);
+    const problem = memberAloneProblem(inspected);
     return problem === null || isTold(inspected, problem) ? [] : [problem];
   } catch (error) {
     // As with secrets: the service may read its data, and this user need not.

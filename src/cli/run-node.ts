@@ -11,7 +11,7 @@ import { type CliContext, loadContextConfig } from "./context.ts";
 import { CliError } from "./errors.ts";
 import { refuseEvnodeRemains } from "./evnode-remains.ts";
 import { exitCodes } from "./exit-codes.ts";
-import { refuseForgottenMembers } from "./forgotten-members.ts";
+import { refuseMemberAlone } from "./member-alone.ts";
 import { describeFailure, exitCodeOf } from "./report-error.ts";
 import { requireSequencer } from "./require-sequencer.ts";
 import { onStopSignal } from "./signals.ts";
@@ -29,7 +29,7 @@ export async function runNode(context: CliContext): Promise<void> {
   const { config, warnings } = loaded;
   requireSequencer(loaded);
   refuseEvnodeRemains(loaded);
-  refuseForgottenMembers(loaded);
+  refuseMemberAlone(loaded);
   const passphrase = requirePassphrase(config, context.environment);
   const adminToken = resolveAdminToken(config, context.environment);
   const jwtSecret =

@@ -153,7 +153,8 @@ export class ConsensusThread {
     const isOfThisLog = this.#options.readiness.appliedHeight > baseHeight;
     const appliedIndex = isOfThisLog ? this.#options.appliedIndex : 0;
     this.#driver = this.#createDriver(store, appliedIndex);
-    this.#post({ kind: "begun", beginning: { appliedIndex, baseHeight } });
+    const members = this.#driver.status.configuration.servers.map(({ id }) => id);
+    this.#post({ kind: "begun", beginning: { appliedIndex, baseHeight, members } });
     this.#tellReadiness();
     this.#driver.start();
     for (const message of waiting) this.#driver.receive(message);

@@ -31,6 +31,8 @@ export interface ConsensusOptions {
   readonly allowVolatile: boolean;
   /** All voters, this node included. */
   readonly voters: readonly ServerId[];
+  /** Whoever was a member before, as this node has recorded it. */
+  readonly knownMembers: readonly ServerId[];
   /** The Raft index of the last stored block. */
   readonly appliedIndex: LogIndex;
   /** `appliedHeight` is that block's height. */
@@ -105,6 +107,8 @@ export interface Beginning {
   readonly appliedIndex: LogIndex;
   /** Blocks up to this height are older than the log, so no entry of it brings them. */
   readonly baseHeight: number;
+  /** By the log; empty where that is still to be regained. */
+  readonly members: readonly ServerId[];
 }
 
 /** How consensus stands at this moment. */

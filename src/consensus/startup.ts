@@ -21,6 +21,8 @@ import { Survey, type SurveyOutcome } from "./survey.ts";
 export interface StartupOptions {
   readonly id: ServerId;
   readonly voters: readonly ServerId[];
+  /** The members of the cluster that this server has been in. */
+  readonly knownMembers: readonly ServerId[];
   readonly heartbeatTimeoutMs: number;
   readonly electionTimeoutMs: number;
   /** The height of the chain's first block. */
@@ -61,14 +63,15 @@ export class Startup {
   #waiting: Message[] | null = null;
 
   constructor(options: StartupOptions, dependencies: StartupDependencies) {
-    const { id, voters, electionTimeoutMs, firstHeight, readiness } = options;
+    const { id, voters, knownMembers, electionTimeoutMs, firstHeight, readiness } = options;
     const startedMs = dependencies.clock.now();
     const settleMs = settleElectionTimeouts * electionTimeoutMs;
     this.#options = options;
     this.#dependencies = dependencies;
     this.#tellAtMs = startedMs + settleMs;
     const height = readiness.appliedHeight;
-    this.#survey = new Survey({ id, voters, height, firstHeight, startedMs, settleMs });
+    const survey = { id, voters, knownMembers, height, firstHeight, startedMs, settleMs };
+    this.#survey = new Survey(survey);
   }
 
   /** Why there is no driver yet. */
@@ -110,7 +113,9 @@ export class Startup {
   }
 
   rpcFailed({ kind, to }: RpcFailure): void {
-    if (kind === "requestPreVoteRequest") this.#asked.delete(to);
+    if (kind !== "requestPreVoteRequest") return;
+    this.#asked.delete(to);
+    this.#survey.unheard(to);
   }
 
   #ask(): void {

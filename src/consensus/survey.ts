@@ -17,6 +17,8 @@ import type { EntryId, LogIndex, Recovery, ServerId, Standing, Term } from "../r
 export interface SurveyOptions {
   readonly id: ServerId;
   readonly voters: readonly ServerId[];
+  /** Who was a member of this server's cluster before, as far as that is known, configured or not: all of them count. */
+  readonly knownMembers: readonly ServerId[];
   /** Of this server's own last block; `firstHeight - 1` without one. */
   readonly height: number;
   readonly firstHeight: number;
@@ -43,8 +45,11 @@ export type SurveyOutcome =
 
 export class Survey {
   readonly #options: SurveyOptions;
+  readonly #members: readonly ServerId[];
   readonly #others: readonly ServerId[];
   readonly #latest = new Map<ServerId, SurveyAnswer>();
+  /** Those that answer, and are of another chain, with their heights: they are witnesses of nothing. */
+  readonly #foreign = new Map<ServerId, number>();
   /** Those that have said in this survey that they never took part in an election. */
   readonly #pristine = new Set<ServerId>();
   /** The last entry that a leader of the highest term may count on this server's lost copy of. */
@@ -52,7 +57,8 @@ export class Survey {
 
   constructor(options: SurveyOptions) {
     this.#options = options;
-    this.#others = options.voters.filter((id) => id !== options.id);
+    this.#members = [...new Set([...options.voters, ...options.knownMembers])];
+    this.#others = this.#members.filter((id) => id !== options.id);
   }
 
   get others(): readonly ServerId[] {
@@ -63,10 +69,20 @@ export class Survey {
     // A Go peer from before pre-votes tells nothing: the transport has made a refusal of its error.
     if (answer.standing === null && answer.term === 0) return;
     if (!this.#others.includes(from)) return;
+    this.#foreign.delete(from);
+    if (answer.standing?.isOfOtherChain === true) {
+      this.#foreign.set(from, answer.standing.height);
+      return;
+    }
     const known = this.#latest.get(from);
     if (known !== undefined && known.askedMs > answer.askedMs) return;
     this.#latest.set(from, answer);
     if (isPristine(answer)) this.#pristine.add(from);
+  }
+
+  /** It does not answer any more: what it may have is no reason to wait for it. */
+  unheard(from: ServerId): void {
+    this.#foreign.delete(from);
   }
 
   /** A leader of `term` has sent what follows entry `index`: those up to it this server may have acknowledged. */
@@ -82,7 +98,7 @@ export class Survey {
   }
 
   #bootstrapOrWait(nowMs: number): SurveyOutcome {
-    const { voters } = this.#options;
+    const size = this.#members.length;
     const begin: SurveyOutcome = {
       kind: "bootstrap",
       term: Math.max(1, this.#highestTerm()),
@@ -90,6 +106,8 @@ export class Survey {
     };
     // Then there is no candidate that could hold a vote of this server.
     if (this.#pristine.size === this.#others.length) return begin;
+    const foreign = this.#foreignText();
+    if (foreign !== null) return wait(foreign);
     const silent = this.#silent();
     const blocks = this.#blocksText();
     if (blocks !== null && silent.length > 0) {
@@ -103,14 +121,14 @@ export class Survey {
     const wereElections = this.#highestTerm() > bootstrapTerm;
     const enough = wereElections
       ? this.#witnesses().length >= this.#witnessesNeeded
-      : this.#settled().length >= majorityOf(voters.length) - 1;
+      : this.#settled().length >= majorityOf(size) - 1;
     if (enough && this.#hasSettled(nowMs)) return begin;
     if (silent.length === 0) return wait("waiting for elections that may be under way to end");
-    const needed = wereElections ? this.#witnessesNeeded : majorityOf(voters.length) - 1;
+    const needed = wereElections ? this.#witnessesNeeded : majorityOf(size) - 1;
     const heard = this.#others.length - silent.length;
     const why = wereElections ? `, as there were elections up to term ${this.#highestTerm()}` : "";
-    const silentText = silent.join(", ");
-    return wait(`${heard} of ${needed} needed members have answered${why}; silent: ${silentText}`);
+    const answered = `${heard} of ${needed} needed members have answered${why}`;
+    return wait(`${answered}; silent: ${silent.map((id) => this.#named(id)).join(", ")}`);
   }
 
   #regainOrWait(withLog: readonly ServerId[], nowMs: number): SurveyOutcome {
@@ -132,13 +150,15 @@ export class Survey {
         "their raft_dir",
     ];
     if (lost.length > 0) parts.push(`${lost.join(", ")} lost theirs too`);
-    if (silent.length > 0) parts.push(`silent: ${silent.join(", ")}`);
+    if (silent.length > 0) {
+      parts.push(`silent: ${silent.map((id) => this.#named(id)).join(", ")}`);
+    }
     return wait(parts.join("; "));
   }
 
   /** One more than a majority can do without. */
   get #witnessesNeeded(): number {
-    const { length } = this.#options.voters;
+    const { length } = this.#members;
     return length - majorityOf(length) + 1;
   }
 
@@ -188,6 +208,20 @@ export class Survey {
   #highest(of: (standing: Standing) => number, least: number): number {
     const standings = [...this.#latest.values()].map(({ standing }) => standing);
     return Math.max(least, ...standings.map((standing) => (standing === null ? 0 : of(standing))));
+  }
+
+  #named(id: ServerId): string {
+    if (this.#foreign.has(id)) return `${id} (has another genesis.json)`;
+    const isConfigured = this.#options.voters.includes(id);
+    return isConfigured ? id : `${id} (in member.json, and not in raft.peers)`;
+  }
+
+  /** With the same key, a new chain could be another one beside that which is there. null if there is none. */
+  #foreignText(): string | null {
+    const found = [...this.#foreign].filter(([, height]) => height >= this.#options.firstHeight);
+    if (found.length === 0) return null;
+    const names = found.map(([id, height]) => `${id} up to height ${height}`).join(", ");
+    return `there are blocks of a chain with another genesis.json: ${names}. No chain is begun beside it: give all members the right genesis.json, or stop who is left from another chain`;
   }
 
   /** Who has blocks; null if nobody has any. */

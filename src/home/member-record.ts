@@ -18,7 +18,7 @@ export interface MemberRecordPlaces {
 }
 
 export interface MemberRecord {
-  /** The node_ids of all members there ever were, this one among them; empty if none of the files can be understood. */
+  /** The node_ids of all members, this one among them; empty if none of the files can be understood. */
   readonly members: readonly string[];
   /** The files there are. */
   readonly paths: readonly string[];
@@ -39,22 +39,21 @@ export function readMemberRecord(places: MemberRecordPlaces): MemberRecord | nul
   });
   if (found.length === 0) return null;
   return {
-    members: sortedUnion(found.flatMap(({ members }) => members)),
+    members: [...new Set(found.flatMap(({ members }) => members))].sort(),
     paths: found.map(({ path }) => path),
   };
 }
 
 /**
  * On disk when this resolves, beside the blocks at least; `onSkipped` hears why it is not beside the configuration, which
- * others may write alone. Members are never taken from it. Throws HomeError, HOME_IO.
+ * others may write alone. Throws HomeError, HOME_IO.
  */
 export async function writeMemberRecord(
   places: MemberRecordPlaces,
   members: readonly string[],
   onSkipped: (reason: string) => void,
 ): Promise<void> {
-  const known = readMemberRecord(places)?.members ?? [];
-  const all = sortedUnion([...known, ...members]);
+  const all = [...new Set(members)].sort();
   const [besideBlocks, besideConfig] = memberRecordPaths(places);
   await writeRecord(besideBlocks, all);
   try {
@@ -68,10 +67,6 @@ export async function writeMemberRecord(
 async function writeRecord(path: string, members: readonly string[]): Promise<void> {
   const text = `${JSON.stringify({ members }, null, 2)}\n`;
   if (textOf(path) !== text) await writePrivateFile(path, text, { overwrite: true });
-}
-
-function sortedUnion(members: readonly string[]): readonly string[] {
-  return [...new Set(members)].sort();
 }
 
 /** null if there is no such file. */

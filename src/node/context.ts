@@ -57,7 +57,7 @@ export function genesisOf({ genesis }: Home): GenesisParameters {
 }
 
 /** SHA-256 of what all members must agree on in genesis.json; its other values may differ. */
-export function genesisHashOf({
+export function chainHashOf({
   options,
   genesis,
 }: Pick<NodeContext, "options" | "genesis">): Uint8Array {

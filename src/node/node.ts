@@ -7,7 +7,7 @@ import { describeError } from "../base/coded-error.ts";
 import type { Consensus, Listening } from "../consensus/consensus.ts";
 import { ExecutionError } from "../execution/errors.ts";
 import type { Executor } from "../execution/executor.ts";
-import { writeMemberRecord } from "../home/member-record.ts";
+import { readMemberRecord, writeMemberRecord } from "../home/member-record.ts";
 import type { RootLogger } from "../observability/logger.ts";
 import { createMetrics } from "../observability/metrics.ts";
 import { Narrator } from "../observability/narrate.ts";
@@ -18,6 +18,7 @@ import { lockDirectory, openBlockStore } from "../storage/open-block-store.ts";
 import type { DiskObserver } from "../storage/watched-disk.ts";
 import {
   addressesOf,
+  asError,
   factsOf,
   genesisOf,
   type NodeContext,
@@ -71,6 +72,8 @@ export class Node {
   #hasFailed = false;
   readonly #stopping = new AbortController();
   #stopped: Promise<void> = Promise.resolve();
+  /** What was told of the members is on disk, one after the other. */
+  #recorded: Promise<void> = Promise.resolve();
   #parts: Parts | null = null;
   #rpcAddress: Listening | null = null;
   /** On the address of HTTP until that is served; null if there was nothing to wait for. */
@@ -173,6 +176,7 @@ export class Node {
       store,
       awaitedTxIds,
       isExecuted: await isExecuted(executor, store),
+      onMembers: (members) => this.#recordMembers(members),
       listener,
       sequencer: () => this.#running.sequencer,
       view: () =>
@@ -189,7 +193,9 @@ export class Node {
     this.#parts = { consensus, sequencer, listener };
     this.#began("consensus", () => consensus.stop());
     const { listening } = await consensus.start();
-    await this.#recordMembers();
+    const known = readMemberRecord(context.options.config)?.members ?? [];
+    this.#recordMembers([...known, ...context.addresses.keys()]);
+    await this.#recorded;
     const comparing = compareInBackground(
       context,
       () => sharedSettingsOf(context, store),
@@ -237,15 +243,18 @@ export class Node {
 
   /**
    * From here on its blocks are a cluster's, whatever its configuration says one day. Not before raft_dir has been seen
-   * to belong to this node: a start that is refused changes nothing on the disk.
+   * to belong to this node: a start that is refused changes nothing on the disk. Before the log tells the members they are those
+   * configured and those recorded: a value that was cut off must not make fewer of them.
    */
-  async #recordMembers(): Promise<void> {
-    const { addresses, options, log } = this.#context;
+  #recordMembers(members: readonly string[]): void {
+    const { options, log, fail } = this.#context;
     const { config } = options;
     if (!config.raft.enable) return;
-    await writeMemberRecord(config, [...addresses.keys()], (reason) =>
-      log.info({ reason }, "the members are recorded beside the blocks only"),
-    );
+    const write = () =>
+      writeMemberRecord(config, members, (reason) =>
+        log.info({ reason }, "the members are recorded beside the blocks only"),
+      );
+    this.#recorded = this.#recorded.then(write).catch((error) => fail(asError(error)));
   }
 
   async #openChain(disk: DiskObserver): Promise<Execution & { readonly store: BlockStore }> {

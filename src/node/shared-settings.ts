@@ -1,7 +1,8 @@
 /**
  * What all members must have in common. A node that knows the identities of fewer blocks than the others builds blocks with
  * repetitions that they refuse, and one that knows more refuses theirs (P1, P7). One with another genesis is no member at
- * all: the Raft port hears none of its requests but this question. Such a node ends once it is found out.
+ * all: the Raft port hears nothing of it but calls, of which the question for its settings is one. Who is found out to be
+ * wrong ends.
  */
 
 import { z } from "zod";
@@ -12,7 +13,7 @@ import { ConfigError, type Problem } from "../config/problem.ts";
 import { majorityOf } from "../raft/quorum.ts";
 import type { PeerReply } from "../sequencer/ports.ts";
 import type { BlockStore } from "../storage/block-store.ts";
-import { asError, genesisHashOf, type NodeContext } from "./context.ts";
+import { asError, chainHashOf, type NodeContext } from "./context.ts";
 import { peerMethods } from "./peer-requests.ts";
 
 const settingsSchema = z.object({
@@ -20,7 +21,7 @@ const settingsSchema = z.object({
   /** Older versions do not tell it. */
   genesis: z
     .object({
-      /** Its hash, in hexadecimal (`genesisHashOf`). */
+      /** Its hash, in hexadecimal (`chainHashOf`). */
       id: z.string().length(64),
       chainId: z.string().max(chainIdMaxBytes),
       hasBlocks: z.boolean(),
@@ -102,7 +103,7 @@ export function sharedSettingsOf(
   return {
     txIdentityWindow: context.options.config.cluster.txIdentityWindow,
     genesis: {
-      id: toHex(genesisHashOf(context)),
+      id: toHex(chainHashOf(context)),
       chainId: context.genesis.chainId,
       hasBlocks: store.earliestHeight !== null,
     },

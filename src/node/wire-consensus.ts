@@ -3,10 +3,11 @@
 import type { Height } from "../block/types.ts";
 import { parseSocketAddress } from "../config/address.ts";
 import { Consensus } from "../consensus/consensus.ts";
+import { readMemberRecord } from "../home/member-record.ts";
 import type { Sequencer } from "../sequencer/sequencer.ts";
 import { takeSnapshot } from "../sequencer/snapshot.ts";
 import type { BlockStore } from "../storage/block-store.ts";
-import { genesisHashOf, type NodeContext } from "./context.ts";
+import { chainHashOf, type NodeContext } from "./context.ts";
 import type { NodeListener } from "./node-listener.ts";
 import type { NodeView } from "./node-view.ts";
 import { answerPeer } from "./peer-requests.ts";
@@ -21,6 +22,8 @@ export interface ConsensusHearers {
   readonly awaitedTxIds: () => Height | null;
   /** Whether the executor has all stored blocks. */
   readonly isExecuted: boolean;
+  /** The members, by the log. */
+  readonly onMembers: (members: readonly string[]) => void;
   readonly listener: NodeListener;
   readonly sequencer: () => Sequencer;
   readonly view: () => NodeView;
@@ -29,7 +32,7 @@ export interface ConsensusHearers {
 export function createConsensus(context: NodeContext, hearers: ConsensusHearers): Consensus {
   const { options, nodeId, narrator, metrics, log } = context;
   const { node, raft, storage } = options.config;
-  const { store, awaitedTxIds, isExecuted, listener, sequencer, view } = hearers;
+  const { store, awaitedTxIds, isExecuted, onMembers, listener, sequencer, view } = hearers;
   const reporter = new RaftMetrics(raft, { metrics, narrator, log });
   const consensus: Consensus = new Consensus(
     {
@@ -47,6 +50,7 @@ export function createConsensus(context: NodeContext, hearers: ConsensusHearers)
       mapSizeBytes: storage.mapSizeBytes,
       allowVolatile: storage.allowVolatile,
       voters: [...context.addresses.keys()],
+      knownMembers: raft.enable ? (readMemberRecord(options.config)?.members ?? []) : [],
       appliedIndex: store.head.raftIndex,
       readiness: { isReady: isExecuted, appliedHeight: store.head.height, priority: raft.priority },
       firstHeight: context.genesis.initialHeight,
@@ -57,6 +61,7 @@ export function createConsensus(context: NodeContext, hearers: ConsensusHearers)
       snapshot: ({ last, data }) => sequencer().onSnapshot({ ...last, data }),
       snapshotWanted: () => takeSnapshot(store),
       begun: (beginning) => {
+        if (beginning.members.length > 0) onMembers(beginning.members);
         if (beginning.appliedIndex === 0) store.beginLog();
         sequencer().begin(beginning);
       },
@@ -100,6 +105,6 @@ function networkOf(context: NodeContext) {
     peers: raft.peers.map(({ id, address }) => [id, address] as const),
     advertisedAddress: raft.advertiseAddr,
     allowFrom: raft.allowFrom,
-    chain: genesisHashOf(context).slice(0, chainMarkBytes),
+    chain: chainHashOf(context).slice(0, chainMarkBytes),
   };
 }

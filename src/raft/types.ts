@@ -69,6 +69,8 @@ export interface Standing {
   /** Of its last block; the height before the chain's first one if it has none. */
   readonly height: number;
   readonly baseHeight: number;
+  /** It is that of another chain: its node has another genesis.json. */
+  readonly isOfOtherChain?: true;
 }
 
 /** The state machine as of an entry, with the configuration then in force. */

@@ -7,10 +7,10 @@ import { badFrame } from "./errors.ts";
 import { isGoTime, zeroGoTime } from "./go-time.ts";
 import type { WireInteger } from "./msgpack-writer.ts";
 import type {
+  WireChainHeader,
   WireHeader,
   WireLog,
   WireReadiness,
-  WireRequestHeader,
   WireStanding,
 } from "./wire-structs.ts";
 
@@ -35,7 +35,7 @@ export function headerOf(self: Identity): WireHeader {
   return { ProtocolVersion: protocolVersion, ID: self.id, Addr: self.address };
 }
 
-export function requestHeaderOf(self: Identity): WireRequestHeader {
+export function chainHeaderOf(self: Identity): WireChainHeader {
   return { ...headerOf(self), EvChain: self.chain ?? undefined };
 }
 
@@ -94,8 +94,19 @@ export function standingFields(standing: Standing | undefined): WireStanding {
   };
 }
 
+/** Whether both are told, and differ. */
+export function isOtherChain(
+  own: Uint8Array | null,
+  theirs: Uint8Array | null | undefined,
+): boolean {
+  return own !== null && theirs !== null && theirs !== undefined && !equalBytes(own, theirs);
+}
+
 /** To be spread into a message. A memory of an unknown kind is no standing that could be built on. */
-export function standingOf(wire: WireStanding): { standing?: Standing } {
+export function standingOf(
+  wire: WireStanding & Pick<WireChainHeader, "EvChain">,
+  chain: Uint8Array | null,
+): { standing?: Standing } {
   const memory = memories[wire.EvMemory ?? memories.length];
   if (memory === undefined) return {};
   return {
@@ -104,6 +115,7 @@ export function standingOf(wire: WireStanding): { standing?: Standing } {
       lastLogIndex: safeInteger(wire.EvLast ?? 0, "EvLast"),
       height: safeInteger(wire.EvHeight ?? 0, "EvHeight"),
       baseHeight: safeInteger(wire.EvBase ?? 0, "EvBase"),
+      ...(isOtherChain(chain, wire.EvChain) && { isOfOtherChain: true }),
     },
   };
 }

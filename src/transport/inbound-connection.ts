@@ -6,7 +6,7 @@
 
 import type { Socket } from "node:net";
 import { assert } from "../base/assert.ts";
-import { emptyBytes, equalBytes } from "../base/bytes.ts";
+import { emptyBytes } from "../base/bytes.ts";
 import { describeError } from "../base/coded-error.ts";
 import type { RequestMessage } from "../raft/message.ts";
 import type { ServerId } from "../raft/types.ts";
@@ -19,10 +19,10 @@ import { type Frame, FrameReader } from "./frame-reader.ts";
 import { stallProgressBytes, type TransportLimits } from "./limits.ts";
 import {
   decodeRequest,
+  isForeign,
   isHeartbeat,
   messageOf,
   senderAddress,
-  senderChain,
   type WireRequest,
 } from "./requests.ts";
 import { otherChain, unsupportedVersion } from "./responses.ts";
@@ -202,11 +202,7 @@ export class InboundConnection {
   /** Why a member's request does not reach the core; null if it does. */
   #refusalOf(request: WireRequest): string | null {
     if (!isVersionSupported(request)) return unsupportedVersion;
-    // Members that differ may still ask one another in what.
-    if (request.rpc === "extension") return null;
-    const { chain } = this.#dependencies;
-    const theirs = senderChain(request);
-    return chain === null || theirs === null || equalBytes(chain, theirs) ? null : otherChain;
+    return isForeign(request, this.#dependencies.chain) ? otherChain : null;
   }
 
   /** The member that sent `request`; null, and the end of the connection, if it is none. */

@@ -244,7 +244,7 @@ export class Peer {
   }
 
   #onAnswer(request: RequestMessage, frame: Uint8Array, elapsedMs: number): void {
-    const answer = decodeResponse(frame, request);
+    const answer = decodeResponse(frame, request, this.#dependencies.identity().chain);
     this.#meter.answered();
     if (request.kind === "heartbeatRequest") this.#meter.roundTrip(elapsedMs);
     if (answer.kind === "message") return this.#dependencies.onResponse(answer.message);

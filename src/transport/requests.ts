@@ -10,13 +10,14 @@ import type { ExtensionCall } from "./extension.ts";
 import {
   bytesOf,
   bytesOrEmpty,
+  chainHeaderOf,
   entryFields,
   entryOf,
   headerOf,
   type Identity,
+  isOtherChain,
   readinessFields,
   readinessOf,
-  requestHeaderOf,
   safeInteger,
   textOf,
 } from "./fields.ts";
@@ -29,7 +30,7 @@ export type WireRequest =
   | { readonly rpc: "appendEntries"; readonly body: wire.WireAppendEntriesRequest }
   | { readonly rpc: "requestVote"; readonly body: wire.WireRequestVoteRequest }
   | { readonly rpc: "installSnapshot"; readonly body: wire.WireInstallSnapshotRequest }
-  | { readonly rpc: "timeoutNow"; readonly body: wire.WireRequestHeader }
+  | { readonly rpc: "timeoutNow"; readonly body: wire.WireChainHeader }
   | { readonly rpc: "requestPreVote"; readonly body: wire.WireRequestPreVoteRequest }
   | { readonly rpc: "extension"; readonly body: wire.WireExtensionRequest };
 
@@ -39,7 +40,7 @@ export function encodeRequest(
   request: RequestMessage,
   self: Identity,
 ): Uint8Array[] {
-  const header = requestHeaderOf(self);
+  const header = chainHeaderOf(self);
   switch (request.kind) {
     case "heartbeatRequest":
       writer.byte(wire.rpcType.appendEntries);
@@ -176,11 +177,14 @@ export function senderAddress(request: WireRequest): string {
   }
 }
 
-/** The chain of which the sender says that it is a member; null of a peer that does not say. */
-export function senderChain(
-  request: Exclude<WireRequest, { rpc: "extension" }>,
-): Uint8Array | null {
-  return request.body.EvChain ?? null;
+/**
+ * Whether the sender says that it is a member of another chain than `chain`, and may not be heard. What differs may be
+ * asked in calls, and a server with an empty disk hears who has what, of whichever chain.
+ */
+export function isForeign(request: WireRequest, chain: Uint8Array | null): boolean {
+  if (request.rpc === "extension") return false;
+  if (request.rpc === "requestPreVote" && request.body.Term === 0) return false;
+  return isOtherChain(chain, request.body.EvChain);
 }
 
 interface Envelope {

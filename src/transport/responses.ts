@@ -9,6 +9,7 @@ import type { ExtensionAnswer } from "./extension.ts";
 import {
   bytesOf,
   bytesOrEmpty,
+  chainHeaderOf,
   headerOf,
   type Identity,
   readinessFields,
@@ -58,7 +59,10 @@ export function encodeResponse(
       break;
     case "requestPreVoteResponse":
       wire.requestPreVoteResponse.write(writer, {
-        ...headerOf(self),
+        // Only who tells how it stands tells of which chain.
+        ...(response.standing === undefined
+          ? { ...headerOf(self), EvChain: undefined }
+          : chainHeaderOf(self)),
         Term: response.term,
         Granted: response.granted,
         ...standingFields(response.standing),
@@ -112,11 +116,15 @@ export type DecodedResponse =
  * The answer to `request`, with the fields that the wire does not carry taken from it. Throws a
  * bad-frame error on bytes that are none.
  */
-export function decodeResponse(frame: Uint8Array, request: RequestMessage): DecodedResponse {
+export function decodeResponse(
+  frame: Uint8Array,
+  request: RequestMessage,
+  chain: Uint8Array | null,
+): DecodedResponse {
   const reader = new MsgpackReader(frame);
   const error = textOf(bytes.read(reader));
   if (error !== "") return answerToError(request, error);
-  return { kind: "message", message: readResponse(reader, request) };
+  return { kind: "message", message: readResponse(reader, request, chain) };
 }
 
 export function decodeExtensionAnswer(
@@ -146,7 +154,11 @@ function answerToError(request: RequestMessage, error: string): DecodedResponse 
   };
 }
 
-function readResponse(reader: MsgpackReader, request: RequestMessage): ResponseMessage {
+function readResponse(
+  reader: MsgpackReader,
+  request: RequestMessage,
+  chain: Uint8Array | null,
+): ResponseMessage {
   const envelope = envelopeOf(request);
   switch (request.kind) {
     case "heartbeatRequest": {
@@ -192,7 +204,7 @@ function readResponse(reader: MsgpackReader, request: RequestMessage): ResponseM
         ...envelope,
         term: safeInteger(body.Term, "Term"),
         granted: body.Granted,
-        ...standingOf(body),
+        ...standingOf(body, chain),
       };
     }
     case "installSnapshotRequest": {

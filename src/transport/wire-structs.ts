@@ -30,7 +30,7 @@ export const rpcType = {
 
 const header = { ProtocolVersion: int, ID: bytes, Addr: bytes };
 /** The sender's chain: a member of another one has nothing to say here. */
-const requestHeader = { ...header, EvChain: optional(bytes) };
+const chainHeader = { ...header, EvChain: optional(bytes) };
 const readiness = { EvReady: optional(bool), EvHeight: optional(uint), EvPriority: optional(int) };
 /** How the sender stands, for a peer that begins with an empty disk. */
 const standing = {
@@ -54,7 +54,7 @@ export const server = struct({ Suffrage: int, ID: text, Address: text });
 export const configuration = struct({ Servers: list(server, serversMax) });
 
 export const appendEntriesRequest = struct({
-  ...requestHeader,
+  ...chainHeader,
   Term: uint,
   Leader: bytes,
   PrevLogEntry: uint,
@@ -73,7 +73,7 @@ export const appendEntriesResponse = struct({
 });
 
 export const requestVoteRequest = struct({
-  ...requestHeader,
+  ...chainHeader,
   Term: uint,
   Candidate: bytes,
   LastLogIndex: uint,
@@ -84,7 +84,7 @@ export const requestVoteRequest = struct({
 export const requestVoteResponse = struct({ ...header, Term: uint, Peers: bytes, Granted: bool });
 
 export const requestPreVoteRequest = struct({
-  ...requestHeader,
+  ...chainHeader,
   Term: uint,
   LastLogIndex: uint,
   LastLogTerm: uint,
@@ -92,14 +92,14 @@ export const requestPreVoteRequest = struct({
 });
 
 export const requestPreVoteResponse = struct({
-  ...header,
+  ...chainHeader,
   Term: uint,
   Granted: bool,
   ...standing,
 });
 
 export const installSnapshotRequest = struct({
-  ...requestHeader,
+  ...chainHeader,
   SnapshotVersion: int,
   Term: uint,
   Leader: bytes,
@@ -113,7 +113,7 @@ export const installSnapshotRequest = struct({
 
 export const installSnapshotResponse = struct({ ...header, Term: uint, Success: bool });
 
-export const timeoutNowRequest = struct({ ...requestHeader });
+export const timeoutNowRequest = struct({ ...chainHeader });
 
 export const timeoutNowResponse = struct({ ...header });
 
@@ -124,8 +124,8 @@ export const extensionResponse = struct({ ...header, Status: uint, Body: bytes }
 export type WireHeader = {
   readonly [K in keyof typeof header]: ValueOf<(typeof header)[K]>;
 };
-export type WireRequestHeader = {
-  readonly [K in keyof typeof requestHeader]: ValueOf<(typeof requestHeader)[K]>;
+export type WireChainHeader = {
+  readonly [K in keyof typeof chainHeader]: ValueOf<(typeof chainHeader)[K]>;
 };
 export type WireReadiness = {
   readonly [K in keyof typeof readiness]: ValueOf<(typeof readiness)[K]>;

@@ -106,7 +106,7 @@ describe("proposals", () => {
     table.nowMs += 60;
     table.receive("3", { kind: "timeoutNowRequest" });
     table.flush();
-    table.receive("3", { kind: "requestVoteResponse", term: 4, granted: true });
+    table.vote("3");
     table.driver.propose(4, { proposalId: 4, data: new Uint8Array(1), appendedAt: null });
     table.runSoon();
     expect(table.outcomes.size).toBe(0);

@@ -117,6 +117,7 @@ export class TestBench {
         mapSizeBytes: null,
         allowVolatile: true,
         voters: [nodeId],
+        knownMembers: [],
         appliedIndex: 0,
         readiness: { isReady: true, appliedHeight: 0, priority: 0 },
         firstHeight: 1,

@@ -25,15 +25,38 @@ function empty(more: Partial<Standing> = {}): Answer {
 const partial = (term: number, lastLogIndex: number): Answer =>
   whole(term, lastLogIndex, { memory: "partial" });
 const goPeer = (term: number): Answer => ({ term, standing: null, askedMs: settled });
+const foreign = { isOfOtherChain: true } as const;
+const threeServers = {
+  voters: ["n1", "n2", "n3"],
+  knownMembers: [],
+  height: 0,
+  firstHeight: 1,
+  startedMs: 0,
+  settleMs,
+};
 const early = (answer: Answer): Answer => ({ ...answer, askedMs: soon });
+
+interface How {
+  readonly nowMs?: number;
+  readonly height?: number;
+  readonly knownMembers?: readonly string[];
+}
 
 function outcomeOf(
   size: number,
   answers: Readonly<Record<string, Answer>>,
-  { nowMs = settled, height = 0 } = {},
+  { nowMs = settled, height = 0, knownMembers = [] }: How = {},
 ): SurveyOutcome {
   const voters = Array.from({ length: size }, (_, at) => `n${at + 1}`);
-  const survey = new Survey({ id: "n1", voters, height, firstHeight: 1, startedMs: 0, settleMs });
+  const survey = new Survey({
+    id: "n1",
+    voters,
+    knownMembers,
+    height,
+    firstHeight: 1,
+    startedMs: 0,
+    settleMs,
+  });
   for (const [id, answer] of Object.entries(answers)) survey.heard(id, answer);
   return survey.outcome(nowMs);
 }
@@ -60,14 +83,7 @@ it.each([
 ])(
   "what Go peers have is told by nobody: a lost copy is regained %s",
   (_case, sent, untilIndex) => {
-    const survey = new Survey({
-      id: "n1",
-      voters: ["n1", "n2", "n3"],
-      height: 0,
-      firstHeight: 1,
-      startedMs: 0,
-      settleMs,
-    });
+    const survey = new Survey({ ...threeServers, id: "n1" });
     for (const [term = 0, index = 0] of sent) survey.wasSent(term, index);
     for (const id of ["n2", "n3"]) survey.heard(id, goPeer(5));
     expect(survey.outcome(settled)).toMatchObject({
@@ -78,7 +94,7 @@ it.each([
 );
 
 describe("an empty disk, and nobody with a log", () => {
-  it.each<[string, number, Record<string, Answer>, { nowMs?: number; height?: number }, object]>([
+  it.each<[string, number, Record<string, Answer>, How, object]>([
     ["a single sequencer begins at once", 1, {}, { nowMs: 0 }, { term: 1, baseHeight: 0 }],
     [
       "a new cluster of which all are there begins at once",
@@ -154,7 +170,7 @@ describe("somebody has a log", () => {
 });
 
 describe("it waits", () => {
-  it.each<[string, number, Record<string, Answer>, { nowMs?: number; height?: number }, RegExp]>([
+  it.each<[string, number, Record<string, Answer>, How, RegExp]>([
     ["for the first answer", 3, {}, {}, /0 of 1 needed members have answered; silent: n2, n3/],
     [
       "while an absent member may still be starting",
@@ -214,22 +230,56 @@ describe("it waits", () => {
     ],
     ["for more than a Go peer without pre-vote", 3, { n2: goPeer(0) }, {}, /silent: n2, n3/],
     ["for voters only", 3, { stranger: empty() }, {}, /silent: n2, n3/],
+    [
+      "for all that were members, whoever of them is still configured",
+      3,
+      { n2: whole(4, 90), n3: whole(4, 90) },
+      { knownMembers: ["n1", "n2", "n3", "n4", "n5"] },
+      /known once 3 members .*silent: n4 \(in member\.json, and not in raft\.peers\), n5/,
+    ],
+    [
+      "for all that were members, where nobody has a log",
+      3,
+      { n2: { ...empty(), askedMs: settled } },
+      { knownMembers: ["n4", "n5"] },
+      /1 of 2 needed members have answered; silent: n3, n4 \(in member\.json/,
+    ],
+    [
+      "for an answer of its own chain: another's is none",
+      3,
+      { n2: empty(foreign) },
+      {},
+      /0 of 1 needed members have answered; silent: n2 \(has another genesis\.json\), n3/,
+    ],
+    [
+      "while there are blocks of another chain, whatever the others say",
+      3,
+      { n2: empty(), n3: whole(40, 900, { ...foreign, height: 800 }) },
+      {},
+      /a chain with another genesis\.json: n3 up to height 800\. No chain is begun beside it/,
+    ],
   ])("%s", (_case, size, answers, how, reason) => {
     const outcome = outcomeOf(size, answers, how);
     expect(outcome).toMatchObject({ kind: "wait" });
     expect(outcome.kind === "wait" ? outcome.reason : "").toMatch(reason);
   });
 
+  it("no longer for one of another chain that is gone, or of this chain now", () => {
+    const survey = new Survey({ ...threeServers, id: "n1" });
+    const other = { ...empty({ ...foreign, height: 7 }), askedMs: settled };
+    survey.heard("n2", { ...empty(), askedMs: settled });
+    survey.heard("n3", other);
+    expect(survey.outcome(settled).kind).toBe("wait");
+    survey.unheard("n3");
+    expect(survey.outcome(settled)).toMatchObject({ kind: "bootstrap", baseHeight: 0 });
+    survey.heard("n3", other);
+    expect(survey.outcome(settled).kind).toBe("wait");
+    survey.heard("n3", empty());
+    expect(survey.outcome(settled)).toMatchObject({ kind: "bootstrap", baseHeight: 0 });
+  });
+
   it("keeps the newest answer of each, whatever the order in which they come", () => {
-    const voters = ["n1", "n2", "n3"];
-    const survey = new Survey({
-      id: "n1",
-      voters,
-      height: 0,
-      firstHeight: 1,
-      startedMs: 0,
-      settleMs,
-    });
+    const survey = new Survey({ ...threeServers, id: "n1" });
     survey.heard("n2", { ...whole(9, 5), askedMs: settled + 10 });
     survey.heard("n2", whole(3, 4));
     survey.heard("n3", whole(2, 2));

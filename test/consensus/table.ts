@@ -1,5 +1,6 @@
 /** The driver over a clock, a disk and a host that do what the test says, and nothing by themselves. */
 
+import { defined } from "../../src/base/assert.ts";
 import {
   type Clock,
   Driver,
@@ -154,10 +155,17 @@ export class Table implements Clock, DriverStore {
     this.waitUntil(timeouts.heartbeatTimeoutMs);
     this.receive("2", { kind: "requestPreVoteResponse", term: 2, granted: true });
     this.flush();
-    this.receive("2", { kind: "requestVoteResponse", term: 2, granted: true });
+    this.vote("2");
     this.acknowledge(2);
     this.flush();
     this.sent.splice(0);
+  }
+
+  /** The vote that was asked for last. */
+  vote(from: string): void {
+    const request = this.sent.findLast((m) => m.kind === "requestVoteRequest" && m.to === from);
+    const { id, term } = { term: 0, ...defined(request, `a request for the vote of ${from}`) };
+    this.receive(from, { kind: "requestVoteResponse", id, term, granted: true });
   }
 
   acknowledge(matchIndex: LogIndex, from = "2"): void {

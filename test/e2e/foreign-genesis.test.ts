@@ -1,7 +1,4 @@
-/**
- * A member with another genesis.json takes no part: it neither votes nor leads, and what it has is no reason for the
- * others to wait.
- */
+/** A member with another genesis.json takes no part: it neither votes nor leads, and no chain is begun beside its own. */
 
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -35,7 +32,7 @@ it("a new cluster begins without it, and it ends", { timeout: 240_000 }, async (
   await terminate(members);
 });
 
-it("one that was left from another chain, with its blocks and its log, holds up no new one", {
+it("no chain is begun beside the blocks of another one, and none of it is taken for the new one's", {
   timeout: 240_000,
 }, async () => {
   const cluster = await startCluster({ settings });
@@ -47,14 +44,22 @@ it("one that was left from another chain, with its blocks and its log, holds up 
     await Promise.all([loseData(node), loseRaftDir(node), setChainId(node, "new")]);
   }
   await cluster.start();
-  await expectGoesOn(cluster, members);
-  await until("the log of the one that is left says so", () =>
+  for (const node of members) {
+    await until(`${node.id} says what it waits for`, () =>
+      /waiting, since raft_dir is empty .*another genesis\.json: node-1 up to height/.test(
+        logLines(node).join("\n"),
+      ),
+    );
+  }
+  await until("the log of the one with the blocks says so", () =>
     /ERR .*genesis\.json differs between members/.test(logLines(foreign).slice(before).join("\n")),
   );
+  expectNothingDone(foreign, before);
+  await terminate([foreign]);
+  await expectGoesOn(cluster, members);
   for (const node of members) {
     expect(logLines(node).join("\n")).toMatch(/beginning a new log.*baseHeight=0\n/);
   }
-  expectNothingDone(foreign, before);
   await terminate(cluster.running);
 });
 

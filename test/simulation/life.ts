@@ -189,6 +189,7 @@ export class Life implements Process {
       {
         id,
         voters: this.node.voters,
+        knownMembers: [],
         heartbeatTimeoutMs: heartbeatMs,
         electionTimeoutMs: electionMs,
         firstHeight: this.host.firstHeight,

@@ -175,7 +175,7 @@ describe("requests", () => {
         );
         const reader = new FrameReader("response", 1 << 20);
         reader.push(bytes);
-        const decoded = decodeResponse(defined(reader.next(), "a frame").bytes, message);
+        const decoded = decodeResponse(defined(reader.next(), "a frame").bytes, message, null);
         const echoed =
           message.kind === "appendEntriesRequest"
             ? {
@@ -214,7 +214,7 @@ describe("arbitrary bytes", () => {
           () => readRequests([concatBytes([Uint8Array.of(type), rest])]),
           () => decodeRequest(type, rest),
           () => decodeConfiguration(rest),
-          () => decodeResponse(rest, appendEntries("a", "b", 1, [])),
+          () => decodeResponse(rest, appendEntries("a", "b", 1, []), null),
         ]) {
           try {
             read();

@@ -1,7 +1,7 @@
 /** A member with another genesis.json is no member: nothing that it asks for reaches the core. */
 
 import { afterEach, expect, it } from "vitest";
-import type { RequestMessage } from "../../src/raft/message.ts";
+import type { Message, RequestMessage } from "../../src/raft/message.ts";
 import {
   answerTo,
   appendEntries,
@@ -10,6 +10,7 @@ import {
   preVote,
   requestVote,
   snapshotRequest,
+  type TestNode,
 } from "./harness.ts";
 
 const cleanup = new Cleanup();
@@ -45,6 +46,21 @@ it.each(requests)("is heard by no core: $kind", async (request) => {
   const { error } = await a.event("rpcRefused");
   expect(error).toMatch(/another genesis\.json/);
   expect(b.messages.all).toEqual([]);
+});
+
+it("is asked, and told, how it stands where a disk is empty: of which chain that is, the answer says", async () => {
+  const [a, b] = await pairOf(chain, otherChain);
+  const question = { ...preVote("a", "b"), term: 0 } as RequestMessage;
+  const standing = { memory: "whole", lastLogIndex: 7, height: 5, baseHeight: 0 } as const;
+  const ask = async (from: TestNode, to: TestNode) => {
+    from.transport.send(question);
+    to.transport.send({ ...answerTo(await to.messages.next()), standing } as Message);
+    return await from.messages.next();
+  };
+  expect(await ask(a, b)).toMatchObject({ standing: { ...standing, isOfOtherChain: true } });
+  const [c, d] = await pairOf(chain, chain);
+  expect(await ask(c, d)).toMatchObject({ standing });
+  expect(await ask(c, d)).not.toMatchObject({ standing: { isOfOtherChain: true } });
 });
 
 it("may still ask what differs", async () => {

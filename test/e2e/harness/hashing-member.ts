@@ -59,6 +59,7 @@ class HashingMember {
         mapSizeBytes: null,
         allowVolatile: true,
         voters: Object.keys(ports),
+        knownMembers: [],
         appliedIndex: this.#applied.index,
         // Each entry counts as a block here.
         readiness: { isReady: true, appliedHeight: this.#applied.index, priority: 0 },

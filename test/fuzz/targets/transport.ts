@@ -194,7 +194,7 @@ function checkResponse(input: Uint8Array): Outcome {
     const frame = reader.next();
     if (frame === null) return "refused";
     if (request === undefined) decodeExtensionAnswer(frame.bytes, "node-b");
-    else decodeResponse(frame.bytes, request);
+    else decodeResponse(frame.bytes, request, null);
     return "taken";
   } catch (error) {
     if (isBadFrame(error)) return "refused";

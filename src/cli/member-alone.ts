@@ -1,7 +1,7 @@
 /**
- * Refuses a configuration that has forgotten the cluster's members. An `evnode.yaml` that was cut off may be as good as any,
- * and so is a variable too many. Alone, with the shared key, a member would sign a second chain from here on; with some of the
- * others missing and its Raft log lost, it would ask too few what it has promised (P6).
+ * Refuses to make a single sequencer of a member of a cluster. An `evnode.yaml` that was cut between two lines is as
+ * good as any, and so is a variable too many: alone, with the shared key, the member would sign a second chain from
+ * here on.
  */
 
 import { existsSync } from "node:fs";
@@ -15,20 +15,15 @@ import { ownRaftFile } from "./evnode-remains.ts";
 type Facts = Pick<LoadedConfig, "config" | "settings">;
 
 /** Throws ConfigError. */
-export function refuseForgottenMembers(loaded: Facts): void {
-  const problem = forgottenMembersProblem(loaded);
+export function refuseMemberAlone(loaded: Facts): void {
+  const problem = memberAloneProblem(loaded);
   if (problem !== null) throw new ConfigError([problem]);
 }
 
-/** null if the configuration names whom this node needs to know, or if it never was a member. */
-export function forgottenMembersProblem(facts: Facts): Problem | null {
+/** null if the node has other members beside it, or never had. */
+export function memberAloneProblem(facts: Facts): Problem | null {
   const { raft } = facts.config;
-  const hasOthers = raft.enable && raft.peers.some(({ id }) => id !== raft.nodeId);
-  return hasOthers ? missingProblem(facts) : aloneProblem(facts);
-}
-
-function aloneProblem(facts: Facts): Problem | null {
-  const { raft } = facts.config;
+  if (raft.enable && raft.peers.some(({ id }) => id !== raft.nodeId)) return null;
   const remains = remainsOf(facts.config);
   if (remains === null) return null;
   const [key, finding, mend] = raft.enable
@@ -39,23 +34,6 @@ function aloneProblem(facts: Facts): Problem | null {
     "perhaps the file was cut off, or a variable or flag overrides it. If no other member will ever run again, " +
     `move ${remains.paths.join(" and ")} away, and this node goes on alone (docs/operations.md, "And back")`;
   return problemOf(facts, key, message);
-}
-
-/** A Raft log says by itself who the members are. */
-function missingProblem(facts: Facts): Problem | null {
-  const { config } = facts;
-  const { raft } = config;
-  if (existsSync(ownRaftLog(config))) return null;
-  const record = readMemberRecord(config);
-  const named = new Set([raft.nodeId, ...raft.peers.map(({ id }) => id)]);
-  const missing = (record?.members ?? []).filter((id) => !named.has(id));
-  if (record === null || missing.length === 0) return null;
-  const message =
-    `does not name ${missing.join(", ")}, of the members in ${record.paths.join(" and ")}, and raft_dir is empty. What this node ` +
-    "promised before it lost that, only enough of all members know together. List all members again; perhaps the value was " +
-    "cut off. If a cluster of other members goes on with these blocks, whose raft_dirs were all moved away, " +
-    `move ${record.paths.join(" and ")} away as well`;
-  return problemOf(facts, "raft.peers", message);
 }
 
 function problemOf({ settings }: Facts, key: string, message: string): Problem {

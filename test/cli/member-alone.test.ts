@@ -1,15 +1,11 @@
-/** A file that was cut, or a variable, does not make a member of a cluster forget the others. */
+/** A member of a cluster is not made a single sequencer by a file that was cut, or by a variable. */
 
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, it, onTestFinished } from "vitest";
-import { forgottenMembersProblem } from "../../src/cli/forgotten-members.ts";
+import { expect, it, onTestFinished } from "vitest";
+import { memberAloneProblem } from "../../src/cli/member-alone.ts";
 import { inspectConfig } from "../../src/config/load.ts";
-import {
-  memberRecordPaths,
-  readMemberRecord,
-  writeMemberRecord,
-} from "../../src/home/member-record.ts";
+import { memberRecordPaths, writeMemberRecord } from "../../src/home/member-record.ts";
 import { temporaryDirectory } from "./evm.ts";
 
 function temporaryHome(): string {
@@ -46,7 +42,13 @@ it.each<
   ["a single sequencer that becomes a member", member, null, false, null],
   ["a cluster of one", clusterOfOne, ["a"], true, null],
   ["a cluster of one that becomes a single sequencer", alone, ["a"], true, null],
-  ["a member with all others and one more", member, ["a", "b"], false, null],
+  [
+    "a member with fewer others, who are asked all the same",
+    member,
+    ["a", "b", "c", "d"],
+    false,
+    null,
+  ],
   ["a member without its raft section", alone, ["a", "b", "c"], false, "raft.enable"],
   ["the same from before members were recorded", alone, null, true, "raft.enable"],
   ["a member without its peers", clusterOfOne, ["a", "b", "c"], false, "raft.peers"],
@@ -55,7 +57,7 @@ it.each<
   const home = temporaryHome();
   if (members !== null) await record(home, members);
   if (hasLog) writeFileSync(join(home, "raft", "raft.mdb"), "");
-  const problem = forgottenMembersProblem(inspect(home, yaml));
+  const problem = memberAloneProblem(inspect(home, yaml));
   expect(problem?.key ?? null).toBe(key);
   if (problem === null) return;
   expect(problem.severity).toBe("error");
@@ -72,7 +74,7 @@ it("names the log of the single sequencer that the member was once", async () =>
   const home = temporaryHome();
   await record(home, ["a", "b", "c"]);
   mkdirSync(join(home, "data", "solo-raft"));
-  const message = forgottenMembersProblem(inspect(home, alone))?.message;
+  const message = memberAloneProblem(inspect(home, alone))?.message;
   expect(message).toContain(
     `${join(home, "config", "member.json")} and ${join(home, "data", "solo-raft")}`,
   );
@@ -82,7 +84,7 @@ it("sees a variable that makes a member a single sequencer", async () => {
   const home = temporaryHome();
   await record(home, ["a", "b", "c"]);
   const inspected = inspect(home, member, { EVNODE_RAFT_ENABLE: "false" });
-  expect(forgottenMembersProblem(inspected)?.origin).toMatchObject({
+  expect(memberAloneProblem(inspected)?.origin).toMatchObject({
     variable: "EVNODE_RAFT_ENABLE",
   });
 });
@@ -91,9 +93,9 @@ it("refuses a record that it cannot read", () => {
   const home = temporaryHome();
   for (const path of memberRecordPaths({ home, dbPath: join(home, "data") })) {
     writeFileSync(path, "{");
-    expect(forgottenMembersProblem(inspect(home, alone))?.key).toBe("raft.enable");
+    expect(memberAloneProblem(inspect(home, alone))?.key).toBe("raft.enable");
     rmSync(path);
-    expect(forgottenMembersProblem(inspect(home, alone))).toBeNull();
+    expect(memberAloneProblem(inspect(home, alone))).toBeNull();
   }
 });
 
@@ -102,29 +104,7 @@ it("finds the record beside the configuration where the key that says where the 
   const places = { home, dbPath: join(home, "disk", "blocks") };
   await writeMemberRecord(places, ["a", "b", "c"], (reason) => expect.fail(reason));
   const path = join(home, "config", "member.json");
-  expect(forgottenMembersProblem(inspect(home, alone))?.message).toContain(`move ${path} away`);
-});
-
-describe("a member that names fewer others", () => {
-  const fewer = member.replace(",c@10.0.0.3:1", "");
-
-  it("does not begin with an empty raft_dir, and hears whom it has forgotten", async () => {
-    const home = temporaryHome();
-    await record(home, ["a", "b", "c", "d"]);
-    const problem = forgottenMembersProblem(inspect(home, fewer));
-    expect(problem).toMatchObject({ key: "raft.peers", severity: "error" });
-    expect(problem?.message).toMatch(/^does not name c, d, .* and raft_dir is empty\./);
-  });
-
-  it("goes on with its log, and the record keeps them all", async () => {
-    const home = temporaryHome();
-    await record(home, ["a", "b", "c"]);
-    writeFileSync(join(home, "raft", "raft.mdb"), "");
-    expect(forgottenMembersProblem(inspect(home, fewer))).toBeNull();
-    await record(home, ["a", "b"]);
-    const places = { home, dbPath: join(home, "data") };
-    expect(readMemberRecord(places)?.members).toEqual(["a", "b", "c"]);
-  });
+  expect(memberAloneProblem(inspect(home, alone))?.message).toContain(`move ${path} away`);
 });
 
 it("records the members beside the blocks where the configuration may not be written", async () => {
@@ -154,7 +134,7 @@ it("starts with no part of a file that would make it one", async () => {
   for (let count = 0; count <= lines.length; count++) {
     const inspected = inspect(home, lines.slice(0, count).join(""));
     const { node, raft } = inspected.config;
-    const problems = [forgottenMembersProblem(inspected), ...inspected.problems];
+    const problems = [memberAloneProblem(inspected), ...inspected.problems];
     const isRefused = !node.aggregator || problems.some((problem) => problem?.severity === "error");
     if (isRefused) continue;
     taken.push(count);
