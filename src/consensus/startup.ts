@@ -42,7 +42,7 @@ export interface StartupDependencies {
   readonly onFailed: (error: Error) => void;
 }
 
-/** A candidacy lasts less than two election timeouts, by a clock that may differ from this one's. */
+/** A ballot lasts less than two election timeouts, by a clock that may differ from this one's. */
 const settleElectionTimeouts = 4;
 /** What is awaited is said at first when the survey has settled, and then so often. */
 const tellEveryMs = 5_000;
@@ -113,9 +113,7 @@ export class Startup {
   }
 
   rpcFailed({ kind, to }: RpcFailure): void {
-    if (kind !== "requestPreVoteRequest") return;
-    this.#asked.delete(to);
-    this.#survey.unheard(to);
+    if (kind === "requestPreVoteRequest") this.#asked.delete(to);
   }
 
   #ask(): void {

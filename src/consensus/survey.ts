@@ -24,7 +24,7 @@ export interface SurveyOptions {
   readonly firstHeight: number;
   readonly startedMs: number;
   /**
-   * Longer than any candidacy that this server's forgotten vote could still decide. Only what is answered
+   * Longer than any ballot that this server's forgotten vote could still decide. Only what is answered
    * later counts as evidence, and until then an absent member may still be starting.
    */
   readonly settleMs: number;
@@ -48,8 +48,8 @@ export class Survey {
   readonly #members: readonly ServerId[];
   readonly #others: readonly ServerId[];
   readonly #latest = new Map<ServerId, SurveyAnswer>();
-  /** Those that answer, and are of another chain, with their heights: they are witnesses of nothing. */
-  readonly #foreign = new Map<ServerId, number>();
+  /** Those of another chain, as they last answered: they are witnesses of nothing. */
+  readonly #foreign = new Map<ServerId, Standing>();
   /** Those that have said in this survey that they never took part in an election. */
   readonly #pristine = new Set<ServerId>();
   /** The last entry that a leader of the highest term may count on this server's lost copy of. */
@@ -71,18 +71,13 @@ export class Survey {
     if (!this.#others.includes(from)) return;
     this.#foreign.delete(from);
     if (answer.standing?.isOfOtherChain === true) {
-      this.#foreign.set(from, answer.standing.height);
+      this.#foreign.set(from, answer.standing);
       return;
     }
     const known = this.#latest.get(from);
     if (known !== undefined && known.askedMs > answer.askedMs) return;
     this.#latest.set(from, answer);
     if (isPristine(answer)) this.#pristine.add(from);
-  }
-
-  /** It does not answer any more: what it may have is no reason to wait for it. */
-  unheard(from: ServerId): void {
-    this.#foreign.delete(from);
   }
 
   /** A leader of `term` has sent what follows entry `index`: those up to it this server may have acknowledged. */
@@ -98,6 +93,8 @@ export class Survey {
   }
 
   #bootstrapOrWait(nowMs: number): SurveyOutcome {
+    const obstacle = this.#forgottenText() ?? this.#foreignText();
+    if (obstacle !== null) return wait(obstacle);
     const size = this.#members.length;
     const begin: SurveyOutcome = {
       kind: "bootstrap",
@@ -106,14 +103,12 @@ export class Survey {
     };
     // Then there is no candidate that could hold a vote of this server.
     if (this.#pristine.size === this.#others.length) return begin;
-    const foreign = this.#foreignText();
-    if (foreign !== null) return wait(foreign);
     const silent = this.#silent();
     const blocks = this.#blocksText();
     if (blocks !== null && silent.length > 0) {
       return wait(
         `${blocks}, but no member that answers has a log of them: a new log is begun over existing ` +
-          `blocks only once all members have answered. Silent: ${silent.join(", ")}`,
+          `blocks only once all members have answered. Silent: ${this.#namesOf(silent)}`,
       );
     }
     // Where there were elections a silent member may have entries that were committed with this server's
@@ -128,7 +123,7 @@ export class Survey {
     const heard = this.#others.length - silent.length;
     const why = wereElections ? `, as there were elections up to term ${this.#highestTerm()}` : "";
     const answered = `${heard} of ${needed} needed members have answered${why}`;
-    return wait(`${answered}; silent: ${silent.map((id) => this.#named(id)).join(", ")}`);
+    return wait(`${answered}; silent: ${this.#namesOf(silent)}`);
   }
 
   #regainOrWait(withLog: readonly ServerId[], nowMs: number): SurveyOutcome {
@@ -150,9 +145,7 @@ export class Survey {
         "their raft_dir",
     ];
     if (lost.length > 0) parts.push(`${lost.join(", ")} lost theirs too`);
-    if (silent.length > 0) {
-      parts.push(`silent: ${silent.map((id) => this.#named(id)).join(", ")}`);
-    }
+    if (silent.length > 0) parts.push(`silent: ${this.#namesOf(silent)}`);
     return wait(parts.join("; "));
   }
 
@@ -210,18 +203,40 @@ export class Survey {
     return Math.max(least, ...standings.map((standing) => (standing === null ? 0 : of(standing))));
   }
 
+  #namesOf(ids: readonly ServerId[]): string {
+    return ids.map((id) => this.#named(id)).join(", ");
+  }
+
   #named(id: ServerId): string {
     if (this.#foreign.has(id)) return `${id} (has another genesis.json)`;
     const isConfigured = this.#options.voters.includes(id);
     return isConfigured ? id : `${id} (in member.json, and not in raft.peers)`;
   }
 
+  /** Others may begin a log with all of them. null if raft.peers names everybody. */
+  #forgottenText(): string | null {
+    const { voters, knownMembers } = this.#options;
+    const forgotten = knownMembers.filter((id) => !voters.includes(id));
+    if (forgotten.length === 0) return null;
+    return `raft.peers does not name ${forgotten.join(", ")}, of the members in member.json: list all of them, or move member.json away if there are others now`;
+  }
+
   /** With the same key, a new chain could be another one beside that which is there. null if there is none. */
   #foreignText(): string | null {
-    const found = [...this.#foreign].filter(([, height]) => height >= this.#options.firstHeight);
+    const found = [...this.#foreign].filter(([, standing]) => this.#hasChain(standing));
     if (found.length === 0) return null;
-    const names = found.map(([id, height]) => `${id} up to height ${height}`).join(", ");
-    return `there are blocks of a chain with another genesis.json: ${names}. No chain is begun beside it: give all members the right genesis.json, or stop who is left from another chain`;
+    const names = found.map(([id, { height }]) => `${id} up to height ${height}`).join(", ");
+    return (
+      `there are blocks of a chain with another genesis.json: ${names}. No chain is begun beside it: give all ` +
+      "members the right genesis.json; or stop who is left from another chain, and start this node again"
+    );
+  }
+
+  /** Whose first block is not known: a member without any is below its own, mostly the same as here. */
+  #hasChain({ height, lastLogIndex }: Standing): boolean {
+    return (
+      lastLogIndex > bootstrapIndex || (height > 0 && height !== this.#options.firstHeight - 1)
+    );
   }
 
   /** Who has blocks; null if nobody has any. */

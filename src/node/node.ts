@@ -74,6 +74,7 @@ export class Node {
   #stopped: Promise<void> = Promise.resolve();
   /** What was told of the members is on disk, one after the other. */
   #recorded: Promise<void> = Promise.resolve();
+  #hasMembersByLog = false;
   #parts: Parts | null = null;
   #rpcAddress: Listening | null = null;
   /** On the address of HTTP until that is served; null if there was nothing to wait for. */
@@ -176,7 +177,10 @@ export class Node {
       store,
       awaitedTxIds,
       isExecuted: await isExecuted(executor, store),
-      onMembers: (members) => this.#recordMembers(members),
+      onMembers: (members) => {
+        this.#hasMembersByLog = true;
+        this.#recordMembers(members);
+      },
       listener,
       sequencer: () => this.#running.sequencer,
       view: () =>
@@ -193,8 +197,11 @@ export class Node {
     this.#parts = { consensus, sequencer, listener };
     this.#began("consensus", () => consensus.stop());
     const { listening } = await consensus.start();
-    const known = readMemberRecord(context.options.config)?.members ?? [];
-    this.#recordMembers([...known, ...context.addresses.keys()]);
+    if (!this.#hasMembersByLog) {
+      const known = readMemberRecord(context.options.config)?.members ?? [];
+      this.#recordMembers([...known, ...context.addresses.keys()]);
+    }
+    this.#began("member record", () => this.#recorded);
     await this.#recorded;
     const comparing = compareInBackground(
       context,

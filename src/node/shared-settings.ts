@@ -1,7 +1,7 @@
 /**
  * What all members must have in common. A node that knows the identities of fewer blocks than the others builds blocks with
  * repetitions that they refuse, and one that knows more refuses theirs (P1, P7). One with another genesis is no member at
- * all: the Raft port hears nothing of it but calls, of which the question for its settings is one. Who is found out to be
+ * all: the Raft port hears nothing of it but calls, of which the question for its settings is one, and how it stands. Who is found out to be
  * wrong ends.
  */
 

@@ -36,7 +36,7 @@ export function onPersisted(server: RaftServer): void {
   const { role } = server;
   if (role.kind !== "candidate" || !server.isHardStateDurable) return;
   if (role.granted.has(server.id)) return;
-  if (role.deadlineMs === null) askForVotes(server, role.isTransfer);
+  if (role.deadlineMs === null) askForVotes(server, role.isTransfer, true);
   else recordVote(server, server.id, true);
 }
 
@@ -100,19 +100,21 @@ function becomePreCandidate(server: RaftServer): void {
 }
 
 function becomeCandidate(server: RaftServer, isTransfer: boolean): void {
+  // Its disk has kept up so far. One that stalls would cost the others a term, and a leader that hands over its office.
+  const asksAtOnce = server.isHardStateDurable && server.isLogDurable && !isTransfer;
   server.leader = null;
   server.setHardState({ currentTerm: server.currentTerm + 1, votedFor: server.id });
   server.emit({ kind: "becameCandidate", term: server.currentTerm, isTransfer });
-  askForVotes(server, isTransfer);
+  askForVotes(server, isTransfer, asksAtOnce);
 }
 
 /**
- * The others write their votes while this server writes its own, without which it does not win (etcd does the same). But not
- * while what it says of its log is not on disk: after a crash it could ask in this term again, for a shorter log, and a
+ * At once, the others write their votes while this server writes its own, without which it does not win (etcd does the same).
+ * Not so while what it says of its log is not on disk: after a crash it could ask in this term again, for a shorter log, and a
  * hashicorp voter gives a vote a second time without looking. Who waits for its own vote until the ballot's time is over asks
  * anew, and counts what is answered to that: an older answer may be the vote of a server that has lost its disk since (P6).
  */
-function askForVotes(server: RaftServer, isTransfer: boolean): void {
+function askForVotes(server: RaftServer, isTransfer: boolean, asksAtOnce: boolean): void {
   server.role = {
     kind: "candidate",
     isTransfer,
@@ -130,7 +132,7 @@ function askForVotes(server: RaftServer, isTransfer: boolean): void {
       last: server.log.last,
       leadershipTransfer: isTransfer,
     } as const;
-    if (server.isLogDurable) server.sendNow(request);
+    if (asksAtOnce) server.sendNow(request);
     else server.sendAfterHardState(request);
   }
   if (server.isHardStateDurable) recordVote(server, server.id, true);

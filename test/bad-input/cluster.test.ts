@@ -5,6 +5,7 @@
 
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { z } from "zod";
 import { portPicker } from "../../src/devnet/free-ports.ts";
@@ -104,6 +105,20 @@ it.each([
   expect(said).toContain(`${key}: `);
   expect(said).toMatch(/is the home of a member of a cluster \(node-1, node-2, node-3\)/);
   await member.start();
+  await until("the member follows again", async () => (await member.status())?.raft?.leaderId);
+});
+
+it("a member that was recorded by mistake is forgotten as soon as the log says who the members are", async () => {
+  const [member] = watched.followers;
+  if (member === undefined) throw new Error("a cluster of three has two followers");
+  await member.stop(25_000);
+  const paths = ["data", "config"].map((name) => join(member.place.home, name, "member.json"));
+  const mistaken = { members: ["node-1", "node-2", "node-3", "node-9"] };
+  for (const path of paths) writeFileSync(path, JSON.stringify(mistaken));
+  await member.start();
+  const members = () => paths.map((path) => JSON.parse(readFileSync(path, "utf8")));
+  const right = { members: ["node-1", "node-2", "node-3"] };
+  await until("the record follows the log", () => isDeepStrictEqual(members(), [right, right]));
   await until("the member follows again", async () => (await member.status())?.raft?.leaderId);
 });
 

@@ -40,12 +40,13 @@ interface How {
   readonly nowMs?: number;
   readonly height?: number;
   readonly knownMembers?: readonly string[];
+  readonly firstHeight?: number;
 }
 
 function outcomeOf(
   size: number,
   answers: Readonly<Record<string, Answer>>,
-  { nowMs = settled, height = 0, knownMembers = [] }: How = {},
+  { nowMs = settled, height = 0, knownMembers = [], firstHeight = 1 }: How = {},
 ): SurveyOutcome {
   const voters = Array.from({ length: size }, (_, at) => `n${at + 1}`);
   const survey = new Survey({
@@ -53,7 +54,7 @@ function outcomeOf(
     voters,
     knownMembers,
     height,
-    firstHeight: 1,
+    firstHeight,
     startedMs: 0,
     settleMs,
   });
@@ -238,11 +239,11 @@ describe("it waits", () => {
       /known once 3 members .*silent: n4 \(in member\.json, and not in raft\.peers\), n5/,
     ],
     [
-      "for all that were members, where nobody has a log",
+      "where the members are fewer than they were, and others may begin with all of them",
       3,
-      { n2: { ...empty(), askedMs: settled } },
-      { knownMembers: ["n4", "n5"] },
-      /1 of 2 needed members have answered; silent: n3, n4 \(in member\.json/,
+      { n2: empty(), n3: empty() },
+      { knownMembers: ["n1", "n3", "n4", "n5"] },
+      /raft\.peers does not name n4, n5, of the members in member\.json/,
     ],
     [
       "for an answer of its own chain: another's is none",
@@ -258,24 +259,33 @@ describe("it waits", () => {
       {},
       /a chain with another genesis\.json: n3 up to height 800\. No chain is begun beside it/,
     ],
+    [
+      "while there is a log of another chain, though its blocks were lost",
+      3,
+      { n2: empty(), n3: whole(40, 900, foreign) },
+      {},
+      /No chain is begun beside it/,
+    ],
+    [
+      "as well where the other chain's first block has another height",
+      3,
+      { n2: empty({ height: 999 }), n3: empty({ ...foreign, height: 500 }) },
+      { firstHeight: 1000, height: 999 },
+      /n3 up to height 500\. No chain is begun beside it/,
+    ],
   ])("%s", (_case, size, answers, how, reason) => {
     const outcome = outcomeOf(size, answers, how);
     expect(outcome).toMatchObject({ kind: "wait" });
     expect(outcome.kind === "wait" ? outcome.reason : "").toMatch(reason);
   });
 
-  it("no longer for one of another chain that is gone, or of this chain now", () => {
+  it("no longer for one of another chain that is of this chain now; but silence proves nothing", () => {
     const survey = new Survey({ ...threeServers, id: "n1" });
-    const other = { ...empty({ ...foreign, height: 7 }), askedMs: settled };
     survey.heard("n2", { ...empty(), askedMs: settled });
-    survey.heard("n3", other);
-    expect(survey.outcome(settled).kind).toBe("wait");
-    survey.unheard("n3");
-    expect(survey.outcome(settled)).toMatchObject({ kind: "bootstrap", baseHeight: 0 });
-    survey.heard("n3", other);
-    expect(survey.outcome(settled).kind).toBe("wait");
-    survey.heard("n3", empty());
-    expect(survey.outcome(settled)).toMatchObject({ kind: "bootstrap", baseHeight: 0 });
+    survey.heard("n3", { ...empty({ ...foreign, height: 7 }), askedMs: settled });
+    expect(survey.outcome(1_000 * settled).kind).toBe("wait");
+    survey.heard("n3", { ...empty(), askedMs: settled + 1 });
+    expect(survey.outcome(settled + 1)).toMatchObject({ kind: "bootstrap", baseHeight: 0 });
   });
 
   it("keeps the newest answer of each, whatever the order in which they come", () => {

@@ -55,7 +55,8 @@ it("no chain is begun beside the blocks of another one, and none of it is taken 
     /ERR .*genesis\.json differs between members/.test(logLines(foreign).slice(before).join("\n")),
   );
   expectNothingDone(foreign, before);
-  await terminate([foreign]);
+  await terminate([foreign, ...members]);
+  await Promise.all(members.map((node) => node.start()));
   await expectGoesOn(cluster, members);
   for (const node of members) {
     expect(logLines(node).join("\n")).toMatch(/beginning a new log.*baseHeight=0\n/);

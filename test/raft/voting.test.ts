@@ -1,6 +1,7 @@
 /** Who is granted what, in hashicorp's order of checks (RequestVote, RequestPreVote), and readiness (P5). */
 
 import { describe, expect, it } from "vitest";
+import { defined } from "../../src/base/assert.ts";
 import type { Readiness } from "../../src/raft/types.ts";
 import { append, Bench, timeouts } from "./lab/bench.ts";
 
@@ -152,6 +153,12 @@ describe("a pre-vote", () => {
   });
 });
 
+/** The number of the last request for the vote of server 2. */
+function lastAsked(bench: Bench): number {
+  const request = bench.sentOf("requestVoteRequest").find(({ to }) => to === "2");
+  return defined(request, "a request for the vote of 2").id;
+}
+
 /** Who is asked for a vote in the last step, and what that waits for. */
 function asked(bench: Bench): readonly (readonly [to: string, when: string])[] {
   return bench.sent.flatMap(({ message, afterSequence }) =>
@@ -228,28 +235,47 @@ describe("a candidacy", () => {
   });
 
   it("that ends before its own vote is on disk is no new term; it is asked again, and older votes do not count (P6)", () => {
-    const bench = new Bench({ servers: "1 2 3 4 5" });
+    const bench = new Bench();
     bench.isDiskStalled = true;
     bench.becomeCandidate();
-    const [first] = bench.sentOf("requestVoteRequest");
     const older = {
       kind: "requestVoteResponse",
       term: 2,
       granted: true,
-      id: first?.id ?? 0,
+      id: lastAsked(bench),
     } as const;
     bench.receive("2", older);
     bench.wait(10 * timeouts.electionTimeoutMs);
     expect([bench.core.role, bench.core.currentTerm]).toEqual(["candidate", 2]);
-    bench.receive("3", { ...older, id: older.id + 1 });
     bench.persist();
-    expect(asked(bench).map(([to]) => to)).toEqual(["2", "3", "4", "5"]);
-    bench.receive("3", { ...older, id: older.id + 1 });
+    expect(asked(bench)).toEqual([
+      ["2", "at once"],
+      ["3", "at once"],
+    ]);
+    const newer = { ...older, id: lastAsked(bench) };
+    bench.receive("2", older);
     expect(bench.core.role).toBe("candidate");
-    for (const id of ["2", "3"]) {
-      bench.receive(id, { kind: "requestVoteResponse", term: 2, granted: true });
-    }
+    bench.receive("2", newer);
     expect([bench.core.role, bench.core.currentTerm]).toEqual(["leader", 2]);
+  });
+
+  it("begins with its own vote on disk where the disk was behind already, or a leader hands over", () => {
+    const behind = new Bench();
+    behind.isDiskStalled = true;
+    behind.follow("2", 3);
+    behind.wait(2 * timeouts.heartbeatTimeoutMs);
+    behind.becomeCandidate();
+    const target = new Bench();
+    target.follow("2", 1);
+    target.wait(10);
+    target.isDiskStalled = true;
+    target.receive("2", { kind: "timeoutNowRequest" });
+    for (const bench of [behind, target]) {
+      expect(asked(bench)).toEqual([
+        ["2", "once written"],
+        ["3", "once written"],
+      ]);
+    }
   });
 
   it("does not take the failure of a pre-vote, or of an earlier round, for a refusal", () => {

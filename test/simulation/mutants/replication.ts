@@ -99,7 +99,7 @@ export const replicationMutants: readonly Mutant[] = [
       },
     ],
     caughtAs: ["committed stays committed"],
-    seedsMax: 500,
+    seedsMax: 3_000,
   }),
   mutant({
     id: "wrong-previous-term",
@@ -213,7 +213,7 @@ export const replicationMutants: readonly Mutant[] = [
       },
     ],
     caughtAs: ["committed stays committed", "snapshots stand for the log"],
-    seedsMax: 500,
+    seedsMax: 3_000,
   }),
   mutant({
     id: "compacts-too-far",
