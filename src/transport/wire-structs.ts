@@ -1,6 +1,6 @@
 /**
  * hashicorp/raft's structures, field by field in Go's order of declaration and under Go's names,
- * which appear nowhere else. The Ev keys are ours: Go peers skip them.
+ * which appear nowhere else. The Ev keys are ours, behind those of Go, which may also send arrays: Go peers skip them.
  */
 
 import {
@@ -30,7 +30,7 @@ export const rpcType = {
 
 const header = { ProtocolVersion: int, ID: bytes, Addr: bytes };
 /** The sender's chain: a member of another one has nothing to say here. */
-const chainHeader = { ...header, EvChain: optional(bytes) };
+const chain = { EvChain: optional(bytes) };
 const readiness = { EvReady: optional(bool), EvHeight: optional(uint), EvPriority: optional(int) };
 /** How the sender stands, for a peer that begins with an empty disk. */
 const standing = {
@@ -54,13 +54,14 @@ export const server = struct({ Suffrage: int, ID: text, Address: text });
 export const configuration = struct({ Servers: list(server, serversMax) });
 
 export const appendEntriesRequest = struct({
-  ...chainHeader,
+  ...header,
   Term: uint,
   Leader: bytes,
   PrevLogEntry: uint,
   PrevLogTerm: uint,
   Entries: list(log, entriesPerFrameMax),
   LeaderCommitIndex: uint,
+  ...chain,
 });
 
 export const appendEntriesResponse = struct({
@@ -73,33 +74,36 @@ export const appendEntriesResponse = struct({
 });
 
 export const requestVoteRequest = struct({
-  ...chainHeader,
+  ...header,
   Term: uint,
   Candidate: bytes,
   LastLogIndex: uint,
   LastLogTerm: uint,
   LeadershipTransfer: bool,
+  ...chain,
 });
 
 export const requestVoteResponse = struct({ ...header, Term: uint, Peers: bytes, Granted: bool });
 
 export const requestPreVoteRequest = struct({
-  ...chainHeader,
+  ...header,
   Term: uint,
   LastLogIndex: uint,
   LastLogTerm: uint,
   ...readiness,
+  ...chain,
 });
 
 export const requestPreVoteResponse = struct({
-  ...chainHeader,
+  ...header,
   Term: uint,
   Granted: bool,
   ...standing,
+  ...chain,
 });
 
 export const installSnapshotRequest = struct({
-  ...chainHeader,
+  ...header,
   SnapshotVersion: int,
   Term: uint,
   Leader: bytes,
@@ -109,11 +113,12 @@ export const installSnapshotRequest = struct({
   Configuration: bytes,
   ConfigurationIndex: uint,
   Size: int,
+  ...chain,
 });
 
 export const installSnapshotResponse = struct({ ...header, Term: uint, Success: bool });
 
-export const timeoutNowRequest = struct({ ...chainHeader });
+export const timeoutNowRequest = struct({ ...header, ...chain });
 
 export const timeoutNowResponse = struct({ ...header });
 
@@ -124,8 +129,8 @@ export const extensionResponse = struct({ ...header, Status: uint, Body: bytes }
 export type WireHeader = {
   readonly [K in keyof typeof header]: ValueOf<(typeof header)[K]>;
 };
-export type WireChainHeader = {
-  readonly [K in keyof typeof chainHeader]: ValueOf<(typeof chainHeader)[K]>;
+export type WireChainHeader = WireHeader & {
+  readonly [K in keyof typeof chain]: ValueOf<(typeof chain)[K]>;
 };
 export type WireReadiness = {
   readonly [K in keyof typeof readiness]: ValueOf<(typeof readiness)[K]>;

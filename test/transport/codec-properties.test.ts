@@ -267,3 +267,16 @@ describe("a large frame", () => {
     expect(chunks.some((chunk) => chunk === payload)).toBe(true);
   });
 });
+
+describe("an array in place of a map, as Go may send and reads", () => {
+  const nil = 0xc0;
+  it.each([
+    ["requestVote", 0x01, [3, nil, nil, 7, nil, 5, 6, 0xc3], { Term: 7, LastLogIndex: 5 }],
+    ["requestPreVote", 0x04, [3, nil, nil, 7, 5, 6], { Term: 7, LastLogTerm: 6 }],
+    ["appendEntries", 0x00, [3, nil, nil, 7, nil, 5, 6, nil, 4], { LeaderCommitIndex: 4 }],
+    ["installSnapshot", 0x02, [3, nil, nil, 1, 7, nil, 5, 6, nil, nil, 2, 9], { Size: 9 }],
+  ])("has the fields of %s in Go's order", (rpc, type, values, fields) => {
+    const frame = Uint8Array.of(0x90 | values.length, ...values);
+    expect(decodeRequest(type, frame)).toMatchObject({ rpc, body: fields });
+  });
+});
