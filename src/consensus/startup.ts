@@ -194,7 +194,9 @@ export class Startup {
       case "requestPreVoteRequest": {
         const answer = { kind: "requestPreVoteResponse", ...envelope, granted: false } as const;
         if (message.term > 0) return { ...answer, term: message.term };
-        const { appliedHeight: height } = readiness;
+        const { appliedHeight } = readiness;
+        // Of a member of another chain nobody knows its first height: without blocks it has none.
+        const height = appliedHeight >= this.#options.firstHeight ? appliedHeight : 0;
         const standing = { memory: "none", lastLogIndex: 0, height, baseHeight: 0 } as const;
         return { ...answer, term: 0, standing };
       }

@@ -232,11 +232,10 @@ export class Survey {
     );
   }
 
-  /** Whose first block is not known: a member without any is below its own, mostly the same as here. */
-  #hasChain({ height, lastLogIndex }: Standing): boolean {
-    return (
-      lastLogIndex > bootstrapIndex || (height > 0 && height !== this.#options.firstHeight - 1)
-    );
+  /** Whose first height is not known: with a log, but without blocks, it may say one less than that, mostly the same as here. */
+  #hasChain({ memory, height, lastLogIndex }: Standing): boolean {
+    const hasLog = memory === "partial" || lastLogIndex > bootstrapIndex;
+    return hasLog || (height > 0 && height !== this.#options.firstHeight - 1);
   }
 
   /** Who has blocks; null if nobody has any. */

@@ -195,13 +195,14 @@ export class Node {
     const parts = { consensus, executor, store, source, listener, dataDisk };
     const sequencer = createSequencer(context, parts);
     this.#parts = { consensus, sequencer, listener };
+    // It ends after consensus, which may have something to record until then.
+    this.#began("member record", () => this.#recorded);
     this.#began("consensus", () => consensus.stop());
     const { listening } = await consensus.start();
     if (!this.#hasMembersByLog) {
       const known = readMemberRecord(context.options.config)?.members ?? [];
       this.#recordMembers([...known, ...context.addresses.keys()]);
     }
-    this.#began("member record", () => this.#recorded);
     await this.#recorded;
     const comparing = compareInBackground(
       context,

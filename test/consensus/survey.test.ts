@@ -267,6 +267,19 @@ describe("it waits", () => {
       /No chain is begun beside it/,
     ],
     [
+      "while a member of another chain regains a log",
+      3,
+      {
+        n2: empty(),
+        n3: {
+          ...partial(40, 0),
+          standing: { memory: "partial", lastLogIndex: 0, height: 0, baseHeight: 0, ...foreign },
+        },
+      },
+      {},
+      /No chain is begun beside it/,
+    ],
+    [
       "as well where the other chain's first block has another height",
       3,
       { n2: empty({ height: 999 }), n3: empty({ ...foreign, height: 500 }) },
