@@ -5,7 +5,7 @@ import { becomeLeader } from "./leader.ts";
 import type { RequestPreVoteResponse, RequestVoteResponse, TimeoutNowRequest } from "./message.ts";
 import { voteResult } from "./quorum.ts";
 import type { RpcFailure } from "./ready.ts";
-import type { Ballot, RaftServer } from "./server.ts";
+import type { Ballot, Candidate, RaftServer } from "./server.ts";
 import type { ServerId } from "./types.ts";
 
 /** A follower's, preCandidate's or candidate's deadline has passed. */
@@ -36,7 +36,7 @@ export function onPersisted(server: RaftServer): void {
   const { role } = server;
   if (role.kind !== "candidate" || !server.isHardStateDurable) return;
   if (role.granted.has(server.id)) return;
-  if (role.deadlineMs === null) askForVotes(server, role.isTransfer, true);
+  if (role.deadlineMs === null) askForVotes(server, role.isTransfer);
   else recordVote(server, server.id, true);
 }
 
@@ -105,7 +105,8 @@ function becomeCandidate(server: RaftServer, isTransfer: boolean): void {
   server.leader = null;
   server.setHardState({ currentTerm: server.currentTerm + 1, votedFor: server.id });
   server.emit({ kind: "becameCandidate", term: server.currentTerm, isTransfer });
-  askForVotes(server, isTransfer, asksAtOnce);
+  server.role = newCandidate(server, isTransfer, null);
+  if (asksAtOnce) askForVotes(server, isTransfer);
 }
 
 /**
@@ -114,28 +115,35 @@ function becomeCandidate(server: RaftServer, isTransfer: boolean): void {
  * hashicorp voter gives a vote a second time without looking. Who waits for its own vote until the ballot's time is over asks
  * anew, and counts what is answered to that: an older answer may be the vote of a server that has lost its disk since (P6).
  */
-function askForVotes(server: RaftServer, isTransfer: boolean, asksAtOnce: boolean): void {
-  server.role = {
-    kind: "candidate",
-    isTransfer,
-    firstRequestId: server.lastMessageId + 1,
-    granted: new Set(),
-    refused: new Set(),
-    deadlineMs: server.nowMs + server.spread(server.options.electionTimeoutMs),
-  };
+function askForVotes(server: RaftServer, isTransfer: boolean): void {
+  const deadlineMs = server.nowMs + server.spread(server.options.electionTimeoutMs);
+  server.role = newCandidate(server, isTransfer, deadlineMs);
   for (const id of server.voters) {
     if (id === server.id) continue;
-    const request = {
+    server.sendNow({
       kind: "requestVoteRequest",
       to: id,
       term: server.currentTerm,
       last: server.log.last,
       leadershipTransfer: isTransfer,
-    } as const;
-    if (asksAtOnce) server.sendNow(request);
-    else server.sendAfterHardState(request);
+    });
   }
   if (server.isHardStateDurable) recordVote(server, server.id, true);
+}
+
+function newCandidate(
+  server: RaftServer,
+  isTransfer: boolean,
+  deadlineMs: number | null,
+): Candidate {
+  return {
+    kind: "candidate",
+    isTransfer,
+    firstRequestId: server.lastMessageId + 1,
+    granted: new Set(),
+    refused: new Set(),
+    deadlineMs,
+  };
 }
 
 export function handleRequestPreVoteResponse(
@@ -162,10 +170,11 @@ export function handleRequestVoteResponse(server: RaftServer, response: RequestV
 }
 
 /** An RPC that failed is a refusal (hashicorp). */
-export function onBallotFailed(server: RaftServer, { kind, to, term }: RpcFailure): void {
-  const { role, currentTerm } = server;
-  if (kind === "requestVoteRequest" && term === currentTerm) recordVote(server, to, false);
-  if (kind === "requestPreVoteRequest" && role.kind === "preCandidate") record(role, to, false);
+export function onBallotFailed(server: RaftServer, { kind, to, id }: RpcFailure): void {
+  const { role } = server;
+  if (role.kind === "preCandidate" && kind === "requestPreVoteRequest") record(role, to, false);
+  if (role.kind !== "candidate" || kind !== "requestVoteRequest") return;
+  if (id >= role.firstRequestId) recordVote(server, to, false);
 }
 
 function recordVote(server: RaftServer, from: ServerId, granted: boolean): void {

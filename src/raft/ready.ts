@@ -39,10 +39,18 @@ export type RaftInput =
   /** A peer's socket closed and its port refuses: its process is gone (P10). */
   | { readonly kind: "processGone"; readonly peerId: ServerId };
 
+/** What is left of a request that gets no answer. */
 export interface RpcFailure {
   readonly kind: RequestMessage["kind"];
   readonly to: ServerId;
+  readonly id: number;
+  /** 0 of a TimeoutNow, which carries none: nothing fences its failure. */
   readonly term: Term;
+}
+
+export function failureOf(request: RequestMessage): RpcFailure {
+  const { kind, to, id } = request;
+  return { kind, to, id, term: kind === "timeoutNowRequest" ? 0 : request.term };
 }
 
 export interface Command {

@@ -75,7 +75,7 @@ export interface Candidate extends Ballot {
   readonly isTransfer: boolean;
   /** Answers to older requests do not count. */
   readonly firstRequestId: number;
-  /** null once it has passed without this server's own vote on disk: then nothing counts until that is. */
+  /** null while nobody is asked before this server's own vote is on disk: nothing counts until then. */
   deadlineMs: number | null;
 }
 

@@ -13,7 +13,7 @@ import type { Socket } from "node:net";
 import { unreachable } from "../base/assert.ts";
 import type { Random } from "../base/random.ts";
 import type { RequestMessage, ResponseMessage } from "../raft/message.ts";
-import type { RpcFailure } from "../raft/ready.ts";
+import { failureOf, type RpcFailure } from "../raft/ready.ts";
 import type { ServerId } from "../raft/types.ts";
 import type { AddressBook } from "./address-book.ts";
 import type { ChannelObserver } from "./call.ts";
@@ -262,9 +262,7 @@ export class Peer {
 
   #onFailed(request: RequestMessage, error: TransportError): void {
     this.#meter.failed(error.message);
-    // TimeoutNow has no term; nothing fences its failure.
-    const term = request.kind === "timeoutNowRequest" ? 0 : request.term;
-    this.#dependencies.onRpcFailed({ kind: request.kind, to: this.peerId, term });
+    this.#dependencies.onRpcFailed(failureOf(request));
   }
 
   #channel(purpose: Purpose): Channel {

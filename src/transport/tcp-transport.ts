@@ -6,7 +6,7 @@
 import { lookup as dnsLookup } from "node:dns/promises";
 import type { Random } from "../base/random.ts";
 import type { Message, ResponseMessage } from "../raft/message.ts";
-import type { RpcFailure } from "../raft/ready.ts";
+import { failureOf, type RpcFailure } from "../raft/ready.ts";
 import type { ServerId } from "../raft/types.ts";
 import { type Endpoint, isWildcard, parseEndpoint, plainIp } from "./address.ts";
 import { AddressBook, type Lookup } from "./address-book.ts";
@@ -106,8 +106,7 @@ export class TcpTransport {
     if (isResponse(message)) return this.#server.respond(message);
     const peer = this.#peers.get(message.to);
     if (peer !== undefined) return peer.send(message);
-    const term = message.kind === "timeoutNowRequest" ? 0 : message.term;
-    const failure = { kind: message.kind, to: message.to, term };
+    const failure = failureOf(message);
     process.nextTick(() => {
       if (!this.#isStopped) this.#handlers.onRpcFailed(failure);
     });

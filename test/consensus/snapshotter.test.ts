@@ -242,7 +242,7 @@ function sendingToThree(): Table {
   snapshot(table, 10);
   expect(table.disk.firstIndex).toBe(9);
   hearThree(table, 1);
-  table.driver.rpcFailed({ kind: "appendEntriesRequest", to: "3", term: 2 });
+  table.driver.rpcFailed({ kind: "appendEntriesRequest", to: "3", id: 0, term: 2 });
   table.waitUntil(table.nowMs + 20);
   expect(table.kindsSent()).toContain("installSnapshotRequest");
   return table;

@@ -126,7 +126,10 @@ describe("a failed RPC", () => {
 
   it("of an earlier term says nothing", () => {
     const bench = leader();
-    bench.step({ kind: "rpcFailed", request: { kind: "appendEntriesRequest", to: "2", term: 1 } });
+    bench.step({
+      kind: "rpcFailed",
+      request: { kind: "appendEntriesRequest", to: "2", id: 0, term: 1 },
+    });
     expect(peer(bench, "2")?.pace).toBe("replicate");
   });
 });

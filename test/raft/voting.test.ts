@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import { defined } from "../../src/base/assert.ts";
+import { failureOf } from "../../src/raft/ready.ts";
 import type { Readiness } from "../../src/raft/types.ts";
 import { append, Bench, timeouts } from "./lab/bench.ts";
 
@@ -159,12 +160,10 @@ function lastAsked(bench: Bench): number {
   return defined(request, "a request for the vote of 2").id;
 }
 
-/** Who is asked for a vote in the last step, and what that waits for. */
-function asked(bench: Bench): readonly (readonly [to: string, when: string])[] {
+/** Who is asked for a vote in the last step, without waiting for the disk. */
+function asked(bench: Bench): readonly string[] {
   return bench.sent.flatMap(({ message, afterSequence }) =>
-    message.kind === "requestVoteRequest"
-      ? [[message.to, afterSequence === 0 ? "at once" : "once written"] as const]
-      : [],
+    message.kind === "requestVoteRequest" && afterSequence === 0 ? [message.to] : [],
   );
 }
 
@@ -197,8 +196,8 @@ describe("a candidacy", () => {
   it("takes a failed RPC for a refusal; a grant that comes after all counts (hashicorp)", () => {
     const bench = new Bench();
     bench.becomeCandidate();
-    for (const to of ["2", "3"]) {
-      bench.step({ kind: "rpcFailed", request: { kind: "requestVoteRequest", to, term: 2 } });
+    for (const request of bench.sentOf("requestVoteRequest")) {
+      bench.step({ kind: "rpcFailed", request: failureOf(request) });
     }
     // Lost: the next one is not an election timeout away.
     expect(bench.deadlineMs - bench.nowMs).toBeLessThanOrEqual(timeouts.heartbeatTimeoutMs);
@@ -210,10 +209,7 @@ describe("a candidacy", () => {
     const bench = new Bench();
     bench.isDiskStalled = true;
     bench.becomeCandidate();
-    expect(asked(bench)).toEqual([
-      ["2", "at once"],
-      ["3", "at once"],
-    ]);
+    expect(asked(bench)).toEqual(["2", "3"]);
     for (const id of ["2", "3"]) {
       bench.receive(id, { kind: "requestVoteResponse", term: 2, granted: true });
     }
@@ -228,10 +224,9 @@ describe("a candidacy", () => {
     bench.receive("2", append(1, { index: 1, term: 1 }, [1]));
     bench.wait(2 * timeouts.heartbeatTimeoutMs);
     bench.becomeCandidate();
-    expect(asked(bench)).toEqual([
-      ["2", "once written"],
-      ["3", "once written"],
-    ]);
+    expect([bench.core.role, asked(bench)]).toEqual(["candidate", []]);
+    bench.persist();
+    expect(asked(bench)).toEqual(["2", "3"]);
   });
 
   it("that ends before its own vote is on disk is no new term; it is asked again, and older votes do not count (P6)", () => {
@@ -244,22 +239,22 @@ describe("a candidacy", () => {
       granted: true,
       id: lastAsked(bench),
     } as const;
+    const failures = bench.sentOf("requestVoteRequest").map(failureOf);
     bench.receive("2", older);
     bench.wait(10 * timeouts.electionTimeoutMs);
     expect([bench.core.role, bench.core.currentTerm]).toEqual(["candidate", 2]);
     bench.persist();
-    expect(asked(bench)).toEqual([
-      ["2", "at once"],
-      ["3", "at once"],
-    ]);
+    expect(asked(bench)).toEqual(["2", "3"]);
     const newer = { ...older, id: lastAsked(bench) };
+    const { deadlineMs } = bench;
     bench.receive("2", older);
-    expect(bench.core.role).toBe("candidate");
+    for (const request of failures) bench.step({ kind: "rpcFailed", request });
+    expect([bench.core.role, bench.deadlineMs]).toEqual(["candidate", deadlineMs]);
     bench.receive("2", newer);
     expect([bench.core.role, bench.core.currentTerm]).toEqual(["leader", 2]);
   });
 
-  it("begins with its own vote on disk where the disk was behind already, or a leader hands over", () => {
+  it("asks, and its time begins, with its own vote on disk where the disk was behind already, or a leader hands over", () => {
     const behind = new Bench();
     behind.isDiskStalled = true;
     behind.follow("2", 3);
@@ -271,10 +266,11 @@ describe("a candidacy", () => {
     target.isDiskStalled = true;
     target.receive("2", { kind: "timeoutNowRequest" });
     for (const bench of [behind, target]) {
-      expect(asked(bench)).toEqual([
-        ["2", "once written"],
-        ["3", "once written"],
-      ]);
+      bench.wait(2 * timeouts.electionTimeoutMs);
+      expect([bench.core.role, asked(bench)]).toEqual(["candidate", []]);
+      bench.persist();
+      expect(asked(bench)).toEqual(["2", "3"]);
+      expect(bench.deadlineMs - bench.nowMs).toBeGreaterThanOrEqual(timeouts.electionTimeoutMs);
     }
   });
 
@@ -282,9 +278,11 @@ describe("a candidacy", () => {
     const bench = new Bench();
     bench.becomeCandidate();
     const { deadlineMs } = bench;
+    const id = lastAsked(bench);
     for (const to of ["2", "3"]) {
-      bench.step({ kind: "rpcFailed", request: { kind: "requestPreVoteRequest", to, term: 2 } });
-      bench.step({ kind: "rpcFailed", request: { kind: "requestVoteRequest", to, term: 1 } });
+      const earlier = { kind: "requestVoteRequest", to, id: 0, term: 1 } as const;
+      const preVote = { kind: "requestPreVoteRequest", to, id, term: 2 } as const;
+      for (const request of [earlier, preVote]) bench.step({ kind: "rpcFailed", request });
     }
     expect(bench.deadlineMs).toBe(deadlineMs);
   });

@@ -6,7 +6,7 @@
 
 import { unreachable } from "../../src/base/assert.ts";
 import type { Message, RequestMessage, ResponseMessage } from "../../src/raft/message.ts";
-import type { RpcFailure } from "../../src/raft/ready.ts";
+import { failureOf, type RpcFailure } from "../../src/raft/ready.ts";
 import type { ServerId } from "../../src/raft/types.ts";
 import { backoffMs } from "../../src/transport/deadlines.ts";
 import { type Call, Connection } from "./connection.ts";
@@ -271,9 +271,8 @@ export class Network {
   }
 
   #fail(from: Process, request: RequestMessage): void {
-    // As the transport reports it: TimeoutNow carries no term.
-    const term = request.kind === "timeoutNowRequest" ? 0 : request.term;
-    this.#later(() => from.rpcFailed({ kind: request.kind, to: request.to, term }));
+    const failure = failureOf(request);
+    this.#later(() => from.rpcFailed(failure));
   }
 
   #probeSoon(peer: Process, gone: Process): void {

@@ -140,7 +140,11 @@ describe("requests and responses", () => {
     const [a, b] = await cleanup.pair();
     a.transport.send(snapshotRequest("a", "b", bytes(10)));
     a.transport.send(snapshotRequest("a", "b", bytes(10)));
-    expect(await a.failures.next()).toEqual({ kind: "installSnapshotRequest", to: "b", term: 7 });
+    expect(await a.failures.next()).toMatchObject({
+      kind: "installSnapshotRequest",
+      to: "b",
+      term: 7,
+    });
     await b.messages.next();
   });
 });
@@ -148,9 +152,11 @@ describe("requests and responses", () => {
 describe("failures", () => {
   it("reports a request to nobody, but not before send has returned", async () => {
     const a = await cleanup.node("a");
-    a.transport.send(heartbeat("a", "x"));
+    const request = heartbeat("a", "x");
+    a.transport.send(request);
     expect(a.failures.all).toEqual([]);
-    expect(await a.failures.next()).toEqual({ kind: "heartbeatRequest", to: "x", term: 7 });
+    const { kind, to, id } = request;
+    expect(await a.failures.next()).toEqual({ kind, to, id, term: 7 });
   });
 
   it("fails at once while backing off, and connects again once the peer is back", async () => {

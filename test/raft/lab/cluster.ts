@@ -193,7 +193,7 @@ export class LabCluster {
     const to = isRequest ? message.to : message.from;
     const kind = requestKindOf(message);
     const term = "term" in message ? message.term : 0;
-    this.input(requester.id, { kind: "rpcFailed", request: { kind, to, term } });
+    this.input(requester.id, { kind: "rpcFailed", request: { kind, to, id: message.id, term } });
   }
 
   /** Lets time pass for all, with wire and disks that take none. */

@@ -52,5 +52,5 @@ export function failed(
   to: string,
 ): void {
   const { currentTerm: term } = bench.core;
-  bench.step({ kind: "rpcFailed", request: { kind, to, term } });
+  bench.step({ kind: "rpcFailed", request: { kind, to, id: 0, term } });
 }
