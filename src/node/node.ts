@@ -14,6 +14,7 @@ import { Narrator } from "../observability/narrate.ts";
 import type { StartingServer } from "../rpc/starting-server.ts";
 import type { Sequencer } from "../sequencer/sequencer.ts";
 import type { BlockStore } from "../storage/block-store.ts";
+import type { DirectoryLock } from "../storage/directory-lock.ts";
 import { lockDirectory, openBlockStore } from "../storage/open-block-store.ts";
 import type { DiskObserver } from "../storage/watched-disk.ts";
 import {
@@ -77,8 +78,6 @@ export class Node {
   #hasMembersByLog = false;
   #parts: Parts | null = null;
   #rpcAddress: Listening | null = null;
-  /** On the address of HTTP until that is served; null if there was nothing to wait for. */
-  #startingServer: StartingServer | null = null;
 
   constructor(options: NodeOptions, { log, onFailure }: NodeDependencies) {
     const { config, home, version } = options;
@@ -161,7 +160,11 @@ export class Node {
     const context = this.#context;
     const listener = new NodeListener(context.narrator, context.metrics);
     const dataDisk = watchDataDisk(context, listener);
-    const { executor, kv, wallets, store } = await this.#openChain(dataDisk);
+    const lock = await lockDirectory(context.options.config.dbPath);
+    this.#began("data directory", () => lock.release());
+    await this.#startMetrics();
+    const startingServer = await this.#sayThatItStarts();
+    const { executor, kv, wallets, store } = await this.#openChain(lock, dataDisk);
     await this.#applySoloLog({ store, executor });
     const { host, source, awaitedTxIds } = createP2p(context, {
       store,
@@ -222,7 +225,7 @@ export class Node {
       ethereum: wallets,
     });
     const rpc = createRpc(context, view);
-    await this.#startingServer?.stop();
+    await startingServer.stop();
     this.#rpcAddress = await rpc.start();
     this.#began("rpc", () => rpc.stop());
     const pruner = createPruner(context, { store, kv, consensus });
@@ -265,17 +268,19 @@ export class Node {
     this.#recorded = this.#recorded.then(write).catch((error) => fail(asError(error)));
   }
 
-  async #openChain(disk: DiskObserver): Promise<Execution & { readonly store: BlockStore }> {
+  async #openChain(
+    lock: DirectoryLock,
+    disk: DiskObserver,
+  ): Promise<Execution & { readonly store: BlockStore }> {
     const { options, genesis } = this.#context;
     const { config, home } = options;
-    const lock = await lockDirectory(config.dbPath);
-    this.#began("data directory", () => lock.release());
-    await this.#startMetrics();
     const execution = createExecution(this.#context);
     const { executor, wallets } = execution;
     this.#began("wallets", async () => wallets?.close());
     this.#began("executor", () => executor.close());
-    const { appHash } = await this.#untilAvailable(() => executor.initChain(genesis));
+    const { appHash } = await untilAvailable(this.#context, this.#stopping.signal, () =>
+      executor.initChain(genesis),
+    );
     const store = await openBlockStore({
       directory: config.dbPath,
       lock,
@@ -295,17 +300,12 @@ export class Node {
     clearTimeout(timer);
   }
 
-  #untilAvailable<T>(ask: () => Promise<T>): Promise<T> {
-    const waits = () => this.#sayThatItStarts();
-    return untilAvailable(this.#context, this.#stopping.signal, { ask, waits });
-  }
-
-  /** Until HTTP is served, which may be a while after the execution client has answered. */
-  async #sayThatItStarts(): Promise<void> {
+  /** Until HTTP is served. Before all that others notice: a start whose address is taken is refused, and changes nothing. */
+  async #sayThatItStarts(): Promise<StartingServer> {
     const server = createStartingServer(this.#context);
     await server.start();
-    this.#startingServer = server;
     this.#began("starting server", () => server.stop());
+    return server;
   }
 
   /** Before all that takes its time: what the node waits for is to be seen, too. */

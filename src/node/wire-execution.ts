@@ -69,24 +69,9 @@ function createEngine({ options, log, metrics }: NodeContext): EngineExecutor {
 }
 
 /**
- * What `ask` answers, once the executor is there to answer; `waits` is called if it is not there at once. Throws what no
- * wait can mend, or once `signal` aborts.
+ * What `ask` answers, once the executor is there to answer. Throws what no wait can mend, or once `signal` aborts.
  */
 export async function untilAvailable<T>(
-  context: NodeContext,
-  signal: AbortSignal,
-  { ask, waits }: { readonly ask: () => Promise<T>; readonly waits: () => Promise<void> },
-): Promise<T> {
-  try {
-    return await ask();
-  } catch (error) {
-    if (!isTransient(error) || signal.aborted) throw error;
-  }
-  await waits();
-  return await whenItAnswers(context, signal, ask);
-}
-
-async function whenItAnswers<T>(
   { log, metrics }: NodeContext,
   signal: AbortSignal,
   ask: () => Promise<T>,

@@ -13,7 +13,7 @@ const jsonRpcFrameBytes = 1024;
 
 /** For as long as `createRpc`'s cannot answer. */
 export function createStartingServer({ options, log }: NodeContext): StartingServer {
-  const reason = "it has to wait for its execution client, as its log says";
+  const reason = "it takes part in nothing yet, and its log says what it waits for";
   return new StartingServer({ ...rpcAddressOf(options.config), reason, log: log.child("rpc") });
 }
 

@@ -258,6 +258,7 @@ async function expectRefusal(mistake: Mistake): Promise<void> {
   const before = fingerprint(path);
   // All copies of the home would listen on the same ports, at the same time.
   const ports = [
+    flag("rpc.address", "127.0.0.1:0"),
     flag("p2p.listen_address", "/ip4/127.0.0.1/tcp/0"),
     flag("instrumentation.prometheus_listen_addr", "127.0.0.1:0"),
   ];
@@ -299,11 +300,14 @@ describe("evm start, on ports and directories in use (P12)", () => {
     copyHome(chain.place.home, path);
     const isMultiaddr = key === "p2p.listen_address";
     const where = isMultiaddr ? "/ip4/127.0.0.1/tcp/" : "127.0.0.1:";
+    const before = fingerprint(path);
     const flags = [flag(key, `${where}${address.port}`)];
     const ended = await evm(["start", `--home=${path}`, ...flags], passphrase);
     taken.close();
     expect(ended, ended.said).toMatchObject({ code: 69 });
     expect(ended.said).toMatch(sentence);
+    expect(ended.said, "it took part in nothing").not.toMatch(/election|leader state/);
+    expect(fingerprint(path), "nothing on the disk was changed").toBe(before);
   });
 
   it("refuses a second start, which harms the first in nothing; the chain goes on", async () => {

@@ -199,7 +199,7 @@ it("a node waits for a client that refuses it at the start, says so, and joins b
     tail.has(/WRN waiting for the execution client reason=.*refuses the token/),
   );
   await untilGrown(leader, 5);
-  expect(await unreadyReason(node)).toContain("it has to wait for its execution client");
+  expect(await unreadyReason(node)).toContain("its log says what it waits for");
   expect((await fetch(`${node.rpcUrl}/health/live`)).status, "it need not be restarted").toBe(200);
   expect((await metricsOf(node)).get("execution_healthy")).toBe(0);
   client.secret = jwtSecret;

@@ -42,7 +42,8 @@ export const p2pKeys = {
   allowed_peers: list("Nodes that may connect besides p2p.peers; same form."),
   blocked_peers: list("Nodes that may not connect; same form."),
   disable_connection_gater: ignored(
-    bool(true, "ev-node's switch. Here only configured and allowed peers may connect."),
-    null,
+    // ev-node's default is true, and lets anybody connect.
+    bool(false, "ev-node's switch. Here only configured and allowed peers may connect."),
+    "only p2p.peers and p2p.allowed_peers may connect",
   ),
 };
