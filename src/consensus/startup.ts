@@ -9,9 +9,15 @@
  */
 
 import { assert, unreachable } from "../base/assert.ts";
+import { termLeapMax } from "../raft/contradiction.ts";
 import type { RaftEvent } from "../raft/event.ts";
 import { bootstrapEntry, type ConfigurationCodec, noConfiguration } from "../raft/membership.ts";
-import type { Message, RequestPreVoteResponse, ResponseMessage } from "../raft/message.ts";
+import type {
+  AppendEntriesRequest,
+  Message,
+  RequestPreVoteResponse,
+  ResponseMessage,
+} from "../raft/message.ts";
 import type { Persist, RpcFailure } from "../raft/ready.ts";
 import type { RaftStatus } from "../raft/status.ts";
 import type { HardState, Readiness, ServerId, Term } from "../raft/types.ts";
@@ -100,7 +106,7 @@ export class Startup {
       if (!this.#isOver) this.#heard(message);
       return;
     }
-    if (message.kind === "appendEntriesRequest" && !this.#isOver) {
+    if (message.kind === "appendEntriesRequest" && !this.#isOver && this.#believes(message)) {
       this.#survey.wasSent(message.term, message.prev.index);
     }
     if (this.#waiting !== null && this.#waiting.length < waitingMax) {
@@ -133,12 +139,22 @@ export class Startup {
     clock.at(atMs + heartbeatTimeoutMs / 2, () => this.#ask());
   }
 
-  #heard({ from, id, term, standing }: RequestPreVoteResponse): void {
+  #heard(response: RequestPreVoteResponse): void {
+    const { from, id, term, standing } = response;
     const asked = this.#asked.get(from);
     if (asked === undefined || asked.id !== id) return;
     this.#asked.delete(from);
+    if (!this.#believes(response)) return;
     this.#survey.heard(from, { term, standing: standing ?? null, askedMs: asked.atMs });
     this.#decide();
+  }
+
+  /** A server that begins in a term near 2^53 takes part in no election any more (contradiction.ts). */
+  #believes({ kind: message, from, term }: RequestPreVoteResponse | AppendEntriesRequest): boolean {
+    if (term <= termLeapMax) return true;
+    const reason = `no cluster has come as far as term ${term}`;
+    this.#dependencies.onEvent({ kind: "messageRefused", from, message, reason });
+    return false;
   }
 
   #decide(): void {

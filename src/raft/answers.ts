@@ -61,15 +61,15 @@ export function handleFollowerAnswer(
 }
 
 export function handleRpcFailure(server: RaftServer, failure: RpcFailure): void {
-  const { kind, to, term } = failure;
+  const { kind, to, id, term } = failure;
   if (kind === "requestVoteRequest" || kind === "requestPreVoteRequest") {
     return onBallotFailed(server, failure);
   }
   if (server.role.kind !== "leader") return;
   const { leadership } = server.role;
   if (kind === "timeoutNowRequest") {
-    // TimeoutNow carries no term; its failure is one of the transfer under way, or of none.
-    if (leadership.transfer?.targetId === to) endTransfer(server, leadership, "aborted");
+    // One of an earlier transfer, to the same server perhaps, says nothing of this one.
+    if (leadership.transfer?.timeoutNowId === id) endTransfer(server, leadership, "aborted");
     return;
   }
   if (term !== server.currentTerm) return;

@@ -19,8 +19,8 @@ export function becomeFollower(server: RaftServer, term: Term, reason: string): 
       server.answerRead({ kind: "refused", readId, leaderId: null });
     }
     if (steppedDown.transfer !== null) {
-      const { targetId, timeoutNowSent } = steppedDown.transfer;
-      const outcome = timeoutNowSent ? "done" : "aborted";
+      const { targetId, timeoutNowId } = steppedDown.transfer;
+      const outcome = timeoutNowId === null ? "aborted" : "done";
       server.emit({ kind: "transferEnded", targetId, outcome });
     }
   }

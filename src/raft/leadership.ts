@@ -14,7 +14,8 @@ export interface PendingRead {
 export interface Transfer {
   readonly targetId: ServerId;
   readonly deadlineMs: number;
-  timeoutNowSent: boolean;
+  /** Of the TimeoutNow; null until it is sent. */
+  timeoutNowId: number | null;
 }
 
 export interface Leadership {
@@ -36,6 +37,11 @@ export interface Leadership {
   /** When the last transfer ended without success; before the first, when the leadership began. */
   handOverTriedMs: number;
   reads: PendingRead[];
+}
+
+/** Another server may be elected although this one is heard. */
+export function hasSentTimeoutNow({ transfer }: Leadership): boolean {
+  return transfer !== null && transfer.timeoutNowId !== null;
 }
 
 /**

@@ -1,6 +1,11 @@
 /** How a leader knows that it still leads, without a log entry (thesis §6.4; P3). */
 
-import { type Leadership, type PendingRead, quorumContact } from "./leadership.ts";
+import {
+  hasSentTimeoutNow,
+  type Leadership,
+  type PendingRead,
+  quorumContact,
+} from "./leadership.ts";
 import type { RaftServer } from "./server.ts";
 
 /**
@@ -11,7 +16,7 @@ export function leaseUntilMs(server: RaftServer): number {
   if (server.role.kind !== "leader") return Number.NEGATIVE_INFINITY;
   const { leadership } = server.role;
   // The target of a transfer does not keep to the timeouts.
-  if (leadership.transfer?.timeoutNowSent) return Number.NEGATIVE_INFINITY;
+  if (hasSentTimeoutNow(leadership)) return Number.NEGATIVE_INFINITY;
   const ackedStamp = quorumAck(server, leadership);
   if (ackedStamp <= leadership.leaseFloorStamp) return Number.NEGATIVE_INFINITY;
   return ackedStamp + server.options.leaderLeaseTimeoutMs;

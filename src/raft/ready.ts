@@ -44,7 +44,7 @@ export interface RpcFailure {
   readonly kind: RequestMessage["kind"];
   readonly to: ServerId;
   readonly id: number;
-  /** 0 of a TimeoutNow, which carries none: nothing fences its failure. */
+  /** 0 of a TimeoutNow, which carries none. */
   readonly term: Term;
 }
 

@@ -22,7 +22,7 @@ export function startTransfer(server: RaftServer, targetId: ServerId | null): st
   if (target === server.id) return "this server leads already";
   if (!server.voters.includes(target)) return `${target} is no voter`;
   const deadlineMs = server.nowMs + server.options.electionTimeoutMs;
-  leadership.transfer = { targetId: target, deadlineMs, timeoutNowSent: false };
+  leadership.transfer = { targetId: target, deadlineMs, timeoutNowId: null };
   server.emit({ kind: "transferStarted", targetId: target });
   continueTransfer(server, leadership);
   return null;
@@ -31,12 +31,12 @@ export function startTransfer(server: RaftServer, targetId: ServerId | null): st
 /** Sends TimeoutNow once the target has the whole log. */
 export function continueTransfer(server: RaftServer, leadership: Leadership): void {
   const { transfer } = leadership;
-  if (transfer === null || transfer.timeoutNowSent) return;
+  if (transfer === null || transfer.timeoutNowId !== null) return;
   const target = leadership.progress.get(transfer.targetId);
   if (target === undefined) return endTransfer(server, leadership, "aborted");
   if (target.matchIndex < server.log.lastIndex) return replicate(server, target);
-  transfer.timeoutNowSent = true;
   server.sendAfterHardState({ kind: "timeoutNowRequest", to: transfer.targetId });
+  transfer.timeoutNowId = server.lastMessageId;
 }
 
 /** The target did not take over; this leader carries on, with a lease that begins anew. */

@@ -119,7 +119,7 @@ export class LmdbRaftStore implements RaftStore {
       return queueMicrotask(() => done(refusal));
     }
     const pruneAndAnswer: Done = (error) => {
-      if (error === null) this.#snapshots.prune();
+      if (error === null) this.#snapshots.prune(this.#durable.snapshotLast);
       done(error);
     };
     this.#writingFile = this.#snapshots.write(snapshot).then(
@@ -206,9 +206,11 @@ export class LmdbRaftStore implements RaftStore {
     this.#jobs.splice(0, batch.length);
     this.#durable = this.#withoutCompacted(after);
     this.#refreshVisible();
-    if (batch.some(installsSnapshot)) {
-      this.#firstStoredIndex = after.snapshotLast.index + 1;
-      this.#snapshots.prune();
+    const installed = batch.find(installsSnapshot);
+    if (installed !== undefined) {
+      // A newer one of the own state machine may be in the same batch, which leaves the log as it is.
+      this.#firstStoredIndex = installed.persist.snapshot.last.index + 1;
+      this.#snapshots.prune(this.#durable.snapshotLast);
     }
     for (const job of batch) job.done(null);
   }

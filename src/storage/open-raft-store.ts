@@ -102,7 +102,7 @@ function checkSnapshots(
   try {
     snapshots.removeUnfinished();
     snapshots.removeNewerThan(snapshotLast);
-    snapshots.prune();
+    snapshots.prune(snapshotLast);
   } catch (error) {
     throw ioError(directory, error);
   }

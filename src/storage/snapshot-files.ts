@@ -129,9 +129,9 @@ export class SnapshotFiles {
     this.#held = null;
   }
 
-  /** Removes all but the newest few. */
-  prune(): void {
-    for (const id of this.#list().slice(this.#keep)) this.#remove(this.#pathOf(id));
+  /** Removes all but the newest few up to `newest`, which the state refers to. One that is newer does not stand for anything yet. */
+  prune(newest: EntryId): void {
+    for (const id of this.#listBetween(0, newest).slice(this.#keep)) this.#remove(this.#pathOf(id));
   }
 
   /** Removes snapshots that were written, but never made part of the state. Only before the first write. */

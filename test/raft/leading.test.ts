@@ -1,8 +1,10 @@
 /** What a leader concludes from answers and failures, and what it does not. */
 
 import { describe, expect, it } from "vitest";
+import { defined } from "../../src/base/assert.ts";
 import { entrySizeMaxBytes, logCacheMaxBytes, undurableMaxBytes } from "../../src/base/limits.ts";
 import { pendingReadsMax } from "../../src/raft/lease.ts";
+import { failureOf } from "../../src/raft/ready.ts";
 import { Bench, timeouts } from "./lab/bench.ts";
 import { failed, heartbeatAnswered, leader, peer, ready, refused, unready } from "./lab/leading.ts";
 import { parseConfiguration } from "./lab/words.ts";
@@ -217,6 +219,26 @@ describe("an unready leader", () => {
     expect(bench.core.status.isTransferring).toBe(false);
     heartbeatAnswered(bench, "2", 2, ready);
     expect(bench.sentOf("timeoutNowRequest").map((m) => m.to)).toEqual(["2"]);
+  });
+
+  it("hands over to a voter once more, whatever becomes of the first TimeoutNow", () => {
+    const bench = leader();
+    const handOver = () => {
+      bench.step({ kind: "transferLeadership", targetId: "2" });
+      const [request] = bench.sentOf("timeoutNowRequest");
+      return failureOf(defined(request, "the target has the whole log"));
+    };
+    const first = handOver();
+    for (let ms = 0; ms < timeouts.electionTimeoutMs; ms += 20) {
+      bench.wait(20);
+      heartbeatAnswered(bench, "2", 2, ready);
+    }
+    expect(bench.core.status.isTransferring).toBe(false);
+    const second = handOver();
+    bench.step({ kind: "rpcFailed", request: first });
+    expect(bench.core.status.isTransferring).toBe(true);
+    bench.step({ kind: "rpcFailed", request: second });
+    expect(bench.core.status.isTransferring).toBe(false);
   });
 
   it("goes by a voter's newest answer, and not by one that the voter's disk held back", () => {

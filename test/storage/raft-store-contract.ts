@@ -254,6 +254,24 @@ export function describeRaftStore(name: string, harness: RaftStoreHarness): void
       await next.close();
     });
 
+    it("compacts without a gap where an own snapshot follows a leader's, and both wait for one write", async () => {
+      const store = await harness.open();
+      const before = persisted(store, { entries: [entry(1, 1, "x".repeat(8_000_000))] });
+      const installed = persisted(store, { snapshot: snapshotAt(100, 1) });
+      const appended = persisted(store, { entries: entriesOf(1, 101, 200) });
+      const taken = saved(store, snapshotAt(150, 1));
+      harness.settle(store);
+      expect(await Promise.all([before, installed, appended])).toEqual([null, null, null]);
+      harness.settle(store);
+      expect(await taken).toBeNull();
+      await compact(store, 140);
+      await compact(store, 150);
+      const next = await harness.reopen(store);
+      expect([next.log.firstIndex, next.log.lastIndex]).toEqual([151, 200]);
+      expect(next.log.snapshotLast.index).toBe(150);
+      await next.close();
+    });
+
     it("takes a snapshot as the whole state of an empty log", async () => {
       const store = await harness.open();
       await write(store, { snapshot: snapshotAt(50, 2) });

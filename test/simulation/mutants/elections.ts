@@ -245,7 +245,7 @@ export const electionMutants: readonly Mutant[] = [
     edits: [
       {
         file: "raft/lease.ts",
-        find: "if (leadership.transfer?.timeoutNowSent) return Number.NEGATIVE_INFINITY;",
+        find: "if (hasSentTimeoutNow(leadership)) return Number.NEGATIVE_INFINITY;",
         replace: "",
       },
     ],
