@@ -14,6 +14,7 @@ import {
   decodeRequest,
   encodeExtensionCall,
   encodeRequest,
+  isForeign,
   messageOf,
   senderAddress,
 } from "../../../src/transport/requests.ts";
@@ -30,9 +31,11 @@ import { hexBytes, vectors } from "../../transport/vector-file.ts";
 import { json, msgpack } from "../shapes.ts";
 import { checkCodec, Defect, type Outcome, type Target, textOf, utf8 } from "../target.ts";
 
-const self = identityOf("node-a", "10.0.0.1:7000", null);
+/** The beginning of a genesis' hash, which members tell one another (EvChain). */
+const chain = new Uint8Array(8).fill(9);
+const self = identityOf("node-a", "10.0.0.1:7000", chain);
 /** Who answers: a response that names another is refused. */
-const peer = identityOf("node-b", "10.0.0.2:7000", null);
+const peer = identityOf("node-b", "10.0.0.2:7000", chain);
 const envelope = { from: "node-a", to: "node-b", id: 5 };
 const configuration = {
   servers: [
@@ -79,7 +82,9 @@ const streamMaxBytes = 64 * 1024;
 
 type Read =
   | { readonly kind: "message"; readonly message: RequestMessage }
-  | { readonly kind: "extension"; readonly method: Uint8Array | null };
+  | { readonly kind: "extension"; readonly method: Uint8Array | null }
+  /** Of a member of another chain, which a connection refuses; what it asks is read all the same. */
+  | { readonly kind: "foreign" };
 
 interface ReadStream {
   readonly read: readonly Read[];
@@ -104,6 +109,7 @@ function readRequests(pieces: readonly Uint8Array[]): ReadStream {
         }
         const request = decodeRequest(frame.type, frame.bytes);
         senderAddress(request);
+        if (isForeign(request, chain)) read.push({ kind: "foreign" });
         if (request.rpc === "extension") {
           read.push({ kind: "extension", method: request.body.Method });
         } else if (request.rpc === "installSnapshot") {
@@ -194,7 +200,7 @@ function checkResponse(input: Uint8Array): Outcome {
     const frame = reader.next();
     if (frame === null) return "refused";
     if (request === undefined) decodeExtensionAnswer(frame.bytes, "node-b");
-    else decodeResponse(frame.bytes, request, null);
+    else decodeResponse(frame.bytes, request, peer.chain);
     return "taken";
   } catch (error) {
     if (isBadFrame(error)) return "refused";
