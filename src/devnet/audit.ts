@@ -22,17 +22,33 @@ const violationsMax = 10;
 const blockSchema = z.object({
   height: z.number(),
   hash: z.string(),
+  /** Of the state after the block. */
+  app_hash: z.string(),
+  signature: z.string(),
+  /** 0 where the block came from a peer. */
+  raft_index: z.number(),
+  raft_term: z.number(),
   header: z.object({ last_header_hash: z.string() }),
   data: z.object({ txs: z.array(z.string()) }),
 });
 
 type Block = z.infer<typeof blockSchema>;
 
+/** What all nodes must say alike of a block. */
+interface Seen {
+  readonly nodeId: string;
+  readonly hash: string;
+  readonly appHash: string;
+  readonly signature: string;
+  /** Entry and term in the log; null as long as nobody knows it. */
+  entry: { readonly nodeId: string; readonly text: string } | null;
+}
+
 export class Audit {
   readonly #keys: LoadKeys;
   readonly #nodeIds: readonly string[];
   /** By height, as the first node that was asked has it. */
-  readonly #hashes = new Map<number, string>();
+  readonly #seen = new Map<number, Seen>();
   /** By node: every block up to there was compared. */
   readonly #comparedTo = new Map<string, number>();
   readonly #acknowledged = new Map<number, number>();
@@ -51,7 +67,7 @@ export class Audit {
 
   /** How much is remembered: blocks and transactions that are not settled. */
   get size(): number {
-    return this.#hashes.size + this.#acknowledged.size + this.#found.size;
+    return this.#seen.size + this.#acknowledged.size + this.#found.size;
   }
 
   /** A node answered that the transaction is in the block at `height`. */
@@ -117,25 +133,36 @@ export class Audit {
     return [...all.slice(0, violationsMax), `and ${all.length - violationsMax} more`];
   }
 
-  #compare(node: LocalNode, block: Block): void {
-    const { height, hash } = block;
+  #compare({ id: nodeId }: LocalNode, block: Block): void {
+    const { height, hash, app_hash: appHash, signature } = block;
     if (height <= this.#settledHeight) return;
-    const known = this.#hashes.get(height);
-    if (known === undefined) this.#read(block);
-    else if (known !== hash) {
-      this.#violations.push(
-        `two blocks at height ${height}: ${hash} on ${node.id}, ${known} on another node`,
-      );
+    const known = this.#seen.get(height);
+    const entry = entryOf(nodeId, block);
+    if (known === undefined) {
+      this.#read(block, { nodeId, hash, appHash, signature, entry });
+      return;
     }
+    const differ = (what: string, theirs: string, ours: string, otherId: string) =>
+      this.#violations.push(
+        `two ${what} at height ${height}: ${theirs} on ${nodeId}, ${ours} on ${otherId}`,
+      );
+    if (known.hash !== hash) differ("blocks", hash, known.hash, known.nodeId);
+    else if (known.appHash !== appHash) differ("states", appHash, known.appHash, known.nodeId);
+    else if (known.signature !== signature) {
+      differ("signatures", signature, known.signature, known.nodeId);
+    }
+    known.entry ??= entry;
+    if (entry === null || known.entry === null || entry.text === known.entry.text) return;
+    differ("entries", entry.text, known.entry.text, known.entry.nodeId);
   }
 
   /** A height that no node has shown before. */
-  #read({ height, hash, header, data }: Block): void {
-    const parent = this.#hashes.get(height - 1);
+  #read({ height, header, data }: Block, seen: Seen): void {
+    const parent = this.#seen.get(height - 1)?.hash;
     if (parent !== undefined && parent !== header.last_header_hash) {
       this.#violations.push(`block ${height} follows ${header.last_header_hash}, not ${parent}`);
     }
-    this.#hashes.set(height, hash);
+    this.#seen.set(height, seen);
     for (const tx of data.txs) {
       const sequence = this.#keys.sequenceOf(Buffer.from(tx, "hex"));
       if (sequence === null) continue;
@@ -156,7 +183,7 @@ export class Audit {
     const height = Math.min(...compared) - rereadBlocks;
     if (height < this.#settledHeight + rereadBlocks) return;
     // The next block is still to link to this one.
-    for (let old = this.#settledHeight; old < height; old++) this.#hashes.delete(old);
+    for (let old = this.#settledHeight; old < height; old++) this.#seen.delete(old);
     this.#settledHeight = height;
     for (const [sequence, found] of this.#found) {
       if (found > height || this.#acknowledged.get(sequence) !== found) continue;
@@ -165,4 +192,8 @@ export class Audit {
       this.#settled.add(sequence);
     }
   }
+}
+
+function entryOf(nodeId: string, { raft_index: index, raft_term: term }: Block): Seen["entry"] {
+  return index === 0 ? null : { nodeId, text: `${index} of term ${term}` };
 }

@@ -9,6 +9,9 @@ import { LocalNode } from "../../src/devnet/local-node.ts";
 interface Served {
   readonly hash: string;
   readonly parent: string;
+  readonly app_hash?: string;
+  readonly signature?: string;
+  readonly raft_index?: number;
   readonly txs?: readonly string[];
 }
 
@@ -28,7 +31,8 @@ async function nodeWith(id: string, blocks: readonly Served[]): Promise<LocalNod
     }
     const txs = (block.txs ?? []).map((tx) => Buffer.from(tx).toString("hex"));
     const header = { last_header_hash: block.parent };
-    response.end(JSON.stringify({ height, hash: block.hash, header, data: { txs } }));
+    const common = { app_hash: "state", signature: "sig", raft_index: 0, raft_term: 7 };
+    response.end(JSON.stringify({ ...common, ...block, height, header, data: { txs } }));
   });
   servers.push(server);
   await new Promise<void>((resolve) => server.listen({ host: "127.0.0.1", port: 0 }, resolve));
@@ -58,7 +62,19 @@ describe("Audit", () => {
     const audit = new Audit(keys, ["node-1", "node-2"]);
     await audit.advance(await nodeWith("node-1", [first]), 1);
     await audit.advance(await nodeWith("node-2", [{ ...first, hash: "ff" }]), 1);
-    expect(audit.conclude()).toEqual(["two blocks at height 1: ff on node-2, aa on another node"]);
+    expect(audit.conclude()).toEqual(["two blocks at height 1: ff on node-2, aa on node-1"]);
+  });
+
+  it.each([
+    [{ app_hash: "other" }, "two states at height 1: other on node-2, state on node-1"],
+    [{ signature: "other" }, "two signatures at height 1: other on node-2, sig on node-1"],
+    [{ raft_index: 5 }, "two entries at height 1: 5 of term 7 on node-2, 4 of term 7 on node-3"],
+  ])("finds nodes that say otherwise of a block: %o", async (other, violation) => {
+    const audit = new Audit(keys, ["node-1", "node-2", "node-3"]);
+    await audit.advance(await nodeWith("node-1", [first]), 1);
+    await audit.advance(await nodeWith("node-3", [{ ...first, raft_index: 4 }]), 1);
+    await audit.advance(await nodeWith("node-2", [{ ...first, ...other }]), 1);
+    expect(audit.conclude()).toEqual([violation]);
   });
 
   it("finds a block that does not follow the one before", async () => {
