@@ -282,7 +282,10 @@ class Devnet {
 }
 
 function verdictOf(nodeCount: number, height: number, transactions: number | null): string {
-  const chain = `${nodeCount} nodes agree on all ${height} blocks`;
+  const chain =
+    nodeCount === 1
+      ? `the node's ${height} blocks are one chain`
+      : `${nodeCount} nodes agree on all ${height} blocks`;
   if (transactions === null) return `verified: ${chain}`;
   return `verified: ${chain}; ${transactions} acknowledged transactions, each in the chain exactly once`;
 }

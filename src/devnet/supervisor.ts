@@ -9,6 +9,8 @@ import type { LocalNode, NodeExit } from "./local-node.ts";
 
 /** Of a node's log, when it failed. */
 const logTailLines = 15;
+/** Among so many it says that it was told to stop. */
+const farewellLines = 200;
 
 const stopTimeoutMs = 25_000;
 
@@ -71,7 +73,7 @@ export class Supervisor {
       const exit = await node.exited;
       if (this.#isStopping) return;
       const wasExpected = this.#expectedDeaths.delete(node);
-      if (!wasExpected && !isSomebodysWish(exit)) {
+      if (!wasExpected && !(await isSomebodysWish(node, exit))) {
         this.#options.onFailure(await describeDeath(node, exit));
         return;
       }
@@ -91,9 +93,10 @@ export class Supervisor {
   }
 }
 
-/** A user who plays with the cluster kills nodes, or stops them politely. A crash is neither. */
-function isSomebodysWish({ code, signal }: NodeExit): boolean {
-  return code === 0 || signal === "SIGKILL" || signal === "SIGTERM" || signal === "SIGINT";
+/** A user who plays with the cluster kills nodes, or stops them politely. A crash is neither, nor is an end that nobody asked for. */
+async function isSomebodysWish(node: LocalNode, { code, signal }: NodeExit): Promise<boolean> {
+  if (code === 0) return (await lastLines(node, farewellLines)).includes("shutting down");
+  return signal === "SIGKILL" || signal === "SIGTERM" || signal === "SIGINT";
 }
 
 /** A node that has only just started dies of SIGTERM before it can heed it. */
@@ -102,12 +105,15 @@ function isCleanStop({ code, signal }: NodeExit): boolean {
 }
 
 async function describeDeath(node: LocalNode, exit: NodeExit): Promise<string> {
-  const text = await readFile(node.logFile, "utf8").catch(() => "");
-  const tail = text.trimEnd().split("\n").slice(-logTailLines);
-  const lines = tail.map((line) => `    ${line}`);
+  const lines = (await lastLines(node, logTailLines)).split("\n").map((line) => `    ${line}`);
   return [`${node.id} ended by itself (${how(exit)}). The end of ${node.logFile}:`, ...lines].join(
     "\n",
   );
+}
+
+async function lastLines(node: LocalNode, count: number): Promise<string> {
+  const text = await readFile(node.logFile, "utf8").catch(() => "");
+  return text.trimEnd().split("\n").slice(-count).join("\n");
 }
 
 function how({ code, signal }: NodeExit): string {

@@ -63,5 +63,7 @@ function refusalOf({ code }: ClientError, limits: RpcLimits): Refusal {
       `The request was not complete in time: ${limits.headersTimeoutMs} ms for the headers, ${limits.requestTimeoutMs} ms in all.`,
     );
   }
-  return badRequest("This is no HTTP/1.1 request. If it is TLS: this port speaks plain HTTP.");
+  return badRequest(
+    "This is no HTTP/1.1 request, or its method is unknown. If it is TLS: this port speaks plain HTTP.",
+  );
 }

@@ -33,6 +33,7 @@ export type RefusalDetail =
   | { readonly code: "UNSUPPORTED_MEDIA_TYPE" }
   | { readonly code: "RATE_LIMITED"; readonly retry_after_ms: number }
   | { readonly code: "QUEUE_FULL"; readonly retry_after_ms: number }
+  | { readonly code: "EXPECTATION_FAILED" }
   | { readonly code: "HEADERS_TOO_LARGE" }
   | { readonly code: "INTERNAL"; readonly incident: string }
   | { readonly code: "UNSUPPORTED" }
@@ -70,6 +71,7 @@ export const httpStatusOf: Readonly<Record<RefusalCode, number>> = {
   RESPONSE_TOO_LARGE: 413,
   URI_TOO_LONG: 414,
   UNSUPPORTED_MEDIA_TYPE: 415,
+  EXPECTATION_FAILED: 417,
   RATE_LIMITED: 429,
   QUEUE_FULL: 429,
   HEADERS_TOO_LARGE: 431,

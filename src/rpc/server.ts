@@ -118,6 +118,7 @@ class HttpServer implements RpcServer {
     app.server.on("checkContinue", (request, response) =>
       this.#continueOrRefuse(request, response),
     );
+    app.server.on("checkExpectation", refuseExpectation);
     app.removeAllContentTypeParsers();
     app.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, done) => {
       done(null, body);
@@ -211,6 +212,15 @@ class HttpServer implements RpcServer {
     });
     logAcceptFailures(this.#app.server, log);
   }
+}
+
+/** Any but `100-continue` (RFC 9110, section 10.1.1). */
+function refuseExpectation(_request: IncomingMessage, response: ServerResponse): void {
+  const detail = { code: "EXPECTATION_FAILED" } as const;
+  const sentence = "The only expectation that is met is 100-continue. Leave the Expect header out.";
+  const { status, contentType, body } = refusalAnswer(new Refusal(detail, sentence));
+  response.writeHead(status, { "content-type": contentType, connection: "close" });
+  response.end(body);
 }
 
 function unavailable(sentence: string): Refusal {

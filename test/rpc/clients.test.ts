@@ -16,6 +16,13 @@ async function start(limits: Partial<RpcLimits> = {}): Promise<Harness> {
 describe("nonsense", () => {
   it.each([
     ["garbage", "\x00\x01\x02 garbage\r\n\r\n", 400, "no HTTP/1.1 request"],
+    ["a method that is none", `FOO /status HTTP/1.1\r\n${host}\r\n`, 400, "method is unknown"],
+    [
+      "another expectation",
+      `GET /status HTTP/1.1\r\n${host}Expect: foo\r\n\r\n`,
+      417,
+      "EXPECTATION_FAILED",
+    ],
     ["a TLS hello", "\x16\x03\x01\x02\x00\x01\x00", 400, "plain HTTP"],
     ["a request without a host", "GET /status HTTP/1.1\r\n\r\n", 400, ""],
     [
