@@ -14,6 +14,7 @@ import {
 } from "../config/secrets.ts";
 import { evnodeProblems } from "./evnode-remains.ts";
 import { memberAloneProblem } from "./member-alone.ts";
+import { addressProblem } from "./own-address.ts";
 import { sequencerProblem } from "./require-sequencer.ts";
 
 export function problemsAtStart(
@@ -28,6 +29,7 @@ export function problemsAtStart(
     ...roleProblems(inspected),
     ...evnodeProblems(inspected),
     ...memberProblems(inspected),
+    ...addressProblems(inspected),
     ...secretProblems(inspected, environment),
   ];
 }
@@ -41,6 +43,11 @@ function memberProblems(inspected: InspectedConfig): readonly Problem[] {
     if (isForbidden(error)) return [];
     throw error;
   }
+}
+
+function addressProblems(inspected: InspectedConfig): readonly Problem[] {
+  const problem = addressProblem(inspected);
+  return problem === null ? [] : [problem];
 }
 
 /** Unless it is told already: of a value that cannot be read, or of a member that is no sequencer. */

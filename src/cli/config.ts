@@ -16,7 +16,9 @@ export function registerConfigCommand(program: Command, context: CliContext): vo
     .action(() => context.print(printConfig().trimEnd()));
   command
     .command("check")
-    .description("print every problem of the configuration that evm start would use, with its line")
+    .description(
+      "print every problem of the keys that evm start would use, with its line; genesis and signer are read at the start",
+    )
     .action(() => check(context));
 }
 

@@ -17,12 +17,10 @@ export function requireSequencer(loaded: Facts): void {
 /** null if it is the configuration of a sequencer. */
 export function sequencerProblem({ config, configFile, settings }: Facts): Problem | null {
   if (config.node.aggregator) return null;
-  const remedy = existsSync(configFile)
-    ? ""
-    : `. ${configFile} does not exist: correct --home, or make the home with evm init`;
-  const message =
-    "is false, and this program only runs sequencers; set node.aggregator: true, and raft.enable: true " +
-    `for a member of a cluster. A full node of the chain runs ev-node${remedy}`;
+  const message = existsSync(configFile)
+    ? "is false, and this program only runs sequencers; set node.aggregator: true, and raft.enable: true " +
+      "for a member of a cluster. A full node of the chain runs ev-node"
+    : `is not set, since ${configFile} does not exist: correct --home, or make the home with evm init`;
   const origin = settings.get(key)?.origin ?? { kind: "default" };
   return { severity: "error", origin, key, message };
 }

@@ -10,6 +10,8 @@ export interface RpcFlags {
   readonly rpc?: readonly string[];
 }
 
+const example = "10.0.0.1:26657";
+
 export function rpcOption(): Option {
   return new Option(
     "--rpc <addresses>",
@@ -25,10 +27,10 @@ export function addressesOf(context: CliContext, { rpc }: RpcFlags): readonly st
 
 function collectAddresses(text: string, others: readonly string[] = []): readonly string[] {
   const addresses = text.split(",").map((part) => {
-    const parsed = parseSocketAddress(part.trim());
+    const parsed = parseSocketAddress(part.trim(), example);
     if (!parsed.ok) throw new InvalidArgumentError(`${parsed.problem}.`);
     if (parsed.value.port > 0) return dialledAddress(parsed.value);
-    throw new InvalidArgumentError("Port 0 is nobody's; write host:port, such as 10.0.0.1:26657.");
+    throw new InvalidArgumentError(`Port 0 is nobody's; write host:port, such as ${example}.`);
   });
   return [...others, ...addresses];
 }

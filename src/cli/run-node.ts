@@ -12,6 +12,7 @@ import { CliError } from "./errors.ts";
 import { refuseEvnodeRemains } from "./evnode-remains.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { refuseMemberAlone } from "./member-alone.ts";
+import { addressProblem } from "./own-address.ts";
 import { describeFailure, exitCodeOf } from "./report-error.ts";
 import { requireSequencer } from "./require-sequencer.ts";
 import { onStopSignal } from "./signals.ts";
@@ -37,7 +38,9 @@ export async function runNode(context: CliContext): Promise<void> {
   const log = createLogger(config.log);
   process.on("SIGUSR2", () => reopen(log));
   process.on("SIGHUP", () => reopen(log));
-  for (const warning of warnings) log.warn({}, formatProblem(warning));
+  for (const warning of [...warnings, addressProblem(loaded)]) {
+    if (warning !== null) log.warn({}, formatProblem(warning));
+  }
   for (const secret of [passphrase, adminToken, jwtSecret]) {
     for (const warning of secret?.warnings ?? []) log.warn({}, warning);
   }
@@ -73,7 +76,8 @@ async function untilEnd(
       const budget = setTimeout(() => {
         log.error({ budgetMs: shutdownBudgetMs }, "the shutdown took too long, ending at once");
         log.flush();
-        process.exit(exitCodes.unavailable);
+        // `process.exit` waits for the other threads, and one of them may be what hangs.
+        process.kill(process.pid, "SIGKILL");
       }, shutdownBudgetMs);
       node
         .drain(handOverBudgetMs)

@@ -9,17 +9,17 @@ export interface SocketAddress {
 }
 
 /** Reads `host:port`, `:port` and `[ipv6]:port`. */
-export function parseSocketAddress(text: string): Parsed<SocketAddress> {
+export function parseSocketAddress(text: string, example = "10.0.0.1:5001"): Parsed<SocketAddress> {
   const match = /^(?:\[([^\]\s/@]*)\]|([^:\s/@]*)):(\d+)$/.exec(text);
-  if (match === null) return fail(explainSocketAddress(text));
+  if (match === null) return fail(explainSocketAddress(text, example));
   const [, bracketed, plain, digits = ""] = match;
   const port = Number(digits);
   if (port > 65535) return fail(`"${text}" has port ${digits}; a port is at most 65535`);
   return ok({ host: bracketed ?? plain ?? "", port });
 }
 
-function explainSocketAddress(text: string): string {
-  const form = "write host:port, such as 10.0.0.1:5001";
+function explainSocketAddress(text: string, example: string): string {
+  const form = `write host:port, such as ${example}`;
   if (text === "") return `is empty; ${form}`;
   if (/\s/.test(text)) return `"${text}" has a space in it; ${form}`;
   if (text.includes("://")) return `"${text}" is a URL; ${form} without the scheme`;

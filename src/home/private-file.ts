@@ -1,8 +1,9 @@
 /** Small files that must be whole and private: written aside, synced, moved into place. */
 
 import { randomBytes } from "node:crypto";
-import { link, mkdir, open, readFile, rename, unlink } from "node:fs/promises";
+import { link, open, readFile, rename, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
+import { makeDirectory } from "../base/make-directory.ts";
 import { errnoOf, existing, HomeError, ioError, missing } from "./errors.ts";
 
 const fileMode = 0o600;
@@ -30,7 +31,7 @@ export async function writePrivateFile(
   const directory = dirname(path);
   const aside = `${path}.${randomBytes(6).toString("hex")}.tmp`;
   try {
-    await mkdir(directory, { recursive: true, mode: directoryMode });
+    makeDirectory(directory, directoryMode);
     try {
       await writeSynced(aside, text);
       await (options.overwrite ? rename(aside, path) : linkNew(aside, path));

@@ -165,6 +165,12 @@ export class Node {
     await this.#startMetrics();
     const startingServer = await this.#sayThatItStarts();
     const { executor, kv, wallets, store } = await this.#openChain(lock, dataDisk);
+    if (!context.options.config.raft.enable && store.earliestHeight === null) {
+      const sentence =
+        "raft.enable is false: this node begins a chain of its own, alone. If it is to be a member of a cluster, stop it and " +
+        "set the keys of raft first";
+      context.log.warn({}, sentence);
+    }
     await this.#applySoloLog({ store, executor });
     const { host, source, awaitedTxIds } = createP2p(context, {
       store,

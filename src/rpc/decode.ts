@@ -1,6 +1,6 @@
 /** From what clients send to values that can be trusted. Everything else here is past this edge. */
 
-import type { z } from "zod";
+import { z } from "zod";
 import { utf8 } from "./encoding.ts";
 import { badRequest } from "./errors.ts";
 
@@ -8,7 +8,7 @@ import { badRequest } from "./errors.ts";
 export function decode<T>(schema: z.ZodType<T>, value: unknown, where: string): T {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  throw badRequest(describeIssue(result.error.issues[0], where));
+  throw badRequest(describeIssue(result.error.issues[0], where, namesIn(schema)));
 }
 
 /** What reads or writes a value again, `JSON.stringify` among them, recurses: thousands of levels would use up the stack. */
@@ -48,12 +48,22 @@ export function bodyBytes(body: unknown): Uint8Array {
   return body instanceof Uint8Array ? body : new Uint8Array(0);
 }
 
-function describeIssue(issue: z.core.$ZodIssue | undefined, where: string): string {
+/** Of an object's fields. */
+function namesIn(schema: z.ZodType): readonly string[] {
+  return schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
+}
+
+function describeIssue(
+  issue: z.core.$ZodIssue | undefined,
+  where: string,
+  names: readonly string[],
+): string {
   if (issue === undefined) return `The ${where} is not what was expected.`;
   const path = issue.path.map(String).join(".");
   if (issue.code === "unrecognized_keys") {
     const keys = issue.keys.map((key) => JSON.stringify(key)).join(", ");
-    return `The ${where} has ${keys}, which is not known here.`;
+    const known = names.length === 0 ? "" : ` It may have ${names.join(", ")}.`;
+    return `The ${where} has ${keys}, which is not known here.${known}`;
   }
   const subject = path === "" ? `The ${where}` : `${JSON.stringify(path)} in the ${where}`;
   return `${subject} ${issue.message}.`;

@@ -1,7 +1,8 @@
 /** Directories and file systems: what may hold state, how much is left, and what a rename needs to last. */
 
-import { chmodSync, existsSync, mkdirSync, statfsSync, statSync } from "node:fs";
+import { chmodSync, existsSync, statfsSync, statSync } from "node:fs";
 import { open } from "node:fs/promises";
+import { makeDirectory } from "../base/make-directory.ts";
 import { ioError, StorageError } from "./errors.ts";
 
 /** Linux's `f_type` of file systems that lose or tear what LMDB writes. */
@@ -15,7 +16,7 @@ const volatileFileSystems: ReadonlyMap<number, string> = new Map([
 export function ensureDirectory(directory: string): void {
   try {
     if (existsSync(directory) && statSync(directory).isDirectory()) return;
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    makeDirectory(directory, 0o700);
     chmodSync(directory, 0o700);
   } catch (error) {
     throw ioError(directory, error);

@@ -475,7 +475,10 @@ describe("the admin token", () => {
 
 describe("usage", () => {
   it.each([
-    [["status", "--rpc", "10.0.0.1"], '"10.0.0.1" has no port; write host:port'],
+    [
+      ["status", "--rpc", "10.0.0.1"],
+      '"10.0.0.1" has no port; write host:port, such as 10.0.0.1:26657',
+    ],
     [["status", "--rpc", "http://10.0.0.1:26657"], "is a URL"],
     [["status", "--rpc", "10.0.0.1:26657,"], "is empty; write host:port"],
     [["members", "--rpc", "10.0.0.1:0"], "Port 0 is nobody's"],

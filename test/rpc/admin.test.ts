@@ -93,7 +93,7 @@ it("a follower names the leader", async () => {
 it.each([
   ['{"target_id":""}', '"target_id" in the body must not be empty.'],
   ['{"target_id":7}', '"target_id" in the body must be the node_id of a member.'],
-  ['{"to":"node-2"}', 'The body has "to", which is not known here.'],
+  ['{"to":"node-2"}', 'The body has "to", which is not known here. It may have target_id.'],
 ])("%s is refused", async (body, message) => {
   harness = await startServer();
   const response = await transfer({}, body);

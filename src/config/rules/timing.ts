@@ -38,6 +38,16 @@ export const timingRules: readonly Rule[] = [
     raft.enable && raft.rttMaxMs !== null && raft.rttMaxMs > rttLimitMs
       ? [tooLong("raft.rtt_max", raft.rttMaxMs, rttLimitMs)]
       : [],
+  ({ config: { raft }, isSet }) =>
+    raft.enable && raft.rttMaxMs !== null && [send, heartbeat, lease, election].every(isSet)
+      ? [
+          finding(
+            "warning",
+            ["raft.rtt_max"],
+            "changes nothing, since all four timeouts are set; remove their lines",
+          ),
+        ]
+      : [],
 ];
 
 function checkTimeouts({ config: { raft } }: RuleContext): readonly Finding[] {
