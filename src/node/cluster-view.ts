@@ -3,6 +3,7 @@
 import { z } from "zod";
 import type { ConsensusView } from "../consensus/messages.ts";
 import type { PeerStatus } from "../raft/status.ts";
+import type { Server } from "../raft/types.ts";
 import type { ClusterMember, ClusterStatus } from "../rpc/api.ts";
 
 export interface ClusterViewFacts {
@@ -21,7 +22,7 @@ export function clusterView(facts: ClusterViewFacts): ClusterStatus {
   return {
     leaderId: status.leaderId,
     term: status.term,
-    nodes: status.configuration.servers.map(({ id, address, suffrage }) => {
+    nodes: serversOf(facts).map(({ id, address, suffrage }) => {
       const named = { id, address: facts.addresses.get(id) ?? address, suffrage };
       if (id === status.id) return { ...named, ...self(facts) };
       const peer = status.peers.find((other) => other.id === id);
@@ -30,6 +31,13 @@ export function clusterView(facts: ClusterViewFacts): ClusterStatus {
     commitIndex: status.commitIndex,
     lastApplied: facts.appliedIndex,
   };
+}
+
+/** Those of the log; before there is one, those of the local configuration. */
+function serversOf({ view, addresses }: ClusterViewFacts): readonly Server[] {
+  const { servers } = view.status.configuration;
+  if (servers.length > 0) return servers;
+  return [...addresses].map(([id, address]) => ({ id, address, suffrage: "voter" }));
 }
 
 const memberSchema = z.object({

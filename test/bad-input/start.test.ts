@@ -63,8 +63,8 @@ interface Mistake {
   /** What is said, in whatever order. */
   readonly says: readonly RegExp[];
   readonly never?: RegExp;
-  /** LMDB must not read past the end of a file: what is missing is filled with zeros first. */
-  readonly isFilledUp?: boolean;
+  /** The Raft database is cut there. LMDB must not read past the end of a file: what is missing is filled with zeros first. */
+  readonly cutAtBytes?: number;
 }
 
 const configuration: readonly Mistake[] = [
@@ -222,10 +222,9 @@ const disk: readonly Mistake[] = [
   },
   {
     name: "a Raft database that was cut",
-    spoil: (path) => truncateSync(join(path, "raft", "raft.mdb"), 6000),
+    cutAtBytes: 6000,
     code: 74,
     says: [/raft\.mdb is damaged: .* Check the disk/],
-    isFilledUp: true,
   },
   {
     name: "a Raft database that is something else",
@@ -251,10 +250,11 @@ function copyConfig(name: string, to: string): void {
 let copies = 0;
 
 async function expectRefusal(mistake: Mistake): Promise<void> {
-  const { spoil, flags = [], environment = passphrase, code, says, never } = mistake;
+  const { spoil, cutAtBytes, flags = [], environment = passphrase, code, says, never } = mistake;
   const path = join(folder.path, `copy-${++copies}`);
   copyHome(chain.place.home, path);
   spoil?.(path);
+  if (cutAtBytes !== undefined) truncateSync(join(path, "raft", "raft.mdb"), cutAtBytes);
   const before = fingerprint(path);
   // All copies of the home would listen on the same ports, at the same time.
   const ports = [
@@ -267,7 +267,8 @@ async function expectRefusal(mistake: Mistake): Promise<void> {
   for (const sentence of says) expect(ended.said).toMatch(sentence);
   if (never !== undefined) expect(ended.said).not.toMatch(never);
   expect(ended.said, "a sentence, and no stack").not.toMatch(/^ {4}at /m);
-  if (mistake.isFilledUp === true) return;
+  // Without the zeros it is as it was.
+  if (cutAtBytes !== undefined) truncateSync(join(path, "raft", "raft.mdb"), cutAtBytes);
   expect(fingerprint(path), "nothing on the disk was changed").toBe(before);
 }
 

@@ -52,6 +52,22 @@ describe("by a node that does not lead", () => {
     return nodes.find(({ id }) => id === "b")?.health;
   }
 
+  it("before it has a log, the members are those of its configuration", () => {
+    const seen = { status: waitingStatus("a"), waitsFor: "the others are asked", peers: [] };
+    const addresses = new Map([
+      ["a", "10.0.0.1:1"],
+      ["b", "10.0.0.2:1"],
+    ]);
+    const facts = { view: seen, addresses, appliedIndex: 0, height: 0, nowMs: 1e12 };
+    const { nodes } = clusterView({ ...facts, heartbeatTimeoutMs, electionTimeoutMs });
+    expect(
+      nodes.map(({ id, address, suffrage, health }) => [id, address, suffrage, health]),
+    ).toEqual([
+      ["a", "10.0.0.1:1", "voter", "Healthy"],
+      ["b", "10.0.0.2:1", "voter", "Unreachable"],
+    ]);
+  });
+
   it.each([
     [99, "Healthy"],
     [100, "Degraded"],
