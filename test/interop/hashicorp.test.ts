@@ -12,11 +12,13 @@ import type { HashicorpMember } from "./hashicorp-member.ts";
 import {
   appliedIndexOf,
   commitIndexOf,
+  handOver,
   isOurs,
   type Member,
   MixedCluster,
   type MixedOptions,
   raftOf,
+  raftStateOf,
 } from "./mixed-cluster.ts";
 import { Outcomes } from "./outcomes.ts";
 import { hasProgram, needing } from "./programs.ts";
@@ -47,6 +49,12 @@ describe.skipIf(!hasProgram("hashicorp"))(needing("hashicorp", "a mixed cluster"
         );
         await grow(cluster, 3);
       }
+
+      // Either kind does as it is asked, and the other takes over without an election timeout.
+      const [node, go] = [cluster.node("node-1"), cluster.go("go-1")];
+      await retried("go-1 hands over to node-1", () => handOverAsAsked(cluster, go, node));
+      await retried("node-1 hands over to go-1", () => handOverAsAsked(cluster, node, go));
+      await grow(cluster, 3);
 
       // Either kind dies while it leads, and comes back with its log to a cluster that went on.
       for (const id of ["go-1", "node-1"]) {
@@ -135,6 +143,23 @@ async function commitWhileLeading(
   outcomes.add(tx, answer.kind === "committed");
   if (answer.kind !== "committed" || role !== "leader") return null;
   return (await readBlock(member, answer.height)).raft_term === term || null;
+}
+
+/**
+ * `from` leads, is asked once to hand over to `to`, and says that it has, in the term after its own. null if it
+ * refuses, or if another election came first.
+ */
+async function handOverAsAsked(
+  cluster: MixedCluster,
+  from: Member,
+  to: Member,
+): Promise<true | null> {
+  await cluster.handOverTo(from.id);
+  await cluster.untilApplied();
+  const before = await raftStateOf(from);
+  if (!before.leads || !(await handOver(from, to))) return null;
+  if ((await cluster.leader()) !== to) return null;
+  return (await raftStateOf(to)).term === before.term + 1 || null;
 }
 
 /** The height of the block that has `tx`, which is its own identity; `node` leads when it is sent. */
@@ -258,9 +283,9 @@ async function hasOnDisk(killed: Member, index: number): Promise<boolean> {
 
 /** null if it cannot be told: a block was under way when the others were killed, or it led no more. */
 async function appendAlone(cluster: MixedCluster, leader: Member) {
-  const before = await logEnd(leader);
+  const before = await raftStateOf(leader);
   const quiet = await until("the moment after a block", async () => {
-    const log = await logEnd(leader);
+    const log = await raftStateOf(leader);
     const isAfter = !isOurs(leader) || log.commitIndex > before.commitIndex;
     return !log.leads || (isAfter && log.lastIndex === log.commitIndex) ? log : null;
   });
@@ -268,23 +293,14 @@ async function appendAlone(cluster: MixedCluster, leader: Member) {
   // Before the others are gone, since it asks one of them.
   const block = isOurs(leader) ? null : await cluster.producer.next(leader);
   await Promise.all(cluster.members.filter((member) => member !== leader).map(killMember));
-  if ((await logEnd(leader)).lastIndex > quiet.lastIndex) return null;
+  if ((await raftStateOf(leader)).lastIndex > quiet.lastIndex) return null;
   // It is deposed before a majority has it, and says so.
   if (!isOurs(leader) && block !== null) await expect(leader.apply(block)).rejects.toThrow();
   const { lastIndex, term } = await until(`${leader.id} appends, or leads no more`, async () => {
-    const log = await logEnd(leader);
+    const log = await raftStateOf(leader);
     return log.lastIndex > quiet.lastIndex || !log.leads ? log : null;
   });
   return lastIndex > quiet.lastIndex ? { index: lastIndex, term } : null;
-}
-
-async function logEnd(leader: Member) {
-  if (!isOurs(leader)) {
-    const { state, ...log } = await leader.status();
-    return { ...log, leads: state === "Leader" };
-  }
-  const { lastLogIndex: lastIndex, commitIndex, term, role } = await raftOf(leader);
-  return { lastIndex, commitIndex, term, leads: role === "leader" };
 }
 
 function killMember(member: Member): Promise<void> {

@@ -3,6 +3,7 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { onTestFinished } from "vitest";
 import { LocalCluster } from "../../src/devnet/local-cluster.ts";
 import type { LocalNode } from "../../src/devnet/local-node.ts";
@@ -126,12 +127,7 @@ export class MixedCluster {
 
   /** Whom all running members name as the leader, once they do. */
   async leader(): Promise<Member> {
-    return await until("all running members follow one leader", async () => {
-      const named = await Promise.all(this.running.map(leaderIdSeenBy));
-      const [first] = named;
-      if (first === undefined || first === null || named.some((id) => id !== first)) return null;
-      return this.running.find((member) => member.id === first) ?? null;
-    });
+    return await until("all running members follow one leader", () => leaderAmong(this.running));
   }
 
   /** Has leadership handed over until `id` leads; a hand-over may fail while its target catches up. */
@@ -141,7 +137,7 @@ export class MixedCluster {
     return await until(`${id} leads`, async () => {
       const leader = await this.leader();
       if (leader === target) return target;
-      await handOver(leader, placeOf(target));
+      await handOver(leader, target);
       return null;
     });
   }
@@ -187,6 +183,14 @@ export function placeOf(member: Member): MemberPlace {
   return { id: member.id, address: `${member.place.host}:${member.place.raftPort}` };
 }
 
+/** The one of `members` whom all of them name as the leader; null if there is none. */
+export async function leaderAmong(members: readonly Member[]): Promise<Member | null> {
+  const named = await Promise.all(members.map(leaderIdSeenBy));
+  const [first] = named;
+  if (first === undefined || first === null || named.some((id) => id !== first)) return null;
+  return members.find((member) => member.id === first) ?? null;
+}
+
 async function leaderIdSeenBy(member: Member): Promise<string | null> {
   if (isOurs(member)) return (await member.status())?.raft?.leaderId ?? null;
   const { leaderId } = await member.status();
@@ -196,6 +200,16 @@ async function leaderIdSeenBy(member: Member): Promise<string | null> {
 export async function commitIndexOf(member: Member): Promise<number> {
   if (!isOurs(member)) return (await member.status()).commitIndex;
   return (await raftOf(member)).commitIndex;
+}
+
+/** Its term, whether it leads that, and how far its log goes. */
+export async function raftStateOf(member: Member) {
+  if (!isOurs(member)) {
+    const { state, term, lastIndex, commitIndex } = await member.status();
+    return { term, leads: state === "Leader", lastIndex, commitIndex };
+  }
+  const { role, term, lastLogIndex: lastIndex, commitIndex } = await raftOf(member);
+  return { term, leads: role === "leader", lastIndex, commitIndex };
 }
 
 /** As soon as it answers. */
@@ -210,23 +224,26 @@ export async function appliedIndexOf(member: Member): Promise<number> {
   return (await member.status()).appliedIndex;
 }
 
-async function handOver(leader: Member, target: MemberPlace): Promise<void> {
-  // Refused while its target is behind, for example.
-  if (!isOurs(leader)) return await leader.transferTo(target).catch(() => {});
-  await askToHandOver(leader, target.id);
+/** Whether `leader` says, when it is asked once, that it has handed over. It refuses while `target` is behind, for example. */
+export async function handOver(leader: Member, target: Member): Promise<boolean> {
+  if (isOurs(leader)) return await askToHandOver(leader, target.id);
+  return await leader.transferTo(placeOf(target)).then(
+    () => true,
+    () => false,
+  );
 }
 
-/** What the node answers; null if it does not in time. */
-export async function askToHandOver(leader: LocalNode, targetId: string): Promise<unknown> {
+/** Whether the node answers, in time, that the target leads. */
+export async function askToHandOver(leader: LocalNode, targetId: string): Promise<boolean> {
   try {
     const response = await fetch(`${leader.rpcUrl}/admin/transfer-leader`, {
       method: "POST",
       body: JSON.stringify({ target_id: targetId }),
       signal: AbortSignal.timeout(handOverTimeoutMs),
     });
-    return await response.json();
+    return isDeepStrictEqual(await response.json(), { leader_id: targetId });
   } catch {
-    return null;
+    return false;
   }
 }
 
