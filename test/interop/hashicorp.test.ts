@@ -8,6 +8,7 @@ import { heightOf, kill, logLines } from "../e2e/harness/cluster.ts";
 import { sendTx } from "../e2e/harness/transactions.ts";
 import { until } from "../e2e/harness/until.ts";
 import { checkAgreement, logOf } from "./agreement.ts";
+import { nameAfterOurs, untilEitherKindIsElected } from "./elections.ts";
 import type { HashicorpMember } from "./hashicorp-member.ts";
 import {
   appliedIndexOf,
@@ -81,6 +82,19 @@ describe.skipIf(!hasProgram("hashicorp"))(needing("hashicorp", "a mixed cluster"
       for (const { index, term } of tails) {
         expect(entries.get(index)?.term).toBeGreaterThan(term);
       }
+    },
+  );
+});
+
+describe.skipIf(!hasProgram("hashicorp"))(needing("hashicorp", "a bare majority"), () => {
+  it.each(shapes)(
+    "of $ours of ours, $hashicorp of hashicorp's elects either kind by the other's vote",
+    { timeout },
+    async (shape) => {
+      const cluster = await MixedCluster.start({ ...shape, hashicorpName: nameAfterOurs });
+      await untilEitherKindIsElected(cluster);
+      await grow(cluster, 3);
+      await checkAgreement(cluster);
     },
   );
 });

@@ -16,6 +16,8 @@ import { host, reservePorts } from "./reserved-ports.ts";
 export interface MixedOptions {
   readonly ours: number;
   readonly hashicorp: number;
+  /** Theirs are `go-1`, `go-2` unless it is given. */
+  readonly hashicorpName?: string;
   /** Of our nodes. */
   readonly settings?: Readonly<Record<string, string>>;
 }
@@ -64,8 +66,9 @@ export class MixedCluster {
   static async create(options: MixedOptions): Promise<MixedCluster> {
     const directory = await mkdtemp(join(tmpdir(), "evm-interop-"));
     const reserved = await reservePorts(options.hashicorp);
+    const { hashicorpName = "go" } = options;
     const foreign = reserved.ports.map(
-      (port, at): MemberPlace => ({ id: `go-${at + 1}`, address: `${host}:${port}` }),
+      (port, at): MemberPlace => ({ id: `${hashicorpName}-${at + 1}`, address: `${host}:${port}` }),
     );
     const ours = await LocalCluster.create({
       directory,
