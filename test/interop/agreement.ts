@@ -8,6 +8,7 @@ import type { LocalNode } from "../../src/devnet/local-node.ts";
 import { bootstrapIndex } from "../../src/raft/membership.ts";
 import type { EntryKind } from "../../src/raft/types.ts";
 import { openRaftStore } from "../../src/storage/open-raft-store.ts";
+import { zeroGoTime } from "../../src/transport/go-time.ts";
 import { auditChain, type Block } from "../e2e/harness/chain.ts";
 import { endCleanly } from "../e2e/harness/cluster.ts";
 import type { HashicorpMember, MemberEntry } from "./hashicorp-member.ts";
@@ -40,18 +41,50 @@ export async function checkAgreement(cluster: MixedCluster): Promise<Agreement> 
   const read = () => readQuietly(cluster);
   const { through, chain, foreignLogs } = await retried("the logs stand still", read);
   await endCleanly(cluster.ours);
-  const ourLogs = await Promise.all(cluster.ours.nodes.map(logOf));
+  const ourLogs = await Promise.all(cluster.ours.nodes.map(memberLogOf));
   const entries = new Map<number, MemberEntry>();
   for (const log of [...foreignLogs, ...ourLogs]) {
-    const committed = log.filter(({ index }) => index > bootstrapIndex && index <= through);
-    expect(committed.length).toBeGreaterThan(0);
-    for (const entry of committed) {
+    checkWhole(log, through);
+    for (const entry of log.entries) {
+      if (entry.index <= bootstrapIndex || entry.index > through) continue;
+      if (entry.type === kinds.indexOf("command")) {
+        // Either kind stamps them, and BoltDB keeps the stamp. Ours stamps nothing else, and Go all that it appends.
+        expect(textOf(entry.appendedAt)).not.toBe(toHex(zeroGoTime));
+      }
       const known = entries.get(entry.index);
       if (known === undefined) entries.set(entry.index, entry);
       else expect(readable(entry)).toEqual(readable(known));
     }
   }
   return { chain, entries };
+}
+
+interface MemberLog {
+  readonly id: string;
+  readonly entries: readonly MemberEntry[];
+  /** A snapshot stands for what is missing up to here; 0 if nothing may be missing. */
+  readonly replacedThrough: number;
+}
+
+/** It holds every entry from its first one to its end, and all that is committed. */
+function checkWhole({ id, entries, replacedThrough }: MemberLog, through: number): void {
+  const indexes = entries.map(({ index }) => index);
+  expect(indexes.filter((index) => index > bootstrapIndex && index <= through)).not.toEqual([]);
+  expect(Math.max(replacedThrough, ...indexes), `${id}'s log ends`).toBeGreaterThanOrEqual(through);
+  const whole = indexes.filter((index) => index > replacedThrough);
+  const first = replacedThrough === 0 ? (indexes[0] ?? 0) : replacedThrough + 1;
+  expect(whole, `${id}'s log`).toEqual(whole.map((_, at) => first + at));
+}
+
+/** A snapshot that it was sent leaves older entries in BoltDB, and a gap behind them. */
+async function foreignLogOf(member: HashicorpMember): Promise<MemberLog> {
+  const { restores, snapshotIndex } = await member.status();
+  const replacedThrough = restores > 0 ? snapshotIndex : 0;
+  return { id: member.id, entries: await member.log(), replacedThrough };
+}
+
+async function memberLogOf(node: LocalNode): Promise<MemberLog> {
+  return { id: node.id, entries: await logOf(node), replacedThrough: 0 };
 }
 
 /** null if somebody else came to lead meanwhile: one of ours lets the logs grow. */
@@ -63,7 +96,7 @@ async function readQuietly(cluster: MixedCluster) {
   const { term } = await quiet.status();
   const through = await cluster.untilApplied();
   const chain = await auditChain(cluster.ours);
-  const foreignLogs = await Promise.all(cluster.hashicorp.map((member) => member.log()));
+  const foreignLogs = await Promise.all(cluster.hashicorp.map(foreignLogOf));
   for (const member of cluster.hashicorp) await checkStateMachine(member, chain);
   const after = await quiet.status();
   const isQuiet = after.state === "Leader" && after.term === term;
@@ -96,20 +129,28 @@ export async function logOf(node: LocalNode): Promise<readonly MemberEntry[]> {
     const { log } = store;
     if (log.lastIndex < log.firstIndex) return [];
     const entries = log.entries(log.firstIndex, log.lastIndex, Number.POSITIVE_INFINITY);
-    return entries.map(({ index, term, kind, data, extensions }) => ({
+    return entries.map(({ index, term, kind, data, extensions, appendedAt }) => ({
       index,
       term,
       type: kinds.indexOf(kind),
       data: data?.slice() ?? null,
       extensions: extensions?.slice() ?? null,
+      appendedAt: (appendedAt ?? zeroGoTime).slice(),
     }));
   } finally {
     await store.close();
   }
 }
 
-function readable({ index, term, type, data, extensions }: MemberEntry) {
-  return { index, term, type, data: textOf(data), extensions: textOf(extensions) };
+function readable({ index, term, type, data, extensions, appendedAt }: MemberEntry) {
+  return {
+    index,
+    term,
+    type,
+    data: textOf(data),
+    extensions: textOf(extensions),
+    appendedAt: textOf(appendedAt),
+  };
 }
 
 function textOf(bytes: Uint8Array | null): string | null {

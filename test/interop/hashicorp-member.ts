@@ -29,8 +29,12 @@ const statusSchema = z.object({
   commitIndex: z.number(),
   appliedIndex: z.number(),
   lastIndex: z.number(),
-  /** Snapshots that it has restored since its start. */
+  /** Of its newest snapshot, its own or one that it was sent; 0 without any. */
+  snapshotIndex: z.number(),
+  /** Snapshots that it has restored since its start, at which it restores the newest that it has. */
   restores: z.number(),
+  /** The content of the last of these. */
+  restored: base64Bytes,
   fsm: base64Bytes,
 });
 
@@ -40,6 +44,8 @@ const entrySchema = z.object({
   type: z.number(),
   data: base64Bytes,
   extensions: base64Bytes,
+  /** In Go's binary format. */
+  appendedAt: base64Bytes,
 });
 
 export type MemberStatus = z.infer<typeof statusSchema>;

@@ -1,7 +1,9 @@
 /** One cluster with members that run hashicorp/raft: either kind leads, is repaired, is killed, comes back. */
 
 import { describe, expect, it } from "vitest";
+import { toHex } from "../../src/base/bytes.ts";
 import { decodeBlockPayload } from "../../src/block/codec.ts";
+import { decodeStateSnapshot } from "../../src/block/snapshot-codec.ts";
 import type { LocalNode } from "../../src/devnet/local-node.ts";
 import { readBlock } from "../e2e/harness/chain.ts";
 import { heightOf, kill, logLines } from "../e2e/harness/cluster.ts";
@@ -107,7 +109,7 @@ describe.skipIf(!hasProgram("hashicorp"))(needing("hashicorp", "a member that wa
 
     // Ours to theirs. What it restores is our snapshot: an entry, and identities that ev-node skips. As
     // long as nobody has asked go-2 for one, it has the whole log, and sends that if it leads.
-    await retried("go-1 is sent a snapshot by one of ours", async () => {
+    const ours = await retried("go-1 is sent a snapshot by one of ours", async () => {
       await cluster.handOverTo("node-1");
       const grown = () => growByOurs(cluster, cluster.node("node-1"), 60);
       return await restoredAfter(cluster, first, grown);
@@ -123,19 +125,26 @@ describe.skipIf(!hasProgram("hashicorp"))(needing("hashicorp", "a member that wa
     await cluster.untilApplied();
 
     // Theirs to theirs, once it has ours.
-    await retried("go-2 is sent a snapshot by go-1", async () => {
-      const term = await restoredAfter(cluster, second, async () => {
+    const theirs = await retried("go-2 is sent a snapshot by go-1", async () => {
+      const sent = await restoredAfter(cluster, second, async () => {
         await cluster.produceBy(first, 20);
         await first.snapshot();
-        return await termOfLeader(first);
+        return await first.status();
       });
       // Another leader would have sent its own.
-      return term !== null && (await termOfLeader(first)) === term ? term : null;
+      const { state, term } = await first.status();
+      const hasSent = sent?.answer.state === "Leader" && state === "Leader";
+      return hasSent && term === sent.answer.term ? sent : null;
     });
+    expect(toHex(theirs.restored)).toBe(toHex(theirs.answer.fsm ?? new Uint8Array()));
 
     expect(await committedOnce(cluster, away, tx)).toBe(height);
     await growByOurs(cluster, away, 5);
-    await checkAgreement(cluster);
+    const { chain } = await checkAgreement(cluster);
+    for (const { restored } of [ours, theirs]) {
+      const { block } = decodeStateSnapshot(restored);
+      expect(toHex(block.hash)).toBe(chain[block.height - 1]?.hash);
+    }
   });
 });
 
@@ -186,25 +195,25 @@ async function committedOnce(cluster: MixedCluster, node: LocalNode, tx: string)
 }
 
 /**
- * `away` is dead during `meanwhile`, and comes back; the answer of `meanwhile`, or null if `away` needed no
- * snapshot to catch up.
+ * `away` is dead during `meanwhile`, and comes back; the answer of `meanwhile` and what `away` restored, or null if
+ * it needed no snapshot to catch up.
  */
 async function restoredAfter<T>(
   cluster: MixedCluster,
   away: HashicorpMember,
   meanwhile: () => Promise<T>,
-): Promise<T | null> {
+): Promise<{ readonly answer: T; readonly restored: Uint8Array } | null> {
   // One that it was sent before it restores again as it starts.
   const ownRestores = Math.min(1, (await away.status()).restores);
   await away.kill();
   const answer = await meanwhile();
   const index = await commitIndexOf(await cluster.leader());
   await away.start();
-  const { restores } = await until(`${away.id} has caught up`, async () => {
+  const { restores, restored } = await until(`${away.id} has caught up`, async () => {
     const status = await away.status();
     return status.restores > ownRestores || status.appliedIndex >= index ? status : null;
   });
-  return restores > ownRestores ? answer : null;
+  return restores > ownRestores && restored !== null ? { answer, restored } : null;
 }
 
 /**
@@ -233,12 +242,6 @@ async function installedFromGo(
     return installs() > before || (await appliedIndexOf(away)) >= index;
   });
   return installs() > before ? { tx, height } : null;
-}
-
-/** null if it does not lead. */
-async function termOfLeader(member: HashicorpMember): Promise<number | null> {
-  const { state, term } = await member.status();
-  return state === "Leader" ? term : null;
 }
 
 /** `count` more blocks, by whoever leads. */

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -18,7 +19,10 @@ type status struct {
 	CommitIndex  uint64 `json:"commitIndex"`
 	AppliedIndex uint64 `json:"appliedIndex"`
 	LastIndex    uint64 `json:"lastIndex"`
-	Restores     int    `json:"restores"`
+	// SnapshotIndex is the last one of the newest snapshot, its own or one that it was sent; 0 without any.
+	SnapshotIndex uint64 `json:"snapshotIndex"`
+	Restores      int    `json:"restores"`
+	Restored      []byte `json:"restored"`
 	// FSM is the state machine's content.
 	FSM []byte `json:"fsm"`
 }
@@ -26,7 +30,7 @@ type status struct {
 func (m *member) find(ask string, with func(any) error) (any, error) {
 	switch ask {
 	case "status":
-		return m.status(), nil
+		return m.status()
 	case "apply":
 		var data []byte
 		if err := with(&data); err != nil {
@@ -57,15 +61,20 @@ func (m *member) find(ask string, with func(any) error) (any, error) {
 	}
 }
 
-func (m *member) status() status {
+func (m *member) status() (status, error) {
 	_, leader := m.raft.LeaderWithID()
+	snapshot, err := strconv.ParseUint(m.raft.Stats()["last_snapshot_index"], 10, 64)
+	if err != nil {
+		return status{}, err
+	}
 	m.fsm.mutex.Lock()
 	defer m.fsm.mutex.Unlock()
 	return status{
 		State: m.raft.State().String(), Term: m.raft.CurrentTerm(), LeaderID: string(leader),
 		CommitIndex: m.raft.CommitIndex(), AppliedIndex: m.raft.AppliedIndex(),
-		LastIndex: m.raft.LastIndex(), Restores: m.fsm.restores, FSM: m.fsm.state,
-	}
+		LastIndex: m.raft.LastIndex(), SnapshotIndex: snapshot, Restores: m.fsm.restores,
+		Restored: m.fsm.restored, FSM: m.fsm.state,
+	}, nil
 }
 
 // entries are those in the log, committed or not.

@@ -15,12 +15,18 @@ type entry struct {
 	Type       uint8  `json:"type"`
 	Data       []byte `json:"data"`
 	Extensions []byte `json:"extensions"`
+	// AppendedAt is in Go's binary format, as it goes over the wire.
+	AppendedAt []byte `json:"appendedAt"`
 }
 
 func entryOf(log *raft.Log) entry {
+	appendedAt, err := log.AppendedAt.MarshalBinary()
+	if err != nil {
+		panic(err)
+	}
 	return entry{
 		Index: log.Index, Term: log.Term, Type: uint8(log.Type), Data: log.Data,
-		Extensions: log.Extensions,
+		Extensions: log.Extensions, AppendedAt: appendedAt,
 	}
 }
 
@@ -30,6 +36,8 @@ type fsm struct {
 	applied  []entry
 	state    []byte
 	restores int
+	// restored is the snapshot that was restored last.
+	restored []byte
 }
 
 func (f *fsm) Apply(log *raft.Log) any {
@@ -55,6 +63,7 @@ func (f *fsm) Restore(content io.ReadCloser) error {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
 	f.state = state
+	f.restored = state
 	f.restores++
 	return nil
 }
