@@ -80,7 +80,7 @@ export class NodeView implements NodeApi {
   }
 
   async status(): Promise<StatusFacts> {
-    const { config, home, nodeId } = this.#facts;
+    const { config, home, nodeId, addresses } = this.#facts;
     const view = await this.#consensus.view();
     return {
       chainId: home.genesis.chainId,
@@ -92,6 +92,8 @@ export class NodeView implements NodeApi {
       validatorAddress: home.signer.signer.address,
       validatorPublicKey: home.signerPublicKey,
       catchingUp: this.#isCatchingUp(view),
+      // Before it has a log, a node knows those of its configuration.
+      memberCount: view?.status.configuration.servers.length || addresses.size,
       raft: view === null || !config.raft.enable ? null : this.#raftStatus(view),
     };
   }

@@ -33,6 +33,8 @@ export interface StatusFacts {
   readonly validatorPublicKey: Uint8Array;
   /** Committed blocks exist that this node has not applied. */
   readonly catchingUp: boolean;
+  /** Of the cluster, this node among them. */
+  readonly memberCount: number;
   /** null on a single sequencer (`raft.enable: false`). */
   readonly raft: RaftStatus | null;
 }

@@ -7,7 +7,7 @@
 import { readableBlock } from "../block/readable.ts";
 import type { BlockReader, Height } from "../block/types.ts";
 import { json, type Route } from "./answer.ts";
-import type { ClusterStatus, NodeApi, RaftStatus, StatusFacts } from "./api.ts";
+import type { NodeApi, RaftStatus, StatusFacts } from "./api.ts";
 import { base64, rfc3339Nano, upperHex } from "./encoding.ts";
 
 /** CometBFT's protocol numbers; nothing here speaks them, and its clients want to see them. */
@@ -20,12 +20,12 @@ export function statusRoutes(api: NodeApi, statusResult: StatusResult): readonly
       path: "/status",
       summary: "Height, catching up or not, role and term; CometBFT's shape",
       handle: async () => {
-        const [facts, cluster] = await Promise.all([api.status(), api.cluster()]);
+        const facts = await api.status();
         return json({
           jsonrpc: "2.0",
           id: -1,
           result: statusResult(facts),
-          ...shortStatus(facts, cluster, api.blocks.head.height),
+          ...shortStatus(facts, api.blocks.head.height),
         });
       },
     },
@@ -120,13 +120,12 @@ function raftInfo(raft: RaftStatus | null): object | null {
   );
 }
 
-function shortStatus(facts: StatusFacts, cluster: ClusterStatus, blockHeight: Height): object {
+function shortStatus(facts: StatusFacts, blockHeight: Height): object {
   return {
     nodeId: facts.raft?.nodeId ?? facts.moniker,
     role: facts.raft?.role ?? "leader",
     term: facts.raft?.term ?? 0,
-    /** Counts this node. */
-    peers: Math.max(1, cluster.nodes.length),
+    peers: facts.memberCount,
     blockHeight,
     status: "running",
   };

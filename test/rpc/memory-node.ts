@@ -76,6 +76,7 @@ export class MemoryNode implements NodeApi {
       validatorAddress: Uint8Array.from([0xab, 0xcd]),
       validatorPublicKey: Uint8Array.from([8, 1, 18, 32, ...new Array<number>(32).fill(7)]),
       catchingUp: false,
+      memberCount: this.raft === null ? 1 : this.members.length,
       raft: this.raft,
     };
   }
