@@ -1,21 +1,24 @@
 /** Directories with those above them. */
 
-import { existsSync, mkdirSync } from "node:fs";
+import { mkdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 
 /**
- * Creates `directory`, and those above it that are missing, with `mode`; one that is there stays as it is. Not by Node's
- * `recursive`, which never returns where the system says ENOENT of a parent that is there, as /proc does.
+ * Creates `directory`, and those above it that are missing, with `mode`; one that is there stays as it is. Throws what the
+ * system says. Not by Node's `recursive`, which never returns where that is ENOENT although the parent is there, as in /proc.
  */
 export function makeDirectory(directory: string, mode: number): void {
-  if (existsSync(directory)) return;
+  if (isDirectory(directory)) return;
   const parent = dirname(directory);
   if (parent !== directory) makeDirectory(parent, mode);
   try {
     mkdirSync(directory, { mode });
   } catch (error) {
-    // Somebody else was quicker. Not so a link to nothing.
-    const isThere = error instanceof Error && "code" in error && error.code === "EEXIST";
-    if (!isThere || !existsSync(directory)) throw error;
+    // Somebody else may have been quicker.
+    if (!isDirectory(directory)) throw error;
   }
+}
+
+function isDirectory(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }

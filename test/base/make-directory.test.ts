@@ -18,10 +18,11 @@ it("ends where the system makes none, whatever it says", () => {
   expect(() => makeDirectory("/proc/nothing/here", 0o700)).toThrow(/ENOENT/);
 });
 
-it("takes neither a file nor a link to nothing for a directory above", () => {
+it("takes neither a file nor a link to nothing for a directory", () => {
   writeFileSync(join(root, "file"), "");
   symlinkSync(join(root, "gone"), join(root, "link"));
-  expect(() => makeDirectory(join(root, "file", "x"), 0o700)).toThrow(/ENOTDIR/);
+  expect(() => makeDirectory(join(root, "file"), 0o700)).toThrow(/EEXIST/);
+  expect(() => makeDirectory(join(root, "file", "x"), 0o700)).toThrow(/EEXIST/);
   expect(() => makeDirectory(join(root, "link"), 0o700)).toThrow(/EEXIST/);
   expect(existsSync(join(root, "gone"))).toBe(false);
 });
