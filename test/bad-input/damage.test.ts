@@ -72,8 +72,12 @@ it("blocks: 500 and the height from the node itself, and the very same blocks fr
   flipBit(blocksOf(node), "two=<second>");
   flipBit(blocksOf(node), "three=<third>");
   await node.start();
-  // Its very first answer, however long that takes: it repairs the block, and says nothing of it later.
-  const answer = await until("it answers", () => askOnce(node, `/block/${third}`), { everyMs: 1 });
+  // Its very first answer once it has started, however long that takes: it repairs the block, and says nothing of it later.
+  const hasStarted = async () => {
+    const said = await askOnce(node, `/block/${third}`);
+    return said?.status === 503 ? null : said;
+  };
+  const answer = await until("it answers", hasStarted, { everyMs: 1 });
   expect(answer).toMatchObject({
     status: 500,
     body: { error: { code: "BLOCK_DAMAGED", height: third } },
