@@ -1,6 +1,5 @@
 /** Elections without a hand-over, in which either kind needs the other's vote. */
 
-import { z } from "zod";
 import { until } from "../e2e/harness/until.ts";
 import {
   isOurs,
@@ -19,10 +18,6 @@ export const nameAfterOurs = "theirs";
 
 /** Both kinds ask one to two heartbeat timeouts after the last contact. */
 const roundsMax = 12;
-
-/** Longer than one of ours waits for a leader that stands still, before it answers without it. */
-const statusTimeoutMs = 10_000;
-const statusSchema = z.object({ result: z.object({ raft_info: z.object({ term: z.number() }) }) });
 
 /** Elections until each kind has won one. */
 export async function untilEitherKindIsElected(cluster: MixedCluster): Promise<void> {
@@ -46,13 +41,13 @@ async function electByBareMajority(cluster: MixedCluster): Promise<Member | null
   if (leader === undefined) throw new Error("three members are more than a bare majority");
   await cluster.handOverTo(leader.id);
   for (const member of minority) member.signal("SIGSTOP");
-  const terms = await Promise.all(majority.map(termOf));
+  const before = await Promise.all(majority.map(raftStateOf));
   const winner = await until("a bare majority elects one of its own", () => leaderAmong(majority));
   const { term, leads } = await raftStateOf(winner);
   for (const member of minority) member.signal("SIGCONT");
   await cluster.leader();
   await cluster.untilApplied();
-  return leads && terms.every((before) => before < term) ? winner : null;
+  return leads && before.every((state) => state.term < term) ? winner : null;
 }
 
 function divide({ ours, hashicorp, members }: MixedCluster) {
@@ -60,11 +55,4 @@ function divide({ ours, hashicorp, members }: MixedCluster) {
   const others = members.filter((member) => !bothKinds.includes(member));
   const missing = Math.floor(members.length / 2) + 1 - bothKinds.length;
   return { majority: [...bothKinds, ...others.slice(0, missing)], minority: others.slice(missing) };
-}
-
-async function termOf(member: Member): Promise<number> {
-  if (!isOurs(member)) return (await member.status()).term;
-  const signal = AbortSignal.timeout(statusTimeoutMs);
-  const response = await fetch(`${member.rpcUrl}/status`, { signal });
-  return statusSchema.parse(await response.json()).result.raft_info.term;
 }
