@@ -39,7 +39,12 @@ function hostOf(address: string): string | null {
   return isTelling ? host : null;
 }
 
+/** Empty where the system does not tell them, as in a sandbox without AF_NETLINK: no start fails for want of a warning. */
 function addressesOfThisMachine(): ReadonlySet<string> {
-  const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
-  return new Set(addresses.map(({ address }) => address));
+  try {
+    const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+    return new Set(addresses.map(({ address }) => address));
+  } catch {
+    return new Set();
+  }
 }

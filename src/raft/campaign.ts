@@ -105,8 +105,8 @@ function becomeCandidate(server: RaftServer, isTransfer: boolean): void {
   server.leader = null;
   server.setHardState({ currentTerm: server.currentTerm + 1, votedFor: server.id });
   server.emit({ kind: "becameCandidate", term: server.currentTerm, isTransfer });
-  server.role = newCandidate(server, isTransfer, null);
   if (asksAtOnce) askForVotes(server, isTransfer);
+  else server.role = newCandidate(server, isTransfer, null);
 }
 
 /**
