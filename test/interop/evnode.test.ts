@@ -7,6 +7,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { fromHex } from "../../src/base/bytes.ts";
 import {
   decodeBlockPayload,
+  decodeSignedHeader,
   encodeBlockPayload,
   encodeData,
   encodeSignedHeader,
@@ -120,27 +121,45 @@ describe.skipIf(!hasProgram("evnode"))(needing("evnode", "ev-node"), () => {
     await expect(evnode.judge(genesis, spoilt)).rejects.toThrow();
   });
 
-  it("fetches our chain over libp2p", { timeout }, async () => {
-    const { evnode, directory } = await startEvNode();
-    const { peerId } = await createNodeKey(join(directory, "node_key.json"));
-    const allowed = `/ip4/127.0.0.1/tcp/1/p2p/${peerId}`;
-    const node = await startAlone({ settings: { "p2p.allowed_peers": allowed } });
-    expect((await sendTx(node, "a=1")).kind).toBe("committed");
-    // More than one request may ask for.
-    const to = 150;
-    await until(`height ${to}`, async () => ((await node.status())?.height ?? 0) >= to);
-    const { genesisFile, nodeKeyFile } = homeLayout(node.place.home);
-    const { peerId: itsId } = await readNodeKey(nodeKeyFile);
-    const peers = `/ip4/127.0.0.1/tcp/${node.place.p2pPort}/p2p/${itsId}`;
-    const fetched = await evnode.sync({ genesis: genesisFile, nodeKey: directory, peers }, to);
-    await node.stop(20_000);
-    const entries = (await logOf(node)).filter(({ type }) => type === 0).slice(0, to);
-    const written = entries.map(({ data }) => {
-      const { header, data: txs } = decodeBlockPayload(data ?? new Uint8Array());
-      return { header: encodeSignedHeader(header), data: encodeData(txs) };
-    });
-    expect(fetched).toEqual(written);
-  });
+  it.each([
+    { when: "before", signBeforeCommit: true },
+    { when: "after", signBeforeCommit: false },
+  ])(
+    "fetches our chain, signed $when it is committed, over libp2p",
+    {
+      timeout,
+    },
+    async ({ signBeforeCommit }) => {
+      const { evnode, directory } = await startEvNode();
+      const { peerId } = await createNodeKey(join(directory, "node_key.json"));
+      const allowed = `/ip4/127.0.0.1/tcp/1/p2p/${peerId}`;
+      const node = await startAlone({
+        settings: {
+          "p2p.allowed_peers": allowed,
+          "raft.sign_before_commit": String(signBeforeCommit),
+        },
+      });
+      expect((await sendTx(node, "a=1")).kind).toBe("committed");
+      // More than one request may ask for.
+      const to = 150;
+      await until(`height ${to}`, async () => ((await node.status())?.height ?? 0) >= to);
+      const { genesisFile, nodeKeyFile } = homeLayout(node.place.home);
+      const { peerId: itsId } = await readNodeKey(nodeKeyFile);
+      const peers = `/ip4/127.0.0.1/tcp/${node.place.p2pPort}/p2p/${itsId}`;
+      const fetched = await evnode.sync({ genesis: genesisFile, nodeKey: directory, peers }, to);
+      await node.stop(20_000);
+      const entries = (await logOf(node)).filter(({ type }) => type === 0).slice(0, to);
+      // The ev-node has judged the signature of each. Those that follow the commit are not in the log.
+      expect(fetched).toHaveLength(to);
+      for (const [at, { header, data }] of fetched.entries()) {
+        const written = decodeBlockPayload(entries[at]?.data ?? new Uint8Array());
+        const { signature } = signBeforeCommit ? written.header : decodeSignedHeader(header);
+        expect(written.header.signature).toHaveLength(signBeforeCommit ? 64 : 0);
+        expect(header).toEqual(encodeSignedHeader({ ...written.header, signature }));
+        expect(data).toEqual(encodeData(written.data));
+      }
+    },
+  );
 
   it("serves a chain that we fetch", { timeout }, async () => {
     const { evnode, directory } = await startEvNode();
