@@ -48,7 +48,7 @@ const txTimeoutMs = 5_000;
 const evNodeId = "ev";
 
 /** A directory for one test, and an ev-node that logs into it. */
-async function startEvNode(): Promise<{ evnode: EvNode; directory: string }> {
+async function startEvNode() {
   const directory = await mkdtemp(join(tmpdir(), "evm-evnode-"));
   const logFile = join(directory, "evnode.log");
   const evnode = await EvNode.start(logFile);
@@ -57,7 +57,7 @@ async function startEvNode(): Promise<{ evnode: EvNode; directory: string }> {
     if (task.result?.state === "fail") process.stderr.write(await readFile(logFile, "utf8"));
     await rm(directory, { recursive: true, force: true });
   });
-  return { evnode, directory };
+  return { evnode, directory, logFile };
 }
 
 describe.skipIf(!hasProgram("evnode"))(needing("evnode", "ev-node"), () => {
@@ -185,31 +185,30 @@ describe.skipIf(!hasProgram("evnode"))(needing("evnode", "ev-node"), () => {
 });
 
 describe.skipIf(!hasProgram("evnode"))(needing("evnode", "a member that is an ev-node"), () => {
+  it("restores a snapshot of ours, and goes on from it", { timeout }, async () => {
+    const settings = { "raft.snapshot_threshold": "20", "raft.trailing_logs": "5" };
+    const { evnode, logFile, ours, first, join } = await withEvNode(settings);
+    await untilGrown(first, 40);
+    await join();
+    const restored = await until("it is sent what the log no longer holds", async () => {
+      const log = await readFile(logFile, "utf8");
+      const [, height] = /"height":(\d+).*"restored from snapshot"/.exec(log) ?? [];
+      return height === undefined ? null : Number(height);
+    });
+    expect(restored).toBeGreaterThan(1);
+    const { height, hash } = await until("it applies what comes after", async () => {
+      const block = decodeBlockPayload((await evnode.status()).state);
+      return block.height > restored ? block : null;
+    });
+    await until("ours has it", async () => (await heightOf(first)) >= height);
+    expect(bytesOf((await readBlock(first, height)).hash)).toEqual(hash);
+    await auditChain(ours);
+    await endCleanly(ours);
+  });
+
   it("follows ours, leads them, and hands over", { timeout }, async () => {
-    const { evnode, directory } = await startEvNode();
-    const reserved = await reservePorts(1);
-    const address = `${host}:${reserved.ports[0]}`;
-    const cluster = await createCluster({
-      nodeCount: 2,
-      otherMembers: [`${evNodeId}@${address}`],
-      settings: settingsBesideGo,
-    });
-    await reserved.release();
-    await cluster.start();
-    const [first] = cluster.nodes;
-    if (first === undefined) throw new Error("a cluster of two");
-    const { genesisFile, signerFile } = homeLayout(first.place.home);
-    await evnode.join({
-      id: evNodeId,
-      address,
-      directory: join(directory, "raft"),
-      peers: cluster.nodes.map(({ id, place }) => `${id}@${place.host}:${place.raftPort}`),
-      ...timeouts,
-      sendTimeoutMs: 1_000,
-      genesis: genesisFile,
-      signer: dirname(signerFile),
-      passphrase: first.place.passphrase,
-    });
+    const { evnode, ours: cluster, first, join } = await withEvNode();
+    await join();
     const mixed = { evnode, ours: cluster, first };
     const outcomes = new Outcomes();
     for (const round of [1, 2]) {
@@ -243,6 +242,35 @@ describe.skipIf(!hasProgram("evnode"))(needing("evnode", "a member that is an ev
     await endCleanly(cluster);
   });
 });
+
+/** Two of ours that run, and an ev-node that is to be the third. */
+async function withEvNode(settings: Readonly<Record<string, string>> = {}) {
+  const { evnode, directory, logFile } = await startEvNode();
+  const reserved = await reservePorts(1);
+  const address = `${host}:${reserved.ports[0]}`;
+  const ours = await createCluster({
+    nodeCount: 2,
+    otherMembers: [`${evNodeId}@${address}`],
+    settings: { ...settingsBesideGo, ...settings },
+  });
+  await reserved.release();
+  await ours.start();
+  const [first] = ours.nodes;
+  if (first === undefined) throw new Error("a cluster of two");
+  const { genesisFile, signerFile } = homeLayout(first.place.home);
+  const membership = {
+    id: evNodeId,
+    address,
+    directory: join(directory, "raft"),
+    peers: ours.nodes.map(({ id, place }) => `${id}@${place.host}:${place.raftPort}`),
+    ...timeouts,
+    sendTimeoutMs: 1_000,
+    genesis: genesisFile,
+    signer: dirname(signerFile),
+    passphrase: first.place.passphrase,
+  };
+  return { evnode, logFile, ours, first, join: () => evnode.join(membership) };
+}
 
 async function startAlone(options: ClusterOptions = {}): Promise<LocalNode> {
   const settings = { "node.block_time": "20ms", "raft.sign_before_commit": "true" };
