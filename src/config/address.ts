@@ -1,5 +1,6 @@
 /** Addresses as operators write them: `host:port` for sockets, multiaddrs for libp2p. */
 
+import { isIPv4, isIPv6 } from "node:net";
 import { fail, ok, type Parsed } from "./parsed.ts";
 
 export interface SocketAddress {
@@ -15,7 +16,16 @@ export function parseSocketAddress(text: string, example = "10.0.0.1:5001"): Par
   const [, bracketed, plain, digits = ""] = match;
   const port = Number(digits);
   if (port > 65535) return fail(`"${text}" has port ${digits}; a port is at most 65535`);
-  return ok({ host: bracketed ?? plain ?? "", port });
+  const host = bracketed ?? plain ?? "";
+  if (isSpoiltIPv4(host)) return fail(`"${text}" has no IPv4 address; ${partMax}`);
+  return ok({ host, port });
+}
+
+const partMax = "each of its four numbers is at most 255";
+
+/** Four numbers that are no address; nor are they a name, whose last part is never a number. */
+function isSpoiltIPv4(host: string): boolean {
+  return /^\d+(\.\d+){3}$/.test(host) && !isIPv4(host);
 }
 
 function explainSocketAddress(text: string, example: string): string {
@@ -66,7 +76,14 @@ export function parseMultiaddr(
     }
     return fail(`"${text}" is no TCP multiaddr; write it like ${form}`);
   }
-  const [, , , port = "", id] = match;
+  const [, family = "", host = "", port = "", id] = match;
+  if (family === "ip6" && !isIPv6(host)) {
+    return fail(`"${text}" has no IPv6 address; write it like /ip6/fd00::1/tcp/26656`);
+  }
+  if (isSpoiltIPv4(host)) return fail(`"${text}" has no IPv4 address; ${partMax}`);
+  if (family === "ip4" && !isIPv4(host)) {
+    return fail(`"${text}" has no IPv4 address; write a name as /dns4/${host}/tcp/${port}`);
+  }
   if (Number(port) > 65535) return fail(`"${text}" has port ${port}; a port is at most 65535`);
   if (peerId === "none") return ok(text);
   if (id === undefined) return fail(`"${text}" does not end in /p2p/<peer id>; write ${form}`);

@@ -1,6 +1,7 @@
 /** Rules between settings, checked once every value could be read by itself. */
 
 import type { Origin, Problem } from "./problem.ts";
+import { listenerRules } from "./rules/listeners.ts";
 import { nodeRules } from "./rules/node.ts";
 import { peerRules } from "./rules/peers.ts";
 import type { Rule, RuleContext } from "./rules/rule.ts";
@@ -15,7 +16,7 @@ export interface RuleInput {
   readonly broken: ReadonlySet<string>;
 }
 
-const rules: readonly Rule[] = [...nodeRules, ...timingRules, ...peerRules];
+const rules: readonly Rule[] = [...nodeRules, ...listenerRules, ...timingRules, ...peerRules];
 
 export function checkRules({ config, settings, broken }: RuleInput): readonly Problem[] {
   const context: RuleContext = {
