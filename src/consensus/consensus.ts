@@ -1,6 +1,5 @@
 /** The main thread's end of the consensus thread: its life, its questions and answers. */
 
-import { setFlagsFromString } from "node:v8";
 import { Worker } from "node:worker_threads";
 import { unreachable } from "../base/assert.ts";
 import type { Readiness, ServerId, Snapshot, Term } from "../raft/types.ts";
@@ -60,12 +59,6 @@ const workingEveryMs = 200;
 
 type Settle<T> = (value: T) => void;
 
-/**
- * What the thread's young generation begins with; V8 reads it as the thread's heap is made. A few dozen commits fill V8's own, 1 MiB, with
- * objects that nobody needs any more, and it is collected as often (bench/README.md, "Where a commit's time goes").
- */
-const minSemiSpaceMb = 8;
-
 export class Consensus {
   readonly #listener: ConsensusListener;
   readonly #worker: Worker;
@@ -95,7 +88,6 @@ export class Consensus {
     this.#credit = new ApplyCredit(options.snapshotThreshold);
     const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
     const workerData: ConsensusOptions = { ...options, lease: this.#lease.buffer };
-    setFlagsFromString(`--min-semi-space-size=${minSemiSpaceMb}`);
     this.#worker = new Worker(new URL(`./thread.${extension}`, import.meta.url), {
       workerData,
       name: "consensus",
