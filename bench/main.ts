@@ -103,20 +103,31 @@ async function main(): Promise<number> {
     compared: (comparison) => comparisons.push(comparison),
   };
   const figures: Figure[] = [];
-  const startedAt = new Date().toISOString();
+  const report: Report = {
+    startedAt: new Date().toISOString(),
+    machine,
+    figures,
+    comparisons,
+    notes,
+  };
+  let path = "";
   if (!isJson) process.stdout.write(machineLine(machine));
   for (const section of chosen) {
     if (!isJson) process.stderr.write(`${section.name} ...\n`);
+    const [figuresBefore, comparisonsBefore] = [figures.length, comparisons.length];
     figures.push(...(await section.run(context)));
+    // A later section that fails takes nothing from this one.
+    path = writeReport(report, workDir);
+    if (isJson) continue;
+    if (figures.length > figuresBefore) {
+      process.stdout.write(tableOf(figures.slice(figuresBefore)));
+    }
+    if (comparisons.length > comparisonsBefore) {
+      process.stdout.write(comparisonsOf(comparisons.slice(comparisonsBefore)));
+    }
   }
-  const report: Report = { startedAt, machine, figures, comparisons, notes };
-  const path = writeReport(report, workDir);
   if (isJson) process.stdout.write(`${JSON.stringify(report)}\n`);
-  else {
-    if (figures.length > 0) process.stdout.write(tableOf(figures));
-    if (comparisons.length > 0) process.stdout.write(comparisonsOf(comparisons));
-    process.stdout.write(`${notes.map((n) => `${n}\n`).join("")}${path}\n`);
-  }
+  else process.stdout.write(`${notes.map((n) => `${n}\n`).join("")}${path}\n`);
   return 0;
 }
 

@@ -17,11 +17,11 @@ export function parseSocketAddress(text: string, example = "10.0.0.1:5001"): Par
   const port = Number(digits);
   if (port > 65535) return fail(`"${text}" has port ${digits}; a port is at most 65535`);
   const host = bracketed ?? plain ?? "";
-  if (isSpoiltIPv4(host)) return fail(`"${text}" has no IPv4 address; ${partMax}`);
+  if (isSpoiltIPv4(host)) return fail(`"${text}" has no IPv4 address; ${ipv4Form}`);
   return ok({ host, port });
 }
 
-const partMax = "each of its four numbers is at most 255";
+const ipv4Form = "each of its four numbers is at most 255, without leading zeros";
 
 /** Four numbers that are no address; nor are they a name, whose last part is never a number. */
 function isSpoiltIPv4(host: string): boolean {
@@ -80,7 +80,7 @@ export function parseMultiaddr(
   if (family === "ip6" && !isIPv6(host)) {
     return fail(`"${text}" has no IPv6 address; write it like /ip6/fd00::1/tcp/26656`);
   }
-  if (isSpoiltIPv4(host)) return fail(`"${text}" has no IPv4 address; ${partMax}`);
+  if (isSpoiltIPv4(host)) return fail(`"${text}" has no IPv4 address; ${ipv4Form}`);
   if (family === "ip4" && !isIPv4(host)) {
     return fail(`"${text}" has no IPv4 address; write a name as /dns4/${host}/tcp/${port}`);
   }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -118,15 +119,23 @@ func dial(url string) (*clientv3.Client, error) {
 	})
 }
 
+// Below those that Linux gives to outgoing connections: one of these would be taken before etcd binds it.
+const (
+	firstPort = 20_000
+	lastPort  = 32_000
+)
+
 func freePorts(count int) ([]int, error) {
 	var ports []int
-	for range count {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
+	for attempt := 0; len(ports) < count; attempt++ {
+		port := firstPort + rand.IntN(lastPort-firstPort)
+		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err == nil {
+			defer listener.Close()
+			ports = append(ports, port)
+		} else if attempt >= 100 {
 			return nil, err
 		}
-		defer listener.Close()
-		ports = append(ports, listener.Addr().(*net.TCPAddr).Port)
 	}
 	return ports, nil
 }
