@@ -64,6 +64,7 @@ const usage = `npm run bench -- [section ...] [options]
 
 const thorough: Effort = {
   seconds: 4,
+  warmUpCommits: 10_000,
   failovers: 20,
   coldStarts: 3,
   catchUpEntries: 20_000,
@@ -73,6 +74,7 @@ const thorough: Effort = {
 };
 const smoke: Effort = {
   seconds: 0.15,
+  warmUpCommits: 20,
   failovers: 1,
   coldStarts: 1,
   catchUpEntries: 200,

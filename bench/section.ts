@@ -7,6 +7,8 @@ import { fdatasyncMs, tcpRoundTripMs } from "./floor.ts";
 export interface Effort {
   /** For each measurement of latency or throughput. */
   readonly seconds: number;
+  /** Before a latency is measured: until then V8 still compiles what a commit runs. */
+  readonly warmUpCommits: number;
   /** Kills, and hand-overs. */
   readonly failovers: number;
   /** Of clusters with empty folders. */

@@ -10,8 +10,14 @@ import { Worker } from "node:worker_threads";
 import { type FloorOptions, inFolder, timed } from "../floor.ts";
 import type { BareLeaderData } from "./leader.ts";
 
+export interface BareCommitOptions extends FloorOptions {
+  /** Before the first that is measured. */
+  readonly warmUpCommits: number;
+}
+
 /** From this thread through the leader's to two durable writes, and back; one at a time. */
-export function bareCommitMs({ workDir, sizeBytes, count }: FloorOptions): Promise<number[]> {
+export function bareCommitMs(options: BareCommitOptions): Promise<number[]> {
+  const { workDir, sizeBytes, count, warmUpCommits } = options;
   return inFolder(workDir, async (directory) => {
     const followers: ChildProcess[] = [];
     let leader: Worker | null = null;
@@ -27,11 +33,13 @@ export function bareCommitMs({ workDir, sizeBytes, count }: FloorOptions): Promi
       const thread = new Worker(pathOf("leader.ts"), { workerData });
       leader = thread;
       await once(thread, "message"); // it is connected
-      return await timed(count, async () => {
+      const commit = async () => {
         const committed = once(thread, "message");
         thread.postMessage(null);
         await committed;
-      });
+      };
+      for (let nth = 0; nth < warmUpCommits; nth++) await commit();
+      return await timed(count, commit);
     } finally {
       await leader?.terminate();
       for (const follower of followers) {

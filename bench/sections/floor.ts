@@ -22,7 +22,12 @@ export const floorSection: Section = {
         await lmdbCommitMs(disk, { others: 2 }),
       ),
       figure("floor", "TCP round trip, 512 B", "ms", await tcpRoundTripMs(sizeBytes, count)),
-      figure("floor", "bare commit: our hops without Raft, 512 B", "ms", await bareCommitMs(disk)),
+      figure(
+        "floor",
+        "bare commit: our hops without Raft, 512 B",
+        "ms",
+        await bareCommitMs({ ...disk, warmUpCommits: effort.warmUpCommits }),
+      ),
       figure("floor", "MessagePort round trip", "ms", await messagePortRoundTripMs(count)),
     ];
   },

@@ -4,6 +4,8 @@ import { BenchCluster } from "../cluster.ts";
 import { type Figure, figure, sizeText } from "../figure.ts";
 import { commitFloor, type Section, type SectionContext } from "../section.ts";
 
+/** A slow machine is measured less warm. */
+const warmUpMaxSeconds = 20;
 const sizes = [512, 10 * 1024, 100 * 1024, 1024 * 1024];
 
 export const latencySection: Section = {
@@ -13,8 +15,9 @@ export const latencySection: Section = {
     try {
       const leader = await cluster.settled();
       const figures: Figure[] = [];
+      const { seconds, warmUpCommits: commitsMax } = context.effort;
+      await leader.load({ sizeBytes: 512, inFlight: 1, seconds: warmUpMaxSeconds, commitsMax });
       for (const sizeBytes of sizes) {
-        const { seconds } = context.effort;
         const load = { sizeBytes, inFlight: 1, commitsMax: Number.POSITIVE_INFINITY };
         await leader.load({ ...load, seconds: seconds / 4 }); // warms up
         // The floor before and after, since the machine may not be the same for long.
