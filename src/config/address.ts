@@ -16,14 +16,17 @@ export function parseSocketAddress(text: string, example = "10.0.0.1:5001"): Par
   const [, bracketed, plain, digits = ""] = match;
   const port = Number(digits);
   if (port > 65535) return fail(`"${text}" has port ${digits}; a port is at most 65535`);
+  if (bracketed !== undefined && bracketed !== "" && !isIPv6(bracketed)) {
+    return fail(`"${text}" has no IPv6 address in its brackets; ${example} needs none`);
+  }
   const host = bracketed ?? plain ?? "";
   if (isSpoiltIPv4(host)) return fail(`"${text}" has no IPv4 address; ${ipv4Form}`);
   return ok({ host, port });
 }
 
-const ipv4Form = "each of its four numbers is at most 255, without leading zeros";
+const ipv4Form = "write four numbers of at most 255, without leading zeros";
 
-/** Four numbers that are no address; nor are they a name, whose last part is never a number. */
+/** Numbers that are no address; nor are they a name, whose last part is never a number. */
 function isSpoiltIPv4(host: string): boolean {
   return /^\d+(\.\d+){3}$/.test(host) && !isIPv4(host);
 }
@@ -77,13 +80,11 @@ export function parseMultiaddr(
     return fail(`"${text}" is no TCP multiaddr; write it like ${form}`);
   }
   const [, family = "", host = "", port = "", id] = match;
-  if (family === "ip6" && !isIPv6(host)) {
-    return fail(`"${text}" has no IPv6 address; write it like /ip6/fd00::1/tcp/26656`);
+  if (isPlaceholder(host)) {
+    return fail(`"${text}" still holds a placeholder; put the host's address there`);
   }
-  if (isSpoiltIPv4(host)) return fail(`"${text}" has no IPv4 address; ${ipv4Form}`);
-  if (family === "ip4" && !isIPv4(host)) {
-    return fail(`"${text}" has no IPv4 address; write a name as /dns4/${host}/tcp/${port}`);
-  }
+  const problem = hostProblem(family, host);
+  if (problem !== null) return fail(`"${text}" ${problem}`);
   if (Number(port) > 65535) return fail(`"${text}" has port ${port}; a port is at most 65535`);
   if (peerId === "none") return ok(text);
   if (id === undefined) return fail(`"${text}" does not end in /p2p/<peer id>; write ${form}`);
@@ -93,4 +94,16 @@ export function parseMultiaddr(
   return peerIdForm.test(id)
     ? ok(text)
     : fail(`"${text}" ends in "${id}", which is no peer id; net-info prints the peer's`);
+}
+
+/** Why `host` is none of the multiaddr's family; null if it is one. */
+function hostProblem(family: string, host: string): string | null {
+  if (isSpoiltIPv4(host) || (family === "ip4" && /^[\d.]+$/.test(host) && !isIPv4(host))) {
+    return `has no IPv4 address; ${ipv4Form}`;
+  }
+  if (family === "ip4" && !isIPv4(host)) {
+    return `has no IPv4 address; write /${isIPv6(host) ? "ip6" : "dns4"}/${host} instead of /ip4/${host}`;
+  }
+  if (family !== "ip6" || isIPv6(host)) return null;
+  return `has no IPv6 address; write ${isIPv4(host) ? `/ip4/${host}` : "one such as /ip6/fd00::1"} instead of /ip6/${host}`;
 }

@@ -1,5 +1,6 @@
 /** Where this node listens: no two servers of one process can share a port. */
 
+import { isIPv4, isIPv6 } from "node:net";
 import {
   isWildcardHost,
   parseMultiaddr,
@@ -12,6 +13,8 @@ export const listenerRules: readonly Rule[] = [checkPorts];
 
 interface Listener extends SocketAddress {
   readonly name: string;
+  /** A wildcard takes IPv4 as well, unless libp2p listens on it. */
+  readonly isIPv6Only: boolean;
 }
 
 function checkPorts(context: RuleContext): readonly Finding[] {
@@ -31,10 +34,16 @@ function listenersOf({ config, text }: RuleContext): readonly Listener[] {
   if (config.instrumentation.prometheus) sockets.push("instrumentation.prometheus_listen_addr");
   const listeners = sockets.flatMap((name): readonly Listener[] => {
     const parsed = parseSocketAddress(text(name));
-    return parsed.ok ? [{ name, ...parsed.value }] : [];
+    if (!parsed.ok) return [];
+    const { host, port } = parsed.value;
+    // HTTP listens on one of its addresses, whatever else it stands for here.
+    const isLocal = name === "rpc.address" && host === "localhost";
+    return [{ name, isIPv6Only: false, port, host: isLocal ? "127.0.0.1" : host }];
   });
   const libp2p = libp2pSocket(text("p2p.listen_address"));
-  return libp2p === null ? listeners : [...listeners, { name: "p2p.listen_address", ...libp2p }];
+  return libp2p === null
+    ? listeners
+    : [...listeners, { name: "p2p.listen_address", isIPv6Only: true, ...libp2p }];
 }
 
 function libp2pSocket(multiaddr: string): SocketAddress | null {
@@ -43,13 +52,18 @@ function libp2pSocket(multiaddr: string): SocketAddress | null {
   return { host, port: Number(port) };
 }
 
-/** Port 0 is a free one, whoever asks. */
-function isTaken(a: SocketAddress, b: SocketAddress): boolean {
-  return a.port === b.port && a.port !== 0 && (covers(a.host, b.host) || covers(b.host, a.host));
+/** Port 0 is a free one, whoever asks. Of a name it is not known which address it stands for. */
+function isTaken(a: Listener, b: Listener): boolean {
+  if (a.port !== b.port || a.port === 0) return false;
+  if (a.host === b.host) return true;
+  const [familiesOfA, familiesOfB] = [familiesOf(a), familiesOf(b)];
+  const share = familiesOfA.some((family) => familiesOfB.includes(family));
+  return share && (isWildcardHost(a.host) || isWildcardHost(b.host));
 }
 
-/** Whether a server on `host` is reached at `other` too. */
-function covers(host: string, other: string): boolean {
-  if (host === other) return true;
-  return isWildcardHost(host) && !(host === "0.0.0.0" && other.includes(":"));
+/** Where it takes connections from: IPv4, IPv6 or both; nothing that is known for a name. */
+function familiesOf({ host, isIPv6Only }: Listener): readonly (4 | 6)[] {
+  if (isIPv4(host)) return [4];
+  if (isWildcardHost(host)) return isIPv6Only ? [6] : [4, 6];
+  return isIPv6(host) ? [6] : [];
 }
