@@ -6,6 +6,7 @@ import { parseArgs } from "node:util";
 import type { Comparison } from "./comparison.ts";
 import type { Figure } from "./figure.ts";
 import { describeMachine } from "./machine.ts";
+import { compileOurs } from "./peers/ours.ts";
 import { comparisonsOf, machineLine, type Report, tableOf, writeReport } from "./report.ts";
 import {
   type Effort,
@@ -93,6 +94,7 @@ async function main(): Promise<number> {
   }
   const { chosen, effort, networks, workDir, isJson, execArgv } = options;
   mkdirSync(workDir, { recursive: true });
+  compileOurs();
   const machine = describeMachine(workDir);
   const notes: string[] = [];
   const comparisons: Comparison[] = [];
