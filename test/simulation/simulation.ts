@@ -1,6 +1,7 @@
 /** One seed, from its plan to its end. */
 
 import { Calm, type Recovery } from "./calm.ts";
+import { LeaderAppendOnly } from "./checkers/append-only.ts";
 import { Checkers } from "./checkers/checkers.ts";
 import { CommitNotices } from "./checkers/commit-notices.ts";
 import { Commits } from "./checkers/commits.ts";
@@ -172,6 +173,7 @@ function watch(world: World, cluster: Cluster, coverage: Coverage, parts: Parts)
   const leases = new Leases(plan, nodes, schedule);
   checkers.add(
     new Commits(ledger, nodes), // first: the others rely on the ledger
+    new LeaderAppendOnly(),
     new LogMatching(plan),
     new OneLeader(),
     new LeaderCompleteness(ledger),

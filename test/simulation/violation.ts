@@ -3,6 +3,7 @@
 /** What is checked; the names that a failing seed prints. */
 export type Property =
   | "one leader a term"
+  | "a leader only appends"
   | "logs match"
   | "a leader has all that is committed"
   | "committed stays committed"

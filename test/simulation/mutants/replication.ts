@@ -128,6 +128,32 @@ export const replicationMutants: readonly Mutant[] = [
     seedsMax: 500,
   }),
   mutant({
+    id: "leader-truncates",
+    breaks: "a new leader removes from its log what is not committed yet",
+    edits: [
+      {
+        file: "raft/leader.ts",
+        find: "const { log, nowMs } = server;\n  const leadership: Leadership = {",
+        replace:
+          "const { log, nowMs } = server;\n  if (log.lastIndex > server.commitIndex) server.truncateFrom(server.commitIndex + 1);\n  const leadership: Leadership = {",
+      },
+    ],
+    caughtAs: ["a leader only appends"],
+  }),
+  mutant({
+    id: "leader-overwrites",
+    breaks: "a leader replaces its last entry, if that is not committed, by what is proposed next",
+    edits: [
+      {
+        file: "raft/leader.ts",
+        find: "  const entries: Entry[] = [];\n  for (const { proposalId, data, appendedAt } of commands) {",
+        replace:
+          "  const entries: Entry[] = [];\n  if (commands.length > 0 && log.lastIndex > Math.max(server.commitIndex, role.leadership.firstIndex)) server.truncateFrom(log.lastIndex);\n  for (const { proposalId, data, appendedAt } of commands) {",
+      },
+    ],
+    caughtAs: ["a leader only appends"],
+  }),
+  mutant({
     id: "truncates-what-agrees",
     breaks: "a late AppendEntries truncates entries that agree with it",
     edits: [
