@@ -25,10 +25,13 @@ const attemptTimeoutMs = 20_000;
 
 const committedSchema = z.object({ height: z.number() });
 
+/** What a load needs to know of a node: whether to ask it, and where. */
+export type LoadTarget = Pick<LocalNode, "id" | "isRunning" | "rpcUrl">;
+
 export interface LoadOptions {
   readonly txPerSecond: number;
   readonly keys: LoadKeys;
-  readonly nodes: readonly LocalNode[];
+  readonly nodes: readonly LoadTarget[];
   readonly onAccepted: (sequence: number, height: number) => void;
   /** The first refusal that no repetition would mend. */
   readonly onRefused: (problem: string) => void;
