@@ -9,7 +9,7 @@
  */
 
 import { appendsInFlightMax, bytesInFlightMax } from "../base/limits.ts";
-import type { LogIndex, Readiness, ServerId } from "./types.ts";
+import type { EntryId, LogIndex, Readiness, ServerId } from "./types.ts";
 
 interface InFlight {
   readonly lastIndex: LogIndex;
@@ -60,6 +60,10 @@ export class Progress {
   /** When a commit index that no entry has carried goes out on its own; Infinity if none waits. */
   commitNoticeMs = Number.POSITIVE_INFINITY;
   pace: Pace;
+  /** Where a snapshot ends, or one before it, that is being read from disk to be sent; null without one. */
+  readingSnapshotIndex: LogIndex | null = null;
+  /** What the last snapshot that it was sent ends with: an entry that the log may lack since. */
+  snapshotLast: EntryId | null = null;
   /** Attempts in a row to send it a snapshot that failed, and until when there is no other. */
   snapshotFailures = 0;
   nextSnapshotMs = Number.NEGATIVE_INFINITY;
@@ -109,6 +113,7 @@ export class Progress {
   }
 
   appendSent(lastIndex: LogIndex, bytes: number, { giveUpAtMs }: Waits): void {
+    this.readingSnapshotIndex = null;
     if (this.pace.kind !== "replicate") return;
     if (this.pace.inFlight.length === 0) this.pace.dueMs = giveUpAtMs;
     this.pace.inFlight.push({ lastIndex, bytes });
@@ -141,8 +146,10 @@ export class Progress {
     };
   }
 
-  snapshotSent(snapshotIndex: LogIndex, sentAtMs: number, giveUpAtMs: number): void {
-    this.pace = { kind: "snapshot", snapshotIndex, sentAtMs, giveUpAtMs };
+  snapshotSent(last: EntryId, sentAtMs: number, giveUpAtMs: number): void {
+    this.pace = { kind: "snapshot", snapshotIndex: last.index, sentAtMs, giveUpAtMs };
+    this.snapshotLast = last;
+    this.readingSnapshotIndex = null;
     this.commitNoticeMs = Number.POSITIVE_INFINITY;
   }
 

@@ -124,7 +124,10 @@ export interface LogReader {
    * first. Few, and found without reading the log: a server needs them before anything else.
    */
   configurationEntries(): readonly Entry[];
-  /** The newest good snapshot that the log continues; null without one. Throws a storage error if none is good. */
+  /**
+   * A good snapshot that the log continues: the newest, or one that was read lately; null without one. Throws a storage
+   * error if none is good.
+   */
   snapshot(): Snapshot | null;
   /**
    * Whether `snapshot()` costs no more than a moment now. If not, it is being read from disk: a large one takes

@@ -90,7 +90,10 @@ function sendAppend(server: RaftServer, progress: Progress): boolean {
   const { log } = server;
   const { nextIndex } = progress;
   const prevIndex = nextIndex - 1;
-  const prevTerm = log.termAt(prevIndex);
+  const { snapshotLast } = progress;
+  // A snapshot that is not the newest may end where the log begins, which does not tell its last term any more.
+  const sentTerm = snapshotLast?.index === prevIndex ? snapshotLast.term : null;
+  const prevTerm = log.termAt(prevIndex) ?? sentTerm;
   if (prevTerm === null || nextIndex < log.firstIndex) {
     sendSnapshot(server, progress);
     return false;
@@ -124,12 +127,15 @@ function sendSnapshot(server: RaftServer, progress: Progress): void {
   // It is large, and read from disk: it goes only to a server that is there.
   const silentMs = server.nowMs - progress.lastContactMs;
   if (!progress.hasAnswered || silentMs >= server.options.heartbeatTimeoutMs) {
+    progress.readingSnapshotIndex = null;
     return progress.probeFrom(progress.nextIndex, server.nowMs + backOffMaxMs, 0);
   }
   if (server.nowMs < progress.nextSnapshotMs) {
     return progress.probeFrom(progress.nextIndex, progress.nextSnapshotMs, 0);
   }
   if (!server.log.prepareSnapshot()) {
+    // From there on the log stays: if each newer one took this one's place while it is read, none would ever be sent.
+    progress.readingSnapshotIndex ??= server.log.snapshotLast.index;
     return progress.probeFrom(progress.nextIndex, server.nowMs + snapshotReadPollMs, 0);
   }
   const snapshot = server.log.snapshot();
@@ -138,7 +144,7 @@ function sendSnapshot(server: RaftServer, progress: Progress): void {
     nextIndex: progress.nextIndex,
   });
   const { index } = snapshot.last;
-  progress.snapshotSent(index, server.nowMs, waitsFrom(server).giveUpAtMs);
+  progress.snapshotSent(snapshot.last, server.nowMs, waitsFrom(server).giveUpAtMs);
   server.sendAfterHardState({
     kind: "installSnapshotRequest",
     to: progress.id,

@@ -11,7 +11,7 @@ export interface PeerStatus {
   readonly silentMs: number;
   readonly hasAnswered: boolean;
   readonly pace: "probe" | "replicate" | "snapshot";
-  /** The last index of the snapshot on its way to it; null without one. */
+  /** The last index of the snapshot on its way to it, or being read from disk for it; null without one. */
   readonly sendingSnapshotIndex: LogIndex | null;
   readonly readiness: Readiness | null;
 }
@@ -75,7 +75,10 @@ export function statusOf(server: RaftServer): RaftStatus {
       silentMs: nowMs - progress.lastContactMs,
       hasAnswered: progress.hasAnswered,
       pace: progress.pace.kind,
-      sendingSnapshotIndex: progress.pace.kind === "snapshot" ? progress.pace.snapshotIndex : null,
+      sendingSnapshotIndex:
+        progress.pace.kind === "snapshot"
+          ? progress.pace.snapshotIndex
+          : progress.readingSnapshotIndex,
       readiness: progress.readiness,
     })),
   };

@@ -61,7 +61,7 @@ export class LmdbLogReader implements LogReader {
   snapshot(): Snapshot | null {
     const { outline, snapshotLast } = this.#view();
     if (snapshotLast.index === 0) return null;
-    return this.#snapshots.newestBetween(outline.firstIndex - 1, snapshotLast);
+    return this.#snapshots.between(outline.firstIndex - 1, snapshotLast);
   }
 
   prepareSnapshot(): boolean {

@@ -107,5 +107,5 @@ function checkSnapshots(
     throw ioError(directory, error);
   }
   if (snapshotLast.index === 0) return;
-  snapshots.newestBetween(outline.firstIndex - 1, snapshotLast);
+  snapshots.between(outline.firstIndex - 1, snapshotLast);
 }

@@ -20,6 +20,11 @@ export interface SnapshotFilesOptions {
   readonly onDamaged: (path: string, error: StorageError) => void;
 }
 
+interface Held {
+  readonly snapshot: Snapshot;
+  readonly timer: NodeJS.Timeout;
+}
+
 export class SnapshotFiles {
   readonly #directory: string;
   readonly #keep: number;
@@ -27,7 +32,7 @@ export class SnapshotFiles {
   /** A damaged file is told of once. */
   readonly #knownDamaged = new Set<string>();
   /** Read lately, as it is to be sent. */
-  #held: { readonly snapshot: Snapshot; readonly timer: NodeJS.Timeout } | null = null;
+  #held: Held | null = null;
   #isReading = false;
 
   constructor({ directory, keep, onDamaged }: SnapshotFilesOptions) {
@@ -62,13 +67,13 @@ export class SnapshotFiles {
   }
 
   /**
-   * The newest readable one from `oldest` to `newest`, both included. What is passed over on the way is
-   * reported. Throws STORAGE_CORRUPT without one.
+   * The one at hand, or else the newest readable one, from `oldest` to `newest`, both included. What is passed over on
+   * the way is reported. Throws STORAGE_CORRUPT without one.
    */
-  newestBetween(oldestIndex: number, newest: EntryId): Snapshot {
-    const held = this.#held?.snapshot;
+  between(oldestIndex: number, newest: EntryId): Snapshot {
+    const held = this.#heldBetween(oldestIndex, newest);
+    if (held !== null) return held.snapshot;
     for (const id of this.#listBetween(oldestIndex, newest)) {
-      if (held !== undefined && isSame(held.last, id)) return held;
       try {
         return this.#read(id);
       } catch (error) {
@@ -84,17 +89,18 @@ export class SnapshotFiles {
   }
 
   /**
-   * Whether that one can be had at once; if not, it is being read. It stays at hand for as long as it is asked
-   * for every now and then.
+   * Whether one of them can be had at once; if not, the newest is being read. It stays at hand for as long as it is
+   * asked for every now and then, and serves although there are newer ones: more may come in the time that one takes.
    */
   prepare(oldestIndex: number, newest: EntryId): boolean {
-    const isGood = (id: EntryId) => !this.#knownDamaged.has(this.#pathOf(id));
-    const id = this.#listBetween(oldestIndex, newest).find(isGood);
-    if (id === undefined) return true; // `newestBetween` says what is wrong
-    if (this.#held !== null && isSame(this.#held.snapshot.last, id)) {
-      this.#held.timer.refresh();
+    const held = this.#heldBetween(oldestIndex, newest);
+    if (held !== null) {
+      held.timer.refresh();
       return true;
     }
+    const isGood = (id: EntryId) => !this.#knownDamaged.has(this.#pathOf(id));
+    const id = this.#listBetween(oldestIndex, newest).find(isGood);
+    if (id === undefined) return true; // `between` says what is wrong
     if (!this.#isReading) {
       this.#isReading = true;
       void this.#readAhead(id).finally(() => {
@@ -122,6 +128,11 @@ export class SnapshotFiles {
       if (!(error instanceof StorageError)) throw error;
       this.#damaged(this.#pathOf(id), error);
     }
+  }
+
+  #heldBetween(oldestIndex: number, newest: EntryId): Held | null {
+    const index = this.#held?.snapshot.last.index ?? -1;
+    return index >= oldestIndex && index <= newest.index ? this.#held : null;
   }
 
   #letGo(): void {
@@ -194,8 +205,4 @@ export class SnapshotFiles {
 
 function placeOf(path: string, { term, index }: EntryId): Place {
   return { path, database: "snapshot", key: `${term}-${index}` };
-}
-
-function isSame(a: EntryId, b: EntryId): boolean {
-  return a.index === b.index && a.term === b.term;
 }

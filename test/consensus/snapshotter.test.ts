@@ -236,14 +236,19 @@ function matchThree(table: Table, matchIndex: number): void {
   });
 }
 
+/** Server 3 is there, and lacks entries that are not in the log any more. */
+function needSnapshot(table: Table): void {
+  hearThree(table, 1);
+  table.driver.rpcFailed({ kind: "appendEntriesRequest", to: "3", id: 0, term: 2 });
+  table.waitUntil(table.nowMs + 20);
+}
+
 /** A leader whose log begins at 9, and which is sending its snapshot of 10 to server 3. */
 function sendingToThree(): Table {
   const table = leaderOf(10);
   snapshot(table, 10);
   expect(table.disk.firstIndex).toBe(9);
-  hearThree(table, 1);
-  table.driver.rpcFailed({ kind: "appendEntriesRequest", to: "3", id: 0, term: 2 });
-  table.waitUntil(table.nowMs + 20);
+  needSnapshot(table);
   expect(table.kindsSent()).toContain("installSnapshotRequest");
   return table;
 }
@@ -259,6 +264,48 @@ describe("the leader's log", () => {
     table.receive("3", { kind: "installSnapshotResponse", ...installed, snapshotIndex: 10 });
     expect(table.kindsSent()).toContain("appendEntriesRequest");
     expect(paceOfThree(table)).toBe("replicate");
+  });
+
+  it("keeps what comes after a snapshot that is being read to be sent: a newer one takes as long to read", () => {
+    const table = leaderOf(10);
+    snapshot(table, 10);
+    table.disk.isReadingSnapshot = true;
+    needSnapshot(table);
+    expect(table.kindsSent()).not.toContain("installSnapshotRequest");
+    grow(table, 10, 50);
+    snapshot(table, 50);
+    expect([table.disk.snapshotLast.index, table.disk.firstIndex]).toEqual([50, 10]);
+    table.disk.isReadingSnapshot = false;
+    table.waitUntil(table.nowMs + 20);
+    expect(table.kindsSent()).toContain("installSnapshotRequest");
+  });
+
+  it("goes on from an older snapshot, too, which ends where the log begins", () => {
+    const table = leaderOf(10);
+    snapshot(table, 10);
+    grow(table, 10, 11);
+    const older = { ...snapshotAt(8), last: { term: 2, index: 8 } };
+    table.disk.heldSnapshot = older;
+    needSnapshot(table);
+    expect([table.disk.firstIndex, table.kindsSent().at(-1)]).toEqual([
+      9,
+      "installSnapshotRequest",
+    ]);
+    table.receive("3", { kind: "installSnapshotResponse", ...installed, snapshotIndex: 8 });
+    expect(table.sent.at(-1)).toMatchObject({ kind: "appendEntriesRequest", prev: older.last });
+  });
+
+  it("is not kept for a follower that falls silent while a snapshot is read for it", () => {
+    const table = leaderOf(10);
+    snapshot(table, 10);
+    table.disk.isReadingSnapshot = true;
+    needSnapshot(table);
+    grow(table, 10, 50);
+    table.nowMs += timeouts.heartbeatTimeoutMs;
+    table.acknowledge(50);
+    table.waitUntil(table.nowMs + 20);
+    snapshot(table, 50);
+    expect(table.disk.firstIndex).toBe(49);
   });
 
   it("keeps what a follower needs while it comes closer, and then no more than any other", () => {

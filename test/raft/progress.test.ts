@@ -72,7 +72,7 @@ describe("Progress", () => {
 
   it("in a snapshot, an answer from before it says nothing about it", () => {
     const progress = replicating(5);
-    progress.snapshotSent(50, 0, 9999);
+    progress.snapshotSent({ term: 1, index: 50 }, 0, 9999);
     progress.matched(7, 2, waits);
     expect(progress.pace.kind).toBe("snapshot");
     expect(progress).toMatchObject({ matchIndex: 7, nextIndex: 51 });

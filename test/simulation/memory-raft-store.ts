@@ -222,7 +222,7 @@ export class MemoryRaftStore implements RaftStore {
 
 class MemoryLogReader implements LogReader {
   readonly #disk: () => Disk;
-  #preparedIndex = 0;
+  #prepared: Snapshot | null = null;
 
   constructor(disk: () => Disk) {
     this.#disk = disk;
@@ -266,15 +266,20 @@ class MemoryLogReader implements LogReader {
   }
 
   snapshot(): Snapshot | null {
-    return this.#disk().snapshot;
+    return this.#isPrepared ? this.#prepared : this.#disk().snapshot;
   }
 
   /** Reading one takes until it is asked for again. */
   prepareSnapshot(): boolean {
-    const last = this.#disk().snapshot?.last.index ?? 0;
-    const isRead = last === this.#preparedIndex;
-    this.#preparedIndex = last;
+    const isRead = this.#isPrepared || this.#disk().snapshot === null;
+    if (!isRead) this.#prepared = this.#disk().snapshot;
     return isRead;
+  }
+
+  /** Whether the log goes on from what has been read. */
+  get #isPrepared(): boolean {
+    const index = this.#prepared?.last.index ?? -1;
+    return index + 1 >= this.firstIndex && index <= this.snapshotLast.index;
   }
 }
 

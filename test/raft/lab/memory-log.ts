@@ -15,6 +15,10 @@ const nothing: EntryId = { term: 0, index: 0 };
 export class MemoryLog implements LogReader, StoredState {
   hardState: HardState;
   origin: Origin = { baseHeight: 0, recovery: null };
+  /** For as long as a test says so. */
+  isReadingSnapshot = false;
+  /** Given instead of the newest. */
+  heldSnapshot: Snapshot | null = null;
   #entries: Entry[];
   #snapshot: Snapshot | null = null;
 
@@ -60,11 +64,11 @@ export class MemoryLog implements LogReader, StoredState {
   }
 
   snapshot(): Snapshot | null {
-    return this.#snapshot;
+    return this.heldSnapshot ?? this.#snapshot;
   }
 
   prepareSnapshot(): boolean {
-    return true;
+    return !this.isReadingSnapshot;
   }
 
   /** All of a Persist, at once: what one transaction with one fsync does. */
