@@ -56,6 +56,7 @@ export class Calm {
   readonly #world: World;
   readonly #dice: Dice;
   readonly #diskDice: Dice;
+  readonly #lookDice: Dice;
 
   constructor(cluster: Cluster, clients: Clients, checks: CalmChecks, world: World) {
     this.#cluster = cluster;
@@ -64,6 +65,7 @@ export class Calm {
     this.#world = world;
     this.#dice = world.dice.fork("calm");
     this.#diskDice = world.dice.fork("disks in the calm");
+    this.#lookDice = world.dice.fork("looks in the calm");
   }
 
   /** Runs until the majority has recovered, event by event. Throws a Violation if it does not. */
@@ -80,7 +82,8 @@ export class Calm {
     const promptness = new Promptness(plan, this.#cluster, healthy);
     this.#clients.begin();
     for (;;) {
-      const checkMs = schedule.nowMs + plan.timeouts.heartbeatMs / 4;
+      // Not evenly: blocks that come in step with it would never be all applied at such a moment.
+      const checkMs = schedule.nowMs + plan.timeouts.heartbeatMs * this.#lookDice.between(0.2, 0.3);
       while (schedule.step(checkMs)) yield;
       const tookMs = schedule.nowMs - beganMs;
       const hasProgressed = this.#checks.proposals.committedCount > committedBefore;

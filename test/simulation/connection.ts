@@ -3,49 +3,52 @@
  * order; when it ends, or an answer is overdue, every open call has failed, whatever the peer did.
  */
 
-import type { RequestMessage, ResponseMessage } from "../../src/raft/message.ts";
-import { rpcTimeoutMs } from "../../src/transport/deadlines.ts";
 import type { Dice } from "./dice.ts";
 import type { Lane } from "./lane.ts";
 import type { Schedule } from "./schedule.ts";
 
-export interface Call {
-  readonly request: RequestMessage;
+export interface Call<Request, Answer> {
+  readonly request: Request;
   readonly sentMs: number;
   readonly timeoutMs: number;
-  answer: ResponseMessage | null;
+  answer: Answer | null;
   /** Answered or failed, in the caller's eyes. */
   isOver: boolean;
 }
 
+export interface CallLimits {
+  readonly sizeBytes: number;
+  /** For its answer, from when it is the oldest that waits. */
+  readonly timeoutMs: number;
+}
+
 export interface ConnectionOptions {
   readonly isOrdered: boolean;
-  readonly sendTimeoutMs: number;
   readonly duplicateRate: () => number;
 }
 
-export interface ConnectionObserver {
+export interface ConnectionObserver<Request, Answer> {
   /** The request has reached the other machine. */
-  arrived(call: Call): void;
+  arrived(call: Call<Request, Answer>): void;
   /** It has done so a second time. */
-  duplicated(call: Call): void;
-  answered(call: Call, answer: ResponseMessage): void;
-  failed(call: Call): void;
+  duplicated(call: Call<Request, Answer>): void;
+  answered(call: Call<Request, Answer>, answer: Answer): void;
+  failed(call: Call<Request, Answer>): void;
   /** The connection has ended, for whatever reason; `undelivered` would still have reached the peer. */
   ended(undelivered: (() => void)[]): void;
 }
 
-export class Connection {
+export class Connection<Request, Answer> {
   readonly #options: ConnectionOptions;
-  readonly #observer: ConnectionObserver;
+  readonly #observer: ConnectionObserver<Request, Answer>;
   readonly #schedule: Schedule;
   readonly #dice: Dice;
   readonly #there: Lane;
   readonly #back: Lane;
   /** Sent and neither answered nor failed, oldest first. */
-  #calls: Call[] = [];
+  #calls: Call<Request, Answer>[] = [];
   /** Received by the peer and not answered, oldest first. */
-  #served: Call[] = [];
+  #served: Call<Request, Answer>[] = [];
   #headSinceMs = 0;
   #hasDeadline = false;
   #hasEnded = false;
@@ -54,7 +57,7 @@ export class Connection {
 
   constructor(
     options: ConnectionOptions,
-    observer: ConnectionObserver,
+    observer: ConnectionObserver<Request, Answer>,
     { schedule, dice }: { readonly schedule: Schedule; readonly dice: Dice },
     lanes: { readonly there: Lane; readonly back: Lane },
   ) {
@@ -66,11 +69,9 @@ export class Connection {
     this.#back = lanes.back;
   }
 
-  call(request: RequestMessage): void {
-    const sizeBytes = sizeOf(request);
-    const timeoutMs = rpcTimeoutMs(request.kind, sizeBytes, this.#options.sendTimeoutMs);
+  call(request: Request, { sizeBytes, timeoutMs }: CallLimits): void {
     const sentMs = this.#schedule.nowMs;
-    const call: Call = { request, sentMs, timeoutMs, answer: null, isOver: false };
+    const call: Call<Request, Answer> = { request, sentMs, timeoutMs, answer: null, isOver: false };
     if (this.#calls.length === 0) this.#headSinceMs = sentMs;
     this.#calls.push(call);
     this.#armDeadline(timeoutMs);
@@ -90,7 +91,7 @@ export class Connection {
   }
 
   /** The peer's answer to `call`; it goes out after the answers to all calls before. */
-  answer(call: Call, answer: ResponseMessage): void {
+  answer(call: Call<Request, Answer>, answer: Answer): void {
     if (this.#hasEnded || call.answer !== null) return;
     call.answer = answer;
     if (!this.#options.isOrdered) return this.#sendBack(call, answer);
@@ -111,7 +112,7 @@ export class Connection {
     this.#observer.ended(undelivered);
   }
 
-  #sendBack(call: Call, answer: ResponseMessage): void {
+  #sendBack(call: Call<Request, Answer>, answer: Answer): void {
     this.#back.push(
       100,
       () => {
@@ -131,7 +132,7 @@ export class Connection {
     if (this.#options.isOrdered) this.end();
   }
 
-  #fail(call: Call): void {
+  #fail(call: Call<Request, Answer>): void {
     if (call.isOver) return;
     call.isOver = true;
     this.#observer.failed(call);
@@ -159,12 +160,4 @@ export class Connection {
       else this.end();
     });
   }
-}
-
-function sizeOf(request: RequestMessage): number {
-  if (request.kind === "installSnapshotRequest") return 200 + request.snapshot.data.length;
-  if (request.kind !== "appendEntriesRequest") return 200;
-  let sizeBytes = 200;
-  for (const entry of request.entries) sizeBytes += 80 + (entry.data?.length ?? 0);
-  return sizeBytes;
 }

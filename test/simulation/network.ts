@@ -8,7 +8,7 @@ import { unreachable } from "../../src/base/assert.ts";
 import type { Message, RequestMessage, ResponseMessage } from "../../src/raft/message.ts";
 import { failureOf, type RpcFailure } from "../../src/raft/ready.ts";
 import type { ServerId } from "../../src/raft/types.ts";
-import { backoffMs } from "../../src/transport/deadlines.ts";
+import { backoffMs, rpcTimeoutMs } from "../../src/transport/deadlines.ts";
 import { type Call, Connection } from "./connection.ts";
 import type { Dice } from "./dice.ts";
 import type { Disturbance } from "./disturbance.ts";
@@ -42,16 +42,19 @@ interface Channel {
   readonly from: Process;
   readonly to: ServerId;
   readonly purpose: Purpose;
-  connection: Connection | null;
+  connection: RpcConnection | null;
   /** The life of the peer at the other end; null before anything arrived. */
   target: Process | null;
   failures: number;
   dialNotBeforeMs: number;
 }
 
+type RpcCall = Call<RequestMessage, ResponseMessage>;
+type RpcConnection = Connection<RequestMessage, ResponseMessage>;
+
 interface Served {
-  readonly call: Call;
-  readonly connection: Connection;
+  readonly call: RpcCall;
+  readonly connection: RpcConnection;
   readonly by: Process;
 }
 
@@ -134,12 +137,17 @@ export class Network {
     if (channel.connection === null) this.#disturbed("connection reset");
   }
 
+  /** A machine without power, where nobody is there to refuse. */
+  isDark(id: ServerId): boolean {
+    return this.#dark.has(id);
+  }
+
   #disturbed(what: Disturbance): void {
     this.#world.checkers.disturbed(what);
   }
 
   /** Asked where a message would pass. */
-  #holds(from: ServerId, to: ServerId, isLarge: boolean): boolean {
+  holds(from: ServerId, to: ServerId, isLarge: boolean): boolean {
     if (isLarge && this.links.isNarrow(from, to)) {
       this.#disturbed("held as too large");
       return true;
@@ -156,7 +164,10 @@ export class Network {
       if (this.#world.schedule.nowMs < channel.dialNotBeforeMs) return this.#fail(from, request);
       channel.connection = this.#connect(channel);
     }
-    channel.connection.call(request);
+    const sizeBytes = sizeOf(request);
+    const { sendMs } = this.#world.plan.timeouts;
+    const timeoutMs = rpcTimeoutMs(request.kind, sizeBytes, sendMs);
+    channel.connection.call(request, { sizeBytes, timeoutMs });
   }
 
   #channel(from: Process, to: ServerId, purpose: Purpose): Channel {
@@ -170,10 +181,10 @@ export class Network {
     return channel;
   }
 
-  #connect(channel: Channel): Connection {
+  #connect(channel: Channel): RpcConnection {
     const { plan, schedule } = this.#world;
     const { from, to, purpose } = channel;
-    const { isOrdered, timeouts } = plan;
+    const { isOrdered } = plan;
     const way = `${from.nodeId} ${to} ${purpose}`;
     const count = (this.#connections.get(way) ?? 0) + 1;
     this.#connections.set(way, count);
@@ -184,17 +195,16 @@ export class Network {
         {
           isOrdered,
           conditions,
-          holds: (isLarge) => this.#holds(a, b, isLarge),
+          holds: (isLarge) => this.holds(a, b, isLarge),
           disturbed: (what) => this.#disturbed(what),
         },
         schedule,
         dice,
       );
     channel.target = null;
-    const connection: Connection = new Connection(
+    const connection: RpcConnection = new Connection(
       {
         isOrdered,
-        sendTimeoutMs: timeouts.sendMs,
         duplicateRate: () => conditions().duplicateRate,
       },
       {
@@ -213,11 +223,11 @@ export class Network {
     return connection;
   }
 
-  #arrived(channel: Channel, connection: Connection, call: Call): void {
+  #arrived(channel: Channel, connection: RpcConnection, call: RpcCall): void {
     const target = this.#processes.get(channel.to);
     if (target === undefined) {
       // The kernel refuses for a process that is gone; a dark host says nothing.
-      const isDark = this.#dark.has(channel.to);
+      const isDark = this.isDark(channel.to);
       this.#disturbed(isDark ? "swallowed by a dark host" : "refused by a dead process");
       if (!isDark) connection.end();
       return;
@@ -230,13 +240,13 @@ export class Network {
     this.#serve(target, connection, call);
   }
 
-  #serve(by: Process, connection: Connection, call: Call): void {
+  #serve(by: Process, connection: RpcConnection, call: RpcCall): void {
     const id = ++this.#servedId;
     this.#served.set(id, { call, connection, by });
     by.receive({ ...call.request, id });
   }
 
-  #answered(channel: Channel, { request }: Call, answer: ResponseMessage): void {
+  #answered(channel: Channel, { request }: RpcCall, answer: ResponseMessage): void {
     channel.failures = 0;
     for (const sibling of this.#channels) {
       if (sibling.from === channel.from && sibling.to === channel.to) sibling.dialNotBeforeMs = 0;
@@ -244,7 +254,7 @@ export class Network {
     channel.from.receive(withContext(request, answer));
   }
 
-  #connectionEnded(channel: Channel, connection: Connection, undelivered: (() => void)[]): void {
+  #connectionEnded(channel: Channel, connection: RpcConnection, undelivered: (() => void)[]): void {
     if (channel.connection === connection) {
       channel.connection = null;
       if (!connection.isProven) {
@@ -316,4 +326,12 @@ function withContext(request: RequestMessage, response: ResponseMessage): Respon
       return unreachable(response);
   }
   throw new TypeError(`${response.kind} answers ${request.kind}`);
+}
+
+function sizeOf(request: RequestMessage): number {
+  if (request.kind === "installSnapshotRequest") return 200 + request.snapshot.data.length;
+  if (request.kind !== "appendEntriesRequest") return 200;
+  let sizeBytes = 200;
+  for (const entry of request.entries) sizeBytes += 80 + (entry.data?.length ?? 0);
+  return sizeBytes;
 }

@@ -220,6 +220,19 @@ export const wholeMutants: readonly Mutant[] = [
     isWhole: true,
   }),
   mutant({
+    id: "unanswered-called-untaken",
+    breaks: "an offer whose answer is lost counts as one that the leader has not heard (P7)",
+    edits: [
+      {
+        file: "sequencer/forwarder.ts",
+        find: 'if (reply.kind === "failed") return reply.failure === "unanswered";',
+        replace: 'if (reply.kind === "failed") return false;',
+      },
+    ],
+    caughtAs: ["what is refused stays out"],
+    isWhole: true,
+  }),
+  mutant({
     id: "refused-while-offered",
     breaks:
       "a client hears that a transaction is in no block while an offer of it is under way (P7)",

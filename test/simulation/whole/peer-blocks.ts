@@ -10,6 +10,8 @@ import type { World } from "../world.ts";
 import type { SimulatedChainStore } from "./chain-disk.ts";
 import type { Whole } from "./whole.ts";
 
+type Read<T> = (store: SimulatedChainStore) => T | null;
+
 export class PeerBlocks implements BlockSource {
   readonly #whole: Whole;
   readonly #node: SimulatedNode;
@@ -42,17 +44,30 @@ export class PeerBlocks implements BlockSource {
     );
   }
 
-  async #ask<T>(read: (store: SimulatedChainStore) => T | null, signal: AbortSignal): Promise<T> {
+  async #ask<T>(read: Read<T>, signal: AbortSignal): Promise<T> {
     const { dice } = this.#node;
     for (;;) {
-      const { low, high } = this.#world.conditions.network.latencyMs;
-      await sleep(2 * dice.between(low, high), signal);
-      if (signal.aborted) throw signal.reason;
-      for (const peer of dice.shuffled(this.#whole.reachableFrom(this.#node))) {
-        const found = read(peer.store);
+      for (const peer of dice.shuffled(this.#whole.othersThan(this.#node))) {
+        const found = await this.#askOne(peer, read, signal);
         if (found !== null) return found;
       }
       await sleep(this.#world.plan.timeouts.heartbeatMs / 4, signal);
     }
+  }
+
+  /** null if it has none, or does not run; or the question did not get there, or the answer did not get back. */
+  async #askOne<T>(peer: SimulatedNode, read: Read<T>, signal: AbortSignal): Promise<T | null> {
+    if (!(await this.#travel(this.#node, peer, signal))) return null;
+    const store = this.#whole.storeOf(peer);
+    const found = store === null ? null : read(store);
+    if (found === null) return null;
+    return (await this.#travel(peer, this.#node, signal)) ? found : null;
+  }
+
+  async #travel(from: SimulatedNode, to: SimulatedNode, signal: AbortSignal): Promise<boolean> {
+    const { low, high } = this.#world.conditions.network.latencyMs;
+    await sleep(this.#node.dice.between(low, high), signal);
+    if (signal.aborted) throw signal.reason;
+    return this.#whole.passes(from, to);
   }
 }

@@ -15,9 +15,10 @@ import type { Plan } from "../plan.ts";
 import { violationOf } from "../violation.ts";
 import type { World } from "../world.ts";
 import { BlockCopies } from "./block-copies.ts";
-import { ChainDisk } from "./chain-disk.ts";
+import { ChainDisk, type SimulatedChainStore } from "./chain-disk.ts";
 import { ChainWatch } from "./chain-watch.ts";
 import { ExecutionClient } from "./execution-client.ts";
+import { PeerCalls, type PeerRequest } from "./peer-calls.ts";
 import { RegisterHistories } from "./register-histories.ts";
 import { genesis, SequencerHost } from "./sequencer-host.ts";
 import { StateClients } from "./state-clients.ts";
@@ -48,13 +49,6 @@ export class WholeNode {
   }
 }
 
-export interface PeerRequest {
-  readonly peerId: string;
-  readonly method: string;
-  readonly body: Uint8Array;
-  readonly timeoutMs: number;
-}
-
 export class Whole implements Checker {
   readonly watch = new ChainWatch();
   readonly histories = new RegisterHistories();
@@ -71,6 +65,7 @@ export class Whole implements Checker {
   readonly #times = new WeakMap<Life, ProcessTime>();
   #lastReadId = 0;
   #cluster: Cluster | null = null;
+  #calls: PeerCalls | null = null;
   #world: World | null = null;
 
   constructor(plan: Plan, time: VirtualTime) {
@@ -112,12 +107,15 @@ export class Whole implements Checker {
         this.#cluster = cluster;
         this.copies.begin(cluster.nodes);
         this.#world = world;
+        const calls = new PeerCalls(cluster, world, this.watch);
+        this.#calls = calls;
         new TxClients(this, cluster, world).begin();
         new StateClients(this, cluster, world).begin();
         this.#trouble(cluster, world);
         return [
           new Snapshots(ledger, { holdHashes: false }),
           this,
+          calls,
           this.watch,
           this.copies,
           this.histories,
@@ -192,44 +190,26 @@ export class Whole implements Checker {
     }
   }
 
-  reachableFrom(node: SimulatedNode): readonly SequencerHost[] {
-    const nodes = this.#cluster?.nodes ?? [];
-    const links = this.#cluster?.network.links;
-    return nodes
-      .filter((other) => other !== node && other.isAwake)
-      .filter((other) => !links?.isCut(node.id, other.id) && !links?.isCut(other.id, node.id))
-      .map((other) => other.life?.host)
-      .filter((host) => host instanceof SequencerHost);
+  othersThan(node: SimulatedNode): readonly SimulatedNode[] {
+    return this.#cluster?.nodes.filter((other) => other !== node) ?? [];
+  }
+
+  /** Of the process that runs there; null if none does. */
+  storeOf({ isAwake, life }: SimulatedNode): SimulatedChainStore | null {
+    const host = isAwake ? life?.host : null;
+    return host instanceof SequencerHost ? host.store : null;
+  }
+
+  /** Whether something that goes one way just now gets there. */
+  passes(from: SimulatedNode, to: SimulatedNode): boolean {
+    const { lossRate } = (this.#world ?? raise()).conditions.network;
+    const isHeld = this.#cluster?.network.links.isCut(from.id, to.id) === true;
+    return !isHeld && !(lossRate > 0 && from.dice.chance(lossRate));
   }
 
   /** A request of one process to the main thread of another. */
-  ask(
-    life: Life,
-    { peerId, method, body, timeoutMs }: PeerRequest,
-    settle: (reply: PeerReply) => void,
-  ): void {
-    const { schedule, conditions } = this.#world ?? raise();
-    const { low, high } = conditions.network.latencyMs;
-    const { dice } = life.node;
-    const toThere = dice.between(low, high);
-    const back = dice.between(low, high);
-    let isSettled = false;
-    const settleOnce = (reply: PeerReply) => {
-      if (!isSettled) settle(reply);
-      isSettled = true;
-    };
-    life.clock.at(life.clock.now() + timeoutMs, () => {
-      settleOnce({ kind: "failed", reason: "no answer in time", failure: "unanswered" });
-    });
-    schedule.after(toThere, () => {
-      const peer = this.reachableFrom(life.node).find((host) => host.nodeId === peerId);
-      peer?.run(() => {
-        peer.answerPeer(method, body, (answer) => {
-          const reply = { kind: "answered", ...answer } as const;
-          schedule.after(back, () => life.run("io", () => settleOnce(reply)));
-        });
-      });
-    });
+  ask(life: Life, request: PeerRequest, settle: (reply: PeerReply) => void): void {
+    (this.#calls ?? raise()).ask(life, request, settle);
   }
 
   /** Of execution clients, wall clocks and operators, while there is trouble at all. */
