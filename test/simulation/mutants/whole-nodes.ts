@@ -1,6 +1,30 @@
 /** What breaks above the log: building, signing, executing and acknowledging blocks (P2, P4, P5, P7, P8). */
 
-import { type Mutant, mutant } from "./mutant.ts";
+import { type Edit, type Mutant, mutant } from "./mutant.ts";
+
+/**
+ * What keeps a second block of a height from the marks: a leader builds before it has applied all that is committed, so
+ * that the log may have one, and no node refuses it as late. Without a break of the marks, they end the node then.
+ */
+const signsLateBlocks: readonly Edit[] = [
+  {
+    file: "sequencer/state.ts",
+    find: "facts.appliedIndex >= firstCommitIndex && !facts.lacksBlocks",
+    replace: "!facts.lacksBlocks",
+  },
+  {
+    file: "sequencer/applier.ts",
+    find: "const verdict = checkBlock(payload, this.head, this.#expected);",
+    replace:
+      'const isLate = payload.height === this.head.height;\n    const verdict = isLate ? { kind: "ok", dataHash: this.head.dataHash } : checkBlock(payload, this.head, this.#expected);',
+  },
+  {
+    file: "sequencer/chain-writer.ts",
+    find: "const isSigned = header.signature.length > 0;",
+    replace:
+      "const isSigned = header.signature.length > 0;\n    if (height === this.#head.height) {\n      await this.#store.setWatermark({ height, hash });\n      this.#signer.sign(header.header);\n      return null;\n    }",
+  },
+];
 
 export const wholeMutants: readonly Mutant[] = [
   mutant({
@@ -24,6 +48,20 @@ export const wholeMutants: readonly Mutant[] = [
         file: "sequencer/chain-writer.ts",
         find: "isSigned ? null : this.#store.setWatermark({ height, hash }),",
         replace: "isSigned ? null : this.#store.setWatermark({ height, hash }).catch(() => {}),",
+      },
+    ],
+    caughtAs: ["a height is signed once"],
+    isWhole: true,
+  }),
+  mutant({
+    id: "signs-twice",
+    breaks: "the marks take another hash for a height that is signed, where one comes to them (P4)",
+    edits: [
+      ...signsLateBlocks,
+      {
+        file: "storage/signing-marks.ts",
+        find: "throw doubleSign(mark, signedHash);",
+        replace: 'return "new";',
       },
     ],
     caughtAs: ["a height is signed once"],
