@@ -211,6 +211,7 @@ export class Life implements Process {
     const { id, store } = this.node;
     const { baseHeight } = store.origin;
     const appliedIndex = this.host.appliedAtBegin(baseHeight);
+    this.#world.checkers.begun(this.node, appliedIndex);
     const { timeouts, snapshotEvery, trailingEntries, commitNoticeMs } = this.#world.plan;
     this.driver = new Driver(
       {

@@ -12,6 +12,8 @@ import type { SimulatedNode } from "../node.ts";
 
 export interface Checker {
   started?(node: SimulatedNode): void;
+  /** Its log is there, and it goes on from what it says to have applied of it. */
+  begun?(node: SimulatedNode, appliedIndex: LogIndex): void;
   ended?(node: SimulatedNode): void;
   /** Its log is lost, and its promises with it; perhaps what it has executed, too. */
   wiped?(node: SimulatedNode, losesState: boolean): void;

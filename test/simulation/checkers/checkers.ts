@@ -28,6 +28,10 @@ export class Checkers {
     for (const checker of this.#checkers) checker.started?.(node);
   }
 
+  begun(node: SimulatedNode, appliedIndex: LogIndex): void {
+    for (const checker of this.#checkers) checker.begun?.(node, appliedIndex);
+  }
+
   ended(node: SimulatedNode): void {
     for (const checker of this.#checkers) checker.ended?.(node);
   }

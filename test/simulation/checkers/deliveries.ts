@@ -25,8 +25,13 @@ export class Deliveries implements Checker {
     this.#ledger = ledger;
   }
 
-  started(node: SimulatedNode): void {
-    this.#deliveredIndex.set(node.id, node.saved.index);
+  /** At its last block, or at nothing where that came from a peer: which entry it is of was not known then. */
+  begun({ id, saved }: SimulatedNode, appliedIndex: LogIndex): void {
+    if (appliedIndex !== 0 && appliedIndex !== saved.index) {
+      const what = `${id} goes on after ${appliedIndex}, and what it saved ends at ${saved.index}`;
+      throw new Violation("no gap and no repeat", what);
+    }
+    this.#deliveredIndex.set(id, appliedIndex);
   }
 
   delivered(node: SimulatedNode, entries: readonly Entry[]): void {
