@@ -171,6 +171,20 @@ export const wholeMutants: readonly Mutant[] = [
     isWhole: true,
   }),
   mutant({
+    id: "rejected-block-retried",
+    breaks: "a node whose execution client holds a committed block for invalid asks it again",
+    edits: [
+      {
+        file: "sequencer/chain-writer.ts",
+        find: 'error instanceof ExecutionError && error.detail.code === "EXECUTION_UNAVAILABLE"',
+        replace:
+          'error instanceof ExecutionError && ["EXECUTION_UNAVAILABLE", "EXECUTION_REJECTED"].includes(error.code)',
+      },
+    ],
+    caughtAs: ["progress"],
+    isWhole: true,
+  }),
+  mutant({
     id: "time-goes-back",
     breaks:
       "a block has the time of its leader's clock, also where that lies before the last block's",

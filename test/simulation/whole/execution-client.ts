@@ -4,11 +4,11 @@
  * and transactions, since a transaction may read all of these.
  */
 
-import { equalBytes } from "../../../src/base/bytes.ts";
+import { equalBytes, toHex } from "../../../src/base/bytes.ts";
 import { sleep } from "../../../src/base/task-group.ts";
 import { sha256 } from "../../../src/block/hash.ts";
 import type { Height } from "../../../src/block/types.ts";
-import { diverged, ExecutionError } from "../../../src/execution/errors.ts";
+import { diverged, ExecutionError, rejected } from "../../../src/execution/errors.ts";
 import type {
   BlockToBuild,
   BlockToExecute,
@@ -26,6 +26,8 @@ interface Executed {
   readonly appHash: Uint8Array;
   /** What each register holds afterwards; 0 where nothing was written. */
   readonly registers: readonly number[];
+  /** The state is not what it should be. */
+  readonly isWrong: boolean;
 }
 
 /** The keys that transactions write, `r0=17`, with a value of its own each. */
@@ -42,6 +44,10 @@ export class ExecutionClient {
   goneUntilMs = 0;
   /** Until then it takes calls, and answers none. */
   hungUntilMs = 0;
+  /** It holds every block that it has not run for invalid. */
+  #isRejecting = false;
+  /** What it runs up to there gives another state than it should; 0: nothing does. */
+  #wrongThrough: Height = 0;
 
   get head(): ExecutionHead {
     const height = this.#executed.length;
@@ -61,6 +67,32 @@ export class ExecutionClient {
     this.#executed.splice(Math.max(0, this.#executed.length - count));
   }
 
+  reject(): void {
+    this.#isRejecting = true;
+  }
+
+  /**
+   * It was killed, has lost some of the blocks that its node has stored, and gives another state when it runs them again.
+   * No others: what it did wrong with a new block only the next one would show.
+   */
+  goWrong(lost: number, storedHeight: Height): void {
+    this.lose(Math.max(lost, this.head.height - storedHeight + 1));
+    this.#wrongThrough = storedHeight;
+  }
+
+  /** Its operator has put a sound one in its place. */
+  replace(): void {
+    this.#isRejecting = false;
+    this.#wrongThrough = 0;
+    const firstWrong = this.#executed.findIndex(({ isWrong }) => isWrong);
+    if (firstWrong !== -1) this.#executed.length = firstWrong;
+  }
+
+  /** Whether its node cannot go on with it. */
+  get isBroken(): boolean {
+    return this.#isRejecting || this.#wrongThrough > 0;
+  }
+
   run(block: BlockToExecute): ExecutionResult {
     const { height, prevAppHash } = block;
     const content = contentOf(block);
@@ -75,9 +107,16 @@ export class ExecutionClient {
       const [executed, offered] = [head.appHash, prevAppHash];
       throw diverged({ height, field: "state before the block", executed, offered });
     }
-    const appHash = sha256(prevAppHash, content);
+    if (this.#isRejecting) throw invalid(height, content);
+    const isWrong = height <= this.#wrongThrough;
+    const appHash = isWrong ? sha256(content, prevAppHash) : sha256(prevAppHash, content);
     const before = this.#executed.at(-1)?.registers ?? noRegisters;
-    this.#executed.push({ content, appHash, registers: block.txs.reduce(written, before) });
+    this.#executed.push({
+      content,
+      appHash,
+      registers: block.txs.reduce(written, before),
+      isWrong,
+    });
     return { appHash };
   }
 }
@@ -195,6 +234,11 @@ export class SimulatedExecutor implements Executor {
 
 function unavailable(height: Height, what: string): ExecutionError {
   return new ExecutionError({ code: "EXECUTION_UNAVAILABLE", height }, what);
+}
+
+function invalid(height: Height, content: Uint8Array): ExecutionError {
+  const facts = { height, committedHash: toHex(content), latestValidHash: null };
+  return rejected({ ...facts, reason: "as simulated" });
 }
 
 function gap(height: Height, nextHeight: Height): ExecutionError {

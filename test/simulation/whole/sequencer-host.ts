@@ -8,7 +8,10 @@ import { privateKeyFromSeed } from "../../../src/block/ed25519.ts";
 import { BlockSigner, SignatureChecker } from "../../../src/block/sign.ts";
 import type { SubmitOutcome, SubmitRequest } from "../../../src/block/submit.ts";
 import type { Header, SignedHeader } from "../../../src/block/types.ts";
+import { exitCodes } from "../../../src/cli/exit-codes.ts";
+import { exitCodeOf } from "../../../src/cli/report-error.ts";
 import type { ProposalOutcome, RoleReport } from "../../../src/consensus/driver.ts";
+import { ExecutionError } from "../../../src/execution/errors.ts";
 import type { BlockToExecute, ExecutionResult } from "../../../src/execution/executor.ts";
 import { answerPeer, type PeerAnswerMessage } from "../../../src/node/peer-requests.ts";
 import { StateReads } from "../../../src/node/state-reads.ts";
@@ -16,6 +19,7 @@ import { payloadBytes } from "../../../src/raft/log.ts";
 import type { ReadAnswer } from "../../../src/raft/ready.ts";
 import type { Entry, LogIndex, Snapshot, Term } from "../../../src/raft/types.ts";
 import type { ReadOutcome } from "../../../src/rpc/api.ts";
+import { SequencerError } from "../../../src/sequencer/errors.ts";
 import type { ProposalAnswer } from "../../../src/sequencer/ports.ts";
 import { Sequencer } from "../../../src/sequencer/sequencer.ts";
 import { takeSnapshot } from "../../../src/sequencer/snapshot.ts";
@@ -55,6 +59,7 @@ export class SequencerHost extends SimulatedHost {
   /** As the main thread knows it. */
   #role: RoleReport | null = null;
   #isTerminating = false;
+  #mustEnd = false;
   readonly #unapplied: { readonly index: LogIndex; readonly bytes: number }[] = [];
 
   constructor(life: Life, network: Network, world: World, whole: Whole) {
@@ -151,6 +156,11 @@ export class SequencerHost extends SimulatedHost {
   /** Whether it was told to stop, and still runs. */
   get isTerminating(): boolean {
     return this.#isTerminating;
+  }
+
+  /** Its execution client has refused a block for good, so that it cannot go on. */
+  get mustEnd(): boolean {
+    return this.#mustEnd;
   }
 
   /** SIGTERM: it builds no more, has another take over, stops, and its process ends. */
@@ -314,7 +324,12 @@ export class SequencerHost extends SimulatedHost {
         executor: new WatchedExecutor(
           this.#node.client,
           { world: this.#world, dice: node.dice },
-          (block) => guarded(() => watch.executing(node, block)),
+          {
+            onRun: (block) => guarded(() => watch.executing(node, block)),
+            onRejected: () => {
+              this.#mustEnd = true;
+            },
+          },
         ),
         signer: new WatchedSigner((header) => {
           if (this.#whole.signsBeforeCommit) return;
@@ -364,6 +379,13 @@ export class SequencerHost extends SimulatedHost {
       this.#whole.watch.count("ended by its disk");
       return this.#consensus.toConsensus(() => this.life.node.crash("process"));
     }
+    const isDivergence = error instanceof ExecutionError || error instanceof SequencerError;
+    if (this.#node.client.isBroken && isDivergence && exitCodeOf(error) === exitCodes.broken) {
+      const { code } = error;
+      this.#whole.watch.count(`ended with ${exitCodes.broken}, ${code}`);
+      this.#world.transcript.note(this.nodeId, () => `ends with ${exitCodes.broken}: ${code}`);
+      return this.#consensus.toConsensus(() => this.life.node.crash("process"));
+    }
     this.#whole.guard(() => {
       if (error instanceof Violation) throw error;
       this.#whole.watch.failed(this.life.node, task, error);
@@ -390,20 +412,32 @@ class WatchedSigner extends BlockSigner {
   }
 }
 
+interface ExecutionWatcher {
+  readonly onRun: (block: BlockToExecute) => void;
+  /** The client holds it for invalid, although it is committed. */
+  readonly onRejected: () => void;
+}
+
 class WatchedExecutor extends SimulatedExecutor {
-  readonly #onRun: (block: BlockToExecute) => void;
+  readonly #watcher: ExecutionWatcher;
 
   constructor(
     client: ExecutionClient,
     conditions: { readonly world: World; readonly dice: Dice },
-    onRun: (block: BlockToExecute) => void,
+    watcher: ExecutionWatcher,
   ) {
     super(client, conditions);
-    this.#onRun = onRun;
+    this.#watcher = watcher;
   }
 
-  override executeTxs(block: BlockToExecute): Promise<ExecutionResult> {
-    this.#onRun(block);
-    return super.executeTxs(block);
+  override async executeTxs(block: BlockToExecute): Promise<ExecutionResult> {
+    this.#watcher.onRun(block);
+    try {
+      return await super.executeTxs(block);
+    } catch (error) {
+      const isRejected = error instanceof ExecutionError && error.code === "EXECUTION_REJECTED";
+      if (isRejected) this.#watcher.onRejected();
+      throw error;
+    }
   }
 }

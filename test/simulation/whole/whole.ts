@@ -159,6 +159,9 @@ export class Whole implements Checker {
     const host = node.life?.host;
     const isTerminating = host instanceof SequencerHost && host.isTerminating;
     if (isTerminating) return `${node.id} has stopped, as it was told to`;
+    if (host instanceof SequencerHost && host.mustEnd) {
+      return `${node.id} has ended, whose execution client holds a committed block for invalid`;
+    }
     const { snapshotEvery } = (this.#world ?? raise()).plan;
     const sinceSnapshot = (host?.appliedIndex ?? 0) - (node.status?.snapshotIndex ?? 0);
     // Its consensus thread hears a little late of what is applied.
@@ -265,7 +268,10 @@ export class Whole implements Checker {
   }
 
   #forget(node: SimulatedNode): void {
-    this.nodeOf(node).disk.wipe();
+    const { client, disk } = this.nodeOf(node);
+    disk.wipe();
+    // Otherwise it would be the only one to judge the blocks that come anew.
+    client.replace();
     node.saved = nothingApplied;
     this.watch.forgotten(node);
   }
@@ -289,6 +295,15 @@ export class Whole implements Checker {
         return;
       case "client-killed":
         return whole.client.lose(Math.floor(size * 5));
+      case "client-rejects":
+        whole.client.reject();
+        schedule.after(untilMs - schedule.nowMs, () => whole.client.replace());
+        return;
+      case "client-wrong":
+        if (whole.disk.blocks.length === 0) return;
+        whole.client.goWrong(Math.floor(size * 5), whole.disk.blocks.length);
+        schedule.after(untilMs - schedule.nowMs, () => whole.client.replace());
+        return;
       case "clock-jump":
         whole.wallErrorMs = (2 * size - 1) * wallErrorMaxMs;
         return;
@@ -322,6 +337,8 @@ const troubles = [
   "store-fails",
   "rolling-restart",
   "blocks-lost",
+  "client-rejects",
+  "client-wrong",
 ] as const;
 
 type TroubleOfWholes = (typeof troubles)[number];
